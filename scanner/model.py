@@ -1,0 +1,386 @@
+"""The nouns: what a message is made of, what was seen in it, and what was decided.
+
+All frozen. `Envelope` is what a source hands over, `Part` what reading made of it, `Hit` what a detector saw,
+`Finding` what a rule decided, `Verdict` the whole answer for one message. Formats that leave the program are
+fixed by the contract; a `Hit` never leaves the worker process, because it alone holds a found value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+Direction = Literal["outbound", "internal", "inbound", "stored"]
+Severity = Literal["minor", "moderate", "severe"]
+SegmentOwner = Literal["sender", "quoted", "forwarded", "signature", "disclaimer", "banner"]
+Grade = Literal["none", "signed", "weak", "strong", "unknown"]
+ReadState = Literal["all", "part", "none"]
+RecipientKind = Literal["to", "cc", "bcc"]
+ProblemKind = Literal[
+    "encrypted",
+    "corrupt",
+    "too_large",
+    "too_deep",
+    "too_many_parts",
+    "timed_out",
+    "budget",
+    "unsupported",
+    "crashed",
+    "unavailable",
+    "skipped",
+]
+PersonRole = Literal["staff", "pupil", "governor", "contractor", "shared"]
+AddressKind = Literal["ours", "trusted", "protected", "outside"]
+
+SEVERITIES: tuple[Severity, ...] = ("minor", "moderate", "severe")
+# `encrypted` is counted apart and `skipped` is a choice; every other kind means that something was not looked at.
+PROBLEMS_THAT_LEAVE_COMPLETE = frozenset({"encrypted", "skipped"})
+
+
+# --- what a source hands over ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox in a header (RFC 5322 section 3.4). `address` is lower case, `name` the decoded display name."""
+
+    address: str
+    name: str = ""
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    kind: RecipientKind
+    address: str
+    name: str = ""
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """One rendering of the message text as it came: `text/plain` or `text/html` source."""
+
+    media_type: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """One attachment or inline file as bytes. `name` and `claimed_type` are the sender's word and prove nothing."""
+
+    name: str
+    claimed_type: str
+    data: bytes = field(repr=False)
+    inline: bool = False
+    content_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message or a single document, the same whether it came from Graph JSON, MIME or a file.
+
+    `direction` is None until the people snapshot is asked. A document has no sender, no recipients, no bodies and one blob.
+    `from_` is the From header, `sender` the Sender header where there is one (RFC 5322 section 3.6.2).
+    """
+
+    source: str
+    mailbox: str = ""
+    provider_id: str = ""
+    internet_id: str = ""
+    thread_id: str = ""
+    direction: Direction | None = None
+    sent_at: datetime | None = None
+    sender: Address | None = None
+    from_: Address | None = None
+    reply_to: tuple[Address, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    subject: str = ""
+    bodies: tuple[Body, ...] = ()
+    blobs: tuple[Blob, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    def header(self, name: str) -> str:
+        """The first header of that name, decoded, or an empty string."""
+        wanted = name.lower()
+        return next((value for key, value in self.headers if key.lower() == wanted), "")
+
+
+# --- what reading made of it ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Whose words a stretch of a part's text is. `start` and `end` count code points of `Part.text`."""
+
+    owner: SegmentOwner
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of cell spans `(start, end)` into `Part.text`, in reading order; an empty cell has start == end."""
+
+    rows: tuple[tuple[tuple[int, int], ...], ...]
+    name: str = ""
+    hidden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """How a file is locked, judged from its bytes. What counts as *protected* is the policy pack's decision."""
+
+    grade: Grade
+    mechanism: str = ""
+    readable_without_password: bool = True
+    reasons: tuple[str, ...] = ()
+
+
+UNPROTECTED = Protection("none")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One readable or unreadable piece of a message: subject, body, attachment, member of an archive, document.
+
+    `text` is normalised once at the edge (spaces, dashes, zero-width characters) and never changed after.
+    `media_type` was decided from bytes. `disguised` says that name or claimed type tell something else.
+    """
+
+    path: str
+    media_type: str
+    claimed_type: str = ""
+    name: str = ""
+    text: str = field(default="", repr=False)
+    tables: tuple[Table, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    protection: Protection = UNPROTECTED
+    depth: int = 0
+    sha256: str = ""
+    size: int = 0
+    read: ReadState = "all"
+    disguised: bool = False
+    inline: bool = False
+
+    def owner_at(self, position: int) -> SegmentOwner:
+        """The owner of the character at `position`; words in no segment are the sender's."""
+        for segment in self.segments:
+            if segment.start <= position < segment.end:
+                return segment.owner
+        return "sender"
+
+    @property
+    def kind(self) -> str:
+        """`subject`, `body`, `attachment`, `document` or `headers`: what rules call the kind of a part."""
+        return self.path.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that was not read, or not wholly. `detail` never holds content, `part` never a name that tells."""
+
+    part: str
+    stage: str
+    kind: ProblemKind
+    read: ReadState = "none"
+    detail: str = ""
+
+
+# --- what was seen --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing a detector saw. Lives only in the worker; `value` is left out of `repr` so that no log can show it.
+
+    `start` and `end` count code points of the part's text. `row` is `(table, row)` where the hit lies in a table.
+    `subject` numbers the data subject within the message once that is known, counting from 1.
+    """
+
+    label: str
+    start: int
+    end: int
+    value: str = field(repr=False)
+    confidence: float
+    reasons: tuple[str, ...] = ()
+    part: str = ""
+    owner: SegmentOwner = "sender"
+    row: tuple[int, int] | None = None
+    subject: int | None = None
+    detector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What the store may know of a hit (D10): no text and no value, only a keyed fingerprint."""
+
+    label: str
+    part_kind: str
+    owner: SegmentOwner
+    row: int | None
+    distance: int
+    confidence: float
+    subject: int | None
+    fingerprint: str
+
+
+# --- people ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with an account of ours, or whom the directory lists (contract section 5)."""
+
+    email: str
+    name: str
+    role: PersonRole
+    job_title: str = ""
+    school: str = ""
+    manager: str = ""
+    personal_addresses: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    leaves_on: date | None = None
+    class_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pupil:
+    name: str
+    school: str = ""
+    class_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A parent or carer from the school's records, with the pupils they answer for."""
+
+    email: str
+    name: str
+    pupils: tuple[Pupil, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A standing permission: `send_as`, `broadcast`, `auction`, `business` or `transfer`."""
+
+    kind: str
+    who: str
+    for_: str = ""
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The snapshot of who is who that a verdict was made with; `version` changes with its content."""
+
+    organisation: str = ""
+    domains: tuple[str, ...] = ()
+    trusted_domains: tuple[str, ...] = ()
+    schools: tuple[str, ...] = ()
+    # A role's value is one address, or one address for each school under the school's name ("" = the whole trust).
+    roles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    people: tuple[Person, ...] = ()
+    contacts: tuple[Contact, ...] = ()
+    published: tuple[str, ...] = ()
+    protected: tuple[str, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    version: str = ""
+
+
+# --- what was decided -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a finding may show of its hits: a mask and a keyed fingerprint, never the value (contract section 2)."""
+
+    label: str
+    part: str
+    mask: str
+    count: int
+    confidence: float
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Who gets the case, in one sentence why, and whether it is a fallback for somebody who is missing or a party."""
+
+    role: str
+    person: str
+    because: str
+    fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One breach: at most one for each topic and segment owner of a message (D5)."""
+
+    key: str
+    rule: str
+    rule_version: str
+    title: str
+    topic: str
+    category: str
+    severity: Severity
+    confidence: float
+    owner: SegmentOwner
+    subjects: int
+    evidence: tuple[Evidence, ...]
+    reasons: tuple[str, ...]
+    clauses: tuple[str, ...] = ()
+    exempted_by: str | None = None
+    route: Route | None = None
+    advice: str = ""
+    shadow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    rules: str
+    policy: str
+    detectors: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The whole answer for one message or document."""
+
+    message_id: str
+    direction: Direction
+    findings: tuple[Finding, ...]
+    problems: tuple[Problem, ...]
+    complete: bool
+    unread_protected: int
+    facts: tuple[Fact, ...]
+    versions: Versions
+    content_hash: str
+    sent_at: datetime | None = None
+    parts: int = 0
+    elapsed_ms: float = 0.0
+
+
+# --- the service's own nouns ----------------------------------------------------------------------------------------
+
+CaseState = Literal["new", "open", "confirmed", "false_alarm", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Where a source stands in one folder. `token` is opaque outside the connector that made it."""
+
+    source: str
+    mailbox: str
+    folder: str
+    token: str
+    saved_at: datetime

@@ -1,0 +1,133 @@
+"""What the core asks of the outside: detectors, sources, senders, work. Implementations know this file, not each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from scanner.model import Cursor, Direction, Envelope, Hit, Part, People, Table
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a message detector sees: the envelope, the parts as read, and the content hits in them."""
+
+    envelope: Envelope
+    direction: Direction
+    parts: tuple[Part, ...]
+    hits: tuple[Hit, ...]
+    people: People
+
+
+@dataclass(slots=True)
+class NameBudget:
+    """How many characters the name recogniser may still read in this message, and what it did so far (D6)."""
+
+    characters_left: int
+    characters_read: int = 0
+    windows: int = 0
+    windows_dropped: int = 0
+
+
+class Detectors(Protocol):
+    """All detectors of a process behind one door; built once by `detectors.load()`."""
+
+    @property
+    def version(self) -> str:
+        """Changes with code, lists or model: a verdict says which detectors made it."""
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """Every label that any detector can give."""
+
+    def content(
+        self,
+        text: str,
+        tables: tuple[Table, ...] = (),
+        *,
+        people: People | None = None,
+        names_near: frozenset[str] | None = None,
+        budget: NameBudget | None = None,
+    ) -> list[Hit]:
+        """Hits in one normalised text, `part` left empty, ordered by start.
+
+        `names_near`: the labels around which a person's name matters; None runs names everywhere.
+        """
+
+    def message(self, message: Message) -> list[Hit]:
+        """Hits that only the whole message shows: who is behind an address, signs of a chain, a wrong salutation."""
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One place with a cursor of its own. `kind` is inbox, sentitems, … or `folder` for any other."""
+
+    mailbox: str
+    id: str
+    kind: str = "folder"
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRef:
+    """A message that a source says has come or changed. `gone` means it left the folder."""
+
+    mailbox: str
+    folder: str
+    id: str
+    internet_id: str = ""
+    has_attachments: bool = False
+    gone: bool = False
+    envelope: Envelope | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of changes. Commit its items and `token` together; `last` says that the round is over."""
+
+    items: tuple[ItemRef, ...]
+    token: str
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RawItem:
+    """Bytes for the worker to open, as they came: a MIME message (`message/rfc822`) or a file of unknown type."""
+
+    data: bytes
+    claimed_type: str
+    name: str = ""
+
+
+class Source(Protocol):
+    """Three verbs (principle 25). Errors are `ConnectorError` with the one bit that decides a retry."""
+
+    name: str
+
+    def check(self) -> list[str]:
+        """Sentences about what does not work; an empty list means that all does."""
+
+    def folders(self, mailbox: str) -> Iterable[Folder]: ...
+
+    def changes(self, folder: Folder, cursor: Cursor | None) -> Iterator[Page]:
+        """Pages since the cursor; all pages from the beginning where there is none or it has expired."""
+
+    def fetch(self, ref: ItemRef) -> Envelope | RawItem:
+        """The message itself: an envelope when the listing held all of it, else bytes for the worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A neutral notice: it says that there is a case and where, never what was found."""
+
+    to: str
+    subject: str
+    text: str
+
+
+class Sender(Protocol):
+    def send(self, notice: Notice) -> Literal["sent", "unsure"]:
+        """Raises ConnectorError when it certainly was not sent; `unsure` is never repeated without a look."""
