@@ -9,10 +9,12 @@ A detector is one file in this folder and is found by walking; its cases lie in 
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, NamedTuple
 
 from scanner.model import Hit, People, Table
 from scanner.ports import Message
@@ -28,11 +30,15 @@ class Waking:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What surrounds a text: the tables in it, who is known, and the hits of the detectors that ran before."""
+    """What surrounds a text: the tables in it, who is known, and the hits of the detectors that ran before.
+
+    `names` are the spans that the name recogniser took for persons, raw, in the windows it was allowed to read.
+    """
 
     tables: tuple[Table, ...] = ()
     people: People | None = None
     hits: tuple[Hit, ...] = ()
+    names: tuple[tuple[int, int], ...] = ()
 
 
 class TextDetector(ABC):
@@ -43,6 +49,8 @@ class TextDetector(ABC):
     wake: ClassVar[tuple[str, ...]]
     # Detectors of a later stage see the hits of the earlier ones in `Context.hits`: 1 patterns and words, 2 names, 3 shapes.
     stage: ClassVar[int] = 1
+    # Data files that the detector reads: their bytes are part of the detectors' version.
+    files: ClassVar[tuple[Path, ...]] = ()
 
     @abstractmethod
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:
@@ -56,3 +64,74 @@ class MessageDetector(ABC):
 
     @abstractmethod
     def detect(self, message: Message) -> Iterable[Hit]: ...
+
+
+class Ladder(NamedTuple):
+    """How sure a match is: with nothing around it, with a phrase within 300 characters, with one within 40 or a heading.
+
+    Bands (contract section 3): below 0.5 a note, below 0.75 medium, from there reportable. A rung of 0.2 or less gives
+    no hit at all. The order of the rungs follows Purview: check alone is middling, check and context are high.
+    """
+
+    alone: float
+    far: float
+    near: float
+
+
+# A check letter, mod 97 or strict prefix rules: rare by chance.
+STRONG = Ladder(0.7, 0.85, 0.95)
+# A check digit: one random number in ten or eleven passes.
+CHECKED = Ladder(0.5, 0.85, 0.95)
+# No check exists: only the words around it tell what it is.
+SHAPE = Ladder(0.0, 0.55, 0.85)
+# The words say what it should be, the check says that it is not: a typing error, a note for the reader.
+WRONG = Ladder(0.0, 0.3, 0.4)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a pattern detector makes of one match before anybody looked around it."""
+
+    value: str = field(repr=False)
+    ladder: Ladder
+    reasons: tuple[str, ...] = ()
+    # The detector's first label where it is left empty.
+    label: str = ""
+
+
+class PatternDetector(ABC):
+    """Patterns, a check and context words; runs as a presidio recogniser on windows of at most 2 kB around its wakings.
+
+    `patterns` are Python regular expressions (case-sensitive unless they say `(?i:…)`), of linear time and at most 64
+    characters of match. `context` holds phrases in lower case, matched as whole words with any white space between, on
+    both sides of the match. `headings` are column headings in lower case without spaces and punctuation. `against` are
+    phrases that, standing just before the value and nearer than any phrase of `context`, say that it is something else.
+    """
+
+    labels: ClassVar[tuple[str, ...]]
+    wake: ClassVar[tuple[str, ...]]
+    stage: ClassVar[int] = 1
+    files: ClassVar[tuple[Path, ...]] = ()
+    patterns: ClassVar[tuple[str, ...]]
+    context: ClassVar[tuple[str, ...]] = ()
+    headings: ClassVar[tuple[str, ...]] = ()
+    against: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def read(self, match: re.Match[str]) -> Reading | None:
+        """The match in canonical form with its ladder, or None where it cannot be such a value at all."""
+
+
+def digits_of(text: str) -> str:
+    """The ASCII digits of `text`, everything else left out."""
+    return "".join(character for character in text if "0" <= character <= "9")
+
+
+def all_equal(digits: str) -> bool:
+    """0000000000 and its like pass most checks and are never issued (reference uk-personal-data, rule 5)."""
+    return len(set(digits)) == 1
+
+
+def heading_key(text: str) -> str:
+    """A column heading as it is compared: lower case, letters and digits only."""
+    return "".join(character for character in text.lower() if character.isalnum())
