@@ -1,0 +1,544 @@
+"""The closed list of conditions that a rule may use. No code and no expressions: every key is one class in this file.
+
+A condition is asked about a `Scene`: one message as seen through the words of one owner (the sender's own, quoted, forwarded).
+It answers with the hits that support it, so that a finding can show its evidence, or with the reason why it stayed false.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import get_args
+
+from scanner.directory import Directory
+from scanner.model import (
+    AddressKind,
+    Direction,
+    Envelope,
+    Grade,
+    Hit,
+    Part,
+    PersonRole,
+    SegmentOwner,
+)
+from scanner.yaml_source import Node, Reader
+
+PART_KINDS = ("subject", "body", "attachment", "document", "headers")
+HIGH = 0.75  # contract section 3: from here on a hit alone is enough for a rule of the base policy
+MAX_NESTING = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the conditions of one rule look at. `hits` are already narrowed to the owner whose words are judged."""
+
+    envelope: Envelope
+    direction: Direction
+    owner: SegmentOwner
+    hits: tuple[Hit, ...]
+    parts: tuple[Part, ...]
+    directory: Directory
+    as_outbound: bool = False
+
+    def recipient_kind(self, address: str) -> AddressKind:
+        """As the directory says, except that a person of ours on a listed webmail address is no outsider."""
+        if self.as_outbound:
+            return "outside"
+        if self.directory.person(address) is not None:
+            return "ours"
+        return self.directory.kind(address)
+
+    @property
+    def audience(self) -> frozenset[AddressKind]:
+        """The kinds of recipient; a document, or a message without people data, is judged as open to an outsider."""
+        kinds = frozenset(self.recipient_kind(item.address) for item in self.envelope.recipients)
+        return kinds or frozenset({"outside"})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """True or false, the hits that speak for it, and in words why (true) or what was missing (false)."""
+
+    holds: bool
+    hits: tuple[Hit, ...] = ()
+    reason: str = ""
+
+
+class Condition(ABC):
+    @abstractmethod
+    def ask(self, scene: Scene) -> Answer: ...
+
+    def labels(self) -> frozenset[str]:
+        """The labels this condition names, for `rules check` and to know around what names matter."""
+        return frozenset()
+
+    def names_near(self) -> frozenset[str]:
+        """The labels near which a person's name matters to this condition."""
+        return frozenset()
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " or ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionIs(Condition):
+    """direction: the message goes outbound, internal or inbound, or is a stored document."""
+
+    allowed: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        if scene.direction in self.allowed:
+            return Answer(True)
+        return Answer(False, reason=f"the direction is {scene.direction}, not {_listed(self.allowed)}")
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceHas(Condition):
+    """audience: at least one recipient is ours, trusted, protected or outside."""
+
+    kinds: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        if scene.audience & set(self.kinds):
+            return Answer(True)
+        return Answer(False, reason=f"no recipient is {_listed(self.kinds)}")
+
+
+@dataclass(frozen=True, slots=True)
+class HasLabels(Condition):
+    """labels: hits of these labels, with a least confidence, count and number of data subjects, in these kinds of part."""
+
+    any_of: tuple[str, ...] = ()
+    all_of: tuple[str, ...] = ()
+    confidence: float = HIGH
+    count: int = 1
+    subjects: int = 0
+    distinct: int = 0
+    parts: tuple[str, ...] = ()
+
+    def ask(self, scene: Scene) -> Answer:
+        wanted = frozenset(self.any_of + self.all_of)
+        hits = tuple(
+            hit
+            for hit in scene.hits
+            if hit.label in wanted
+            and hit.confidence >= self.confidence
+            and (not self.parts or hit.part.partition("/")[0] in self.parts)
+        )
+        present = {hit.label for hit in hits}
+        missing = [label for label in self.all_of if label not in present]
+        if missing:
+            return Answer(False, reason=f"no {missing[0]} of confidence {self.confidence:g} or more")
+        if self.any_of and not present & set(self.any_of):
+            return Answer(False, reason=f"no {_listed(self.any_of)} of confidence {self.confidence:g} or more")
+        if len(hits) < self.count:
+            return Answer(False, reason=f"{len(hits)} hits, {self.count} needed")
+        subjects = len({hit.subject for hit in hits if hit.subject is not None})
+        if subjects < self.subjects:
+            return Answer(False, reason=f"about {subjects} people, {self.subjects} needed")
+        distinct = len({(hit.label, hit.value) for hit in hits})
+        if distinct < self.distinct:
+            return Answer(False, reason=f"{distinct} different values, {self.distinct} needed")
+        return Answer(True, hits)
+
+    def labels(self) -> frozenset[str]:
+        return frozenset(self.any_of + self.all_of)
+
+
+@dataclass(frozen=True, slots=True)
+class Near(Condition):
+    """near: a hit of one list stands in the same table row, or within so many characters, of a hit of the other list."""
+
+    of: tuple[str, ...]
+    to: tuple[str, ...]
+    within: int = 300
+    confidence: float = 0.5
+    subjects: int = 1
+    count: int = 1
+
+    def ask(self, scene: Scene) -> Answer:
+        support: dict[int, Hit] = {}
+        pairs = 0
+        by_part: dict[str, list[Hit]] = {}
+        for hit in scene.hits:
+            if hit.confidence >= self.confidence and hit.label in self.labels():
+                by_part.setdefault(hit.part, []).append(hit)
+        for hits in by_part.values():
+            hits.sort(key=lambda hit: hit.start)
+            others = [hit for hit in hits if hit.label in self.to]
+            if not others:
+                continue
+            first = 0
+            rows = {hit.row for hit in others if hit.row is not None}
+            for hit in (hit for hit in hits if hit.label in self.of):
+                while first < len(others) - 1 and others[first].end + self.within < hit.start:
+                    first += 1
+                if hit.row is not None:
+                    found = [other for other in others if other.row == hit.row] if hit.row in rows else []
+                else:
+                    found = []
+                    for other in others[first : first + 50]:
+                        if other.start > hit.end + self.within:
+                            break
+                        if other.row is None and other.end + self.within >= hit.start and other is not hit:
+                            found.append(other)
+                if found:
+                    pairs += 1
+                    support[id(hit)] = hit
+                    support.update({id(other): other for other in found})
+        hits_found = tuple(support.values())
+        people = {hit.subject for hit in hits_found if hit.label in self.of and hit.subject is not None}
+        if pairs < self.count or not hits_found:
+            return Answer(False, reason=f"no {_listed(self.of)} within {self.within} characters of {_listed(self.to)}")
+        if len(people) < self.subjects and self.subjects > 1:
+            return Answer(False, reason=f"about {len(people)} people, {self.subjects} needed")
+        return Answer(True, hits_found)
+
+    def labels(self) -> frozenset[str]:
+        return frozenset(self.of + self.to)
+
+    def names_near(self) -> frozenset[str]:
+        if "person" in self.of:
+            return frozenset(self.to) - {"person"}
+        return frozenset(self.of) - {"person"} if "person" in self.to else frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ProtectionIs(Condition):
+    """protection: some part's lock has one of these grades (none, signed, weak, strong, unknown)."""
+
+    grades: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        for part in scene.parts:
+            if part.protection.grade in self.grades and part.kind in ("attachment", "document", "body"):
+                mark = Hit("protection", 0, 0, "", 0.9, (part.protection.mechanism,), part=part.path)
+                return Answer(True, (mark,))
+        return Answer(False, reason=f"no part is protected as {_listed(self.grades)}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileIs(Condition):
+    """file: some attachment or document is of one of these types (media types by bytes, * allowed), extensions or names."""
+
+    types: tuple[str, ...] = ()
+    extensions: tuple[str, ...] = ()
+    disguised: bool | None = None
+    above: int = 0
+
+    def ask(self, scene: Scene) -> Answer:
+        for part in scene.parts:
+            if part.kind not in ("attachment", "document") or part.inline:
+                continue
+            name = part.name.lower()
+            by_type = any(fnmatchcase(part.media_type.lower(), wanted) for wanted in self.types)
+            by_name = any(name.endswith("." + wanted.lower().lstrip(".")) for wanted in self.extensions)
+            if (self.types or self.extensions) and not (by_type or by_name):
+                continue
+            if self.disguised is not None and part.disguised is not self.disguised:
+                continue
+            if part.size <= self.above and self.above:
+                continue
+            why = f"a file of type {part.media_type}" + (", disguised" if part.disguised else "")
+            return Answer(True, (Hit("file", 0, 0, "", 0.9, (why,), part=part.path),))
+        return Answer(False, reason="no such file")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipients(Condition):
+    """recipients: at least or at most so many recipients, of one kind or of any."""
+
+    at_least: int = 0
+    at_most: int = 1_000_000
+    kind: str = ""
+    visible: bool = False
+
+    def ask(self, scene: Scene) -> Answer:
+        number = sum(
+            (not self.kind or scene.recipient_kind(item.address) == self.kind)
+            and (not self.visible or item.kind in ("to", "cc"))
+            for item in scene.envelope.recipients
+        )
+        if self.at_least <= number <= self.at_most:
+            return Answer(True)
+        return Answer(False, reason=f"{number} such recipients")
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectIs(Condition):
+    """subject: the subject line says nothing (empty, or only Re:, Fw: and the like)."""
+
+    empty: bool = True
+
+    def ask(self, scene: Scene) -> Answer:
+        words = scene.envelope.subject.strip()
+        while True:
+            head, colon, rest = words.partition(":")
+            if not colon or head.strip().lower() not in ("re", "fw", "fwd", "aw", "wg", "tr"):
+                break
+            words = rest.strip()
+        if (not words) is self.empty:
+            reason = "the subject line is empty" if self.empty else ""
+            marks = (Hit("subject_line", 0, 0, "", 0.9, (reason,), part="subject"),) if self.empty else ()
+            return Answer(True, marks)
+        return Answer(False, reason="the subject line says something" if self.empty else "the subject line is empty")
+
+
+@dataclass(frozen=True, slots=True)
+class SenderRole(Condition):
+    """sender_role: the sender is staff, pupil, governor, contractor or a shared mailbox in the directory."""
+
+    roles: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        origin = scene.envelope.from_
+        person = scene.directory.person(origin.address) if origin else None
+        if person is not None and person.role in self.roles:
+            return Answer(True)
+        return Answer(False, reason=f"the sender is not {_listed(self.roles)}")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRole(Condition):
+    """recipient_role: some recipient is staff, pupil, governor, contractor, shared, or a parent or carer (`contact`)."""
+
+    roles: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        for item in scene.envelope.recipients:
+            person = scene.directory.person(item.address)
+            if person is not None and person.role in self.roles:
+                return Answer(True)
+            if "contact" in self.roles and scene.directory.contact(item.address) is not None:
+                return Answer(True)
+        return Answer(False, reason=f"no recipient is {_listed(self.roles)}")
+
+
+@dataclass(frozen=True, slots=True)
+class All(Condition):
+    """all: every condition of the list holds."""
+
+    items: tuple[Condition, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        hits: list[Hit] = []
+        for item in self.items:
+            answer = item.ask(scene)
+            if not answer.holds:
+                return answer
+            hits.extend(answer.hits)
+        return Answer(True, tuple(hits))
+
+    def labels(self) -> frozenset[str]:
+        return frozenset().union(*(item.labels() for item in self.items))
+
+    def names_near(self) -> frozenset[str]:
+        return frozenset().union(*(item.names_near() for item in self.items))
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf(Condition):
+    """any: at least one condition of the list holds; the evidence of all that hold is kept."""
+
+    items: tuple[Condition, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        answers = [item.ask(scene) for item in self.items]
+        holding = [answer for answer in answers if answer.holds]
+        if holding:
+            return Answer(True, tuple(hit for answer in holding for hit in answer.hits))
+        return Answer(False, reason="; and ".join(answer.reason for answer in answers if answer.reason))
+
+    labels = All.labels
+    names_near = All.names_near
+
+
+@dataclass(frozen=True, slots=True)
+class NoneOf(Condition):
+    """none: no condition of the list holds."""
+
+    items: tuple[Condition, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        for item in self.items:
+            if item.ask(scene).holds:
+                return Answer(False, reason=f"an exclusion holds: {type(item).__doc__ or ''}".split("\n")[0])
+        return Answer(True)
+
+    labels = All.labels
+
+    def names_near(self) -> frozenset[str]:
+        return frozenset()
+
+
+# --- reading conditions from YAML -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of the condition language: how it is read and one sentence for the documentation."""
+
+    read: Callable[[Reader, Node, int], Condition]
+    says: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def _direction(reader: Reader, node: Node, depth: int) -> Condition:
+    return DirectionIs(reader.choices(node, get_args(Direction)))
+
+
+def _audience(reader: Reader, node: Node, depth: int) -> Condition:
+    return AudienceHas(reader.choices(node, get_args(AddressKind)))
+
+
+def _labels(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["labels"].settings))
+    condition = HasLabels(
+        any_of=reader.texts(found.get("any")),
+        all_of=reader.texts(found.get("all")),
+        confidence=reader.number(found.get("confidence"), HIGH, 0.0, 1.0),
+        count=reader.count(found.get("count"), 1),
+        subjects=reader.count(found.get("subjects"), 0, 0),
+        distinct=reader.count(found.get("distinct"), 0, 0),
+        parts=reader.choices(found["parts"], PART_KINDS) if "parts" in found else (),
+    )
+    if found and not condition.labels():
+        reader.wrong(node, "names no label: give any: […] or all: […]")
+    return condition
+
+
+def _near(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["near"].settings), needed=("of", "to"))
+    return Near(
+        of=reader.texts(found.get("of")),
+        to=reader.texts(found.get("to")),
+        within=reader.count(found.get("within"), 300, 1, 2000),
+        confidence=reader.number(found.get("confidence"), 0.5, 0.0, 1.0),
+        subjects=reader.count(found.get("subjects"), 1),
+        count=reader.count(found.get("count"), 1),
+    )
+
+
+def _protection(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["protection"].settings), needed=("grades",))
+    return ProtectionIs(reader.choices(found.get("grades"), get_args(Grade)))
+
+
+def _file(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["file"].settings))
+    if not found:
+        reader.wrong(node, f"needs at least one of {', '.join(KEYS['file'].settings)}")
+    return FileIs(
+        types=reader.texts(found.get("types")),
+        extensions=reader.texts(found.get("extensions")),
+        disguised=reader.flag(found["disguised"], False) if "disguised" in found else None,
+        above=reader.count(found.get("above"), 0, 0, 10**12),
+    )
+
+
+def _recipients(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["recipients"].settings))
+    condition = Recipients(
+        at_least=reader.count(found.get("at_least"), 0, 0),
+        at_most=reader.count(found.get("at_most"), 1_000_000, 0),
+        kind=reader.choice(found.get("kind"), get_args(AddressKind), ""),
+        visible=reader.flag(found.get("visible"), False),
+    )
+    if condition.at_least > condition.at_most:
+        reader.wrong(node, "can never hold: at_least is above at_most")
+    return condition
+
+
+def _subject(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["subject"].settings), needed=("empty",))
+    return SubjectIs(reader.flag(found.get("empty"), True))
+
+
+def _sender_role(reader: Reader, node: Node, depth: int) -> Condition:
+    return SenderRole(reader.choices(node, get_args(PersonRole)))
+
+
+def _recipient_role(reader: Reader, node: Node, depth: int) -> Condition:
+    return RecipientRole(reader.choices(node, (*get_args(PersonRole), "contact")))
+
+
+def _list_of(reader: Reader, node: Node, depth: int) -> tuple[Condition, ...]:
+    items = tuple(read_condition(reader, item, depth + 1) for item in reader.items(node))
+    if not items:
+        reader.wrong(node, "needs a list of conditions; an empty one can never mean anything")
+    return items
+
+
+KEYS: dict[str, Key] = {
+    "direction": Key(_direction, "the message goes outbound, internal or inbound, or is stored"),
+    "audience": Key(_audience, "at least one recipient is ours, trusted, protected or outside"),
+    "labels": Key(
+        _labels,
+        "hits of these labels were seen",
+        {
+            "any": "one of these labels",
+            "all": "each of these labels",
+            "confidence": "least confidence of a hit, 0 to 1 (default 0.75)",
+            "count": "least number of hits (default 1)",
+            "subjects": "least number of different people concerned",
+            "distinct": "least number of different values",
+            "parts": "only in these kinds of part: " + ", ".join(PART_KINDS),
+        },
+    ),
+    "near": Key(
+        _near,
+        "a hit of one list stands near a hit of the other",
+        {
+            "of": "labels of the one side",
+            "to": "labels of the other side",
+            "within": "characters between them (default 300); hits in a table must share the row",
+            "confidence": "least confidence of both hits (default 0.5)",
+            "subjects": "least number of different people on the first side",
+            "count": "least number of hits of the first side",
+        },
+    ),
+    "protection": Key(
+        _protection, "some part's lock has one of these grades", {"grades": "none, signed, weak, strong, unknown"}
+    ),
+    "file": Key(
+        _file,
+        "some attachment or document is such a file",
+        {
+            "types": "media types by bytes; * allowed",
+            "extensions": "endings of the name",
+            "disguised": "true: name and bytes contradict each other",
+            "above": "larger than so many bytes",
+        },
+    ),
+    "recipients": Key(
+        _recipients,
+        "so many recipients",
+        {
+            "at_least": "least number",
+            "at_most": "greatest number",
+            "kind": "only ours, trusted, protected or outside",
+            "visible": "true: only To and Cc",
+        },
+    ),
+    "subject": Key(_subject, "the subject line is empty or not", {"empty": "true or false"}),
+    "sender_role": Key(_sender_role, "the sender is staff, pupil, governor, contractor or shared"),
+    "recipient_role": Key(_recipient_role, "some recipient has such a role, or is a parent or carer (contact)"),
+    "all": Key(lambda reader, node, depth: All(_list_of(reader, node, depth)), "every condition of the list holds"),
+    "any": Key(lambda reader, node, depth: AnyOf(_list_of(reader, node, depth)), "at least one condition holds"),
+    "none": Key(lambda reader, node, depth: NoneOf(_list_of(reader, node, depth)), "no condition of the list holds"),
+}
+
+
+def read_condition(reader: Reader, node: Node, depth: int = 0) -> Condition:
+    """A mapping of one or more keys, all of which must hold."""
+    if depth > MAX_NESTING:
+        reader.wrong(node, f"conditions are nested more than {MAX_NESTING} deep")
+        return All(())
+    found = reader.mapping(node, tuple(KEYS))
+    if isinstance(node.value, dict) and not node.value:
+        reader.wrong(node, "an empty condition would always hold")
+    items = tuple(KEYS[key].read(reader, value, depth) for key, value in found.items())
+    return items[0] if len(items) == 1 else All(items)

@@ -1,0 +1,105 @@
+"""The only place that makes masks and fingerprints of found values (contract section 2, D15). Values stop here."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scanner.model import Evidence, Fact, Hit
+
+DOT = "•"
+# What kind of thing a label is decides how much of it a mask may show. A label that is not listed shows nothing at all.
+_NUMBERS = frozenset(
+    "nino nhs chi hc upn uln uci candidate_number trn gtcs dbs utr vat passport brp driving_licence sort_code account "
+    "bank_account iban payment_card phone vehicle ip_address elector_number crime_reference pnc case_number".split()
+)
+_PEOPLE = frozenset({"person", "colleague"})
+_PLACES = frozenset({"address", "postcode"})
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_POSTCODE_AREA = re.compile(r"\b([A-Z]{1,2})\d[A-Z\d]? ?\d[A-Z]{2}\b")
+_NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
+GROUPS_SHOWN = 40
+
+
+def mask(hit: Hit) -> str:
+    """What may be shown of a hit. Dots and the last two characters of numbers, initials of a person, the year of a birth
+    date, the area of a postcode, first letter and domain of an e-mail address; of everything else label and strength only.
+    """
+    value = hit.value
+    if hit.label in _NUMBERS:
+        letters = _NOT_ALPHANUMERIC.sub("", value)
+        return DOT * max(len(letters) - 2, 4) + letters[-2:] if len(letters) > 4 else DOT * 6
+    if hit.label in _PEOPLE:
+        initials = [word[0].upper() for word in re.split(r"[\s,.'’-]+", value) if word[:1].isalpha()]
+        return "".join(f"{letter}." for letter in initials[:4]) or DOT * 4
+    if hit.label == "date_of_birth":
+        year = _YEAR.search(value)
+        return f"{DOT * 4} {year.group()}" if year else DOT * 6
+    if hit.label in _PLACES:
+        area = _POSTCODE_AREA.search(value.upper())
+        return f"{area.group(1)}{DOT * 4}" if area else DOT * 6
+    if hit.label == "email" or hit.label.startswith("address_"):
+        local, at, domain = value.rpartition("@")
+        return f"{local[:1]}{DOT * 4}@{domain}" if at else DOT * 6
+    return f"{hit.label.replace('_', ' ')}, {strength(hit.confidence)}"
+
+
+def strength(confidence: float) -> str:
+    """The three bands of contract section 3 in words."""
+    return "high" if confidence >= 0.75 else "medium" if confidence >= 0.5 else "low"
+
+
+@dataclass(frozen=True, slots=True)
+class FingerprintKey:
+    """A subkey for fingerprints with its number, so that keys can rotate and old fingerprints stay readable as old."""
+
+    number: int
+    secret: bytes
+
+    def fingerprint(self, label: str, value: str) -> str:
+        """HMAC-SHA-256 over label and normalised value, first 128 bits; with its key's number in front."""
+        plain = _NOT_ALPHANUMERIC.sub("", value).casefold()
+        digest = hmac.new(self.secret, f"{label}\0{plain}".encode(), hashlib.sha256).hexdigest()[:32]
+        return f"{self.number}:{digest}"
+
+    def __repr__(self) -> str:
+        return f"FingerprintKey(number={self.number})"
+
+
+def evidence_of(hits: Sequence[Hit], key: FingerprintKey) -> tuple[Evidence, ...]:
+    """One line for each label and part, strongest hit first shown, ordered by part and label. No value survives."""
+    groups: dict[tuple[str, str], list[Hit]] = {}
+    for hit in hits:
+        groups.setdefault((hit.part, hit.label), []).append(hit)
+    lines = []
+    for (part, label), members in sorted(groups.items()):
+        best = max(members, key=lambda hit: hit.confidence)
+        lines.append(
+            Evidence(
+                label=label,
+                part=part,
+                mask=mask(best),
+                count=len({(hit.start, hit.end) for hit in members}),
+                confidence=round(best.confidence, 2),
+                fingerprint=key.fingerprint(label, best.value) if best.value else "",
+            )
+        )
+    return tuple(lines[:GROUPS_SHOWN])
+
+
+def fact_of(hit: Hit, previous_end: int, key: FingerprintKey) -> Fact:
+    """What the store may know: the distance to the hit before is kept as a power of two, never as a position."""
+    gap = max(hit.start - previous_end, 0)
+    return Fact(
+        label=hit.label,
+        part_kind=hit.part.partition("/")[0],
+        owner=hit.owner,
+        row=hit.row[1] if hit.row else None,
+        distance=gap.bit_length(),
+        confidence=round(hit.confidence, 2),
+        subject=hit.subject,
+        fingerprint=key.fingerprint(hit.label, hit.value) if hit.value else "",
+    )

@@ -1,0 +1,499 @@
+"""The heart: envelope -> parts -> segments -> hits -> rules -> evidence -> Verdict. No network, no store, no clock of its own.
+
+`scan FILE`, the scheduled service, the rules' examples and the benchmark all call `inspect`.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import posixpath
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from scanner.conditions import Scene
+from scanner.directory import Directory
+from scanner.evidence import FingerprintKey, evidence_of, fact_of
+from scanner.extract import Limits, read
+from scanner.model import (
+    PROBLEMS_THAT_LEAVE_COMPLETE,
+    SEVERITIES,
+    Address,
+    Blob,
+    Body,
+    Direction,
+    Envelope,
+    Fact,
+    Finding,
+    Hit,
+    Part,
+    Problem,
+    ProblemKind,
+    Recipient,
+    SegmentOwner,
+    Verdict,
+    Versions,
+)
+from scanner.policy import Policy
+from scanner.ports import Detectors, Message, NameBudget
+from scanner.routing import Line, route
+from scanner.rulebook import Example, Rule, Rulebook
+
+NAME_CHARACTERS = 60_000  # what the name recogniser may read of one message (D6): about a second of spaCy
+FACTS_KEPT = 500
+_CACHE_TEXTS = 4_000
+_CACHE_LONGEST = 100_000
+_WITHHELD = "[name withheld]"
+_SPACE = re.compile(r"\s+")
+# In a file name these stand for spaces; the replacement keeps the length, so that offsets stay true.
+_NAME_SPACES = str.maketrans("_+", "  ")
+
+
+@dataclass(frozen=True, slots=True)
+class Regime:
+    """What a message is judged by: the rules, the policy pack in force, and who is told."""
+
+    rulebook: Rulebook
+    policy: Policy
+    routing: tuple[Line, ...]
+
+
+class HitCache:
+    """Hits of texts seen before: the same words are looked at once in a run (D9). Lives and dies with the worker."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, tuple[Hit, ...]] = OrderedDict()
+
+    def get(self, key: bytes) -> tuple[Hit, ...] | None:
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+        return found
+
+    def put(self, key: bytes, hits: tuple[Hit, ...]) -> None:
+        self._kept[key] = hits
+        if len(self._kept) > _CACHE_TEXTS:
+            self._kept.popitem(last=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """What inspecting needs besides people and rules: detectors, limits, the fingerprint key, and a cache.
+
+    `as_outbound`: the message counts as outbound from ours to untrusted outsiders (contract section 2).
+    `deep` runs names everywhere instead of only where a rule could use them.
+    """
+
+    detectors: Detectors
+    limits: Limits
+    key: FingerprintKey
+    cache: HitCache = field(default_factory=HitCache)
+    as_outbound: bool = False
+    deep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """Why a rule did not speak about one owner's words."""
+
+    rule: str
+    owner: SegmentOwner
+    reason: str
+
+
+def _no_announcement(path: str) -> None:
+    """Outside a worker nobody listens for the part that is about to be opened."""
+
+
+def inspect(
+    envelope: Envelope,
+    directory: Directory,
+    regime: Regime,
+    instruments: Instruments,
+    *,
+    opening: Callable[[str], None] = _no_announcement,
+    set_aside: Mapping[str, ProblemKind] | None = None,
+    silences: list[Silence] | None = None,
+) -> Verdict:
+    """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller."""
+    reading = read(envelope, instruments.limits, opening, set_aside or {})
+    direction: Direction = "outbound" if instruments.as_outbound else directory.direction(envelope)
+    budget = NameBudget(NAME_CHARACTERS)
+    shown, name_hits = _withhold_names(reading.parts, directory, instruments, budget)
+    parts = tuple(replace(part, path=shown.get(part.path, part.path)) for part in reading.parts)
+
+    hits = list(name_hits)
+    for part in parts:
+        if part.text:
+            hits.extend(_content_hits(part, directory, regime, instruments, budget))
+    message = Message(envelope, direction, parts, tuple(hits), directory.people)
+    hits.extend(instruments.detectors.message(message))
+    hits = _number_subjects(_discount(hits, envelope, directory))
+
+    problems = [replace(problem, part=shown.get(problem.part, problem.part)) for problem in reading.problems]
+    if budget.windows_dropped:
+        detail = f"{budget.windows_dropped} windows were not searched for names"
+        problems.append(Problem("body", "names", "budget", "part", detail))
+
+    content_hash = _content_hash(envelope, parts)
+    findings = _judge(envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences)
+    return Verdict(
+        message_id=envelope.internet_id,
+        direction=direction,
+        findings=findings,
+        problems=tuple(problems),
+        complete=all(problem.kind in PROBLEMS_THAT_LEAVE_COMPLETE for problem in problems),
+        unread_protected=sum(problem.kind == "encrypted" for problem in problems),
+        facts=_facts(hits, instruments.key),
+        versions=Versions(regime.rulebook.version, regime.policy.version, instruments.detectors.version),
+        content_hash=content_hash,
+        sent_at=envelope.sent_at,
+        parts=len(parts),
+    )
+
+
+# --- seeing ---------------------------------------------------------------------------------------------------------
+
+
+def _content_hits(
+    part: Part, directory: Directory, regime: Regime, instruments: Instruments, budget: NameBudget
+) -> Iterable[Hit]:
+    names_near = None if instruments.deep else regime.rulebook.names_near
+    key = (
+        hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest() if len(part.text) <= _CACHE_LONGEST else b""
+    )
+    found = instruments.cache.get(key) if key and not part.tables else None
+    if found is None:
+        dropped = budget.windows_dropped
+        found = tuple(
+            instruments.detectors.content(
+                part.text, part.tables, people=directory.people, names_near=names_near, budget=budget
+            )
+        )
+        if key and not part.tables and budget.windows_dropped == dropped:
+            instruments.cache.put(key, found)
+    for hit in found:
+        yield replace(hit, part=part.path, owner=part.owner_at(hit.start))
+
+
+def _withhold_names(
+    parts: Sequence[Part], directory: Directory, instruments: Instruments, budget: NameBudget
+) -> tuple[dict[str, str], list[Hit]]:
+    """Where a file's name itself holds a hit, the name is not shown: old path -> path to show, and the hits."""
+    shown: dict[str, str] = {}
+    told: dict[str, tuple[Hit, ...]] = {}
+    hits: list[Hit] = []
+    for part in parts:
+        components = part.path.split("/")
+        changed = False
+        for position, component in enumerate(components):
+            if position < 2 or components[0] != "attachment" or component.isdigit():
+                continue
+            if component not in told:
+                words = posixpath.splitext(component)[0].translate(_NAME_SPACES)
+                found = instruments.detectors.content(words, people=directory.people, names_near=None, budget=budget)
+                told[component] = tuple(hit for hit in found if hit.confidence >= 0.5)
+            if told[component]:
+                components[position] = _WITHHELD + posixpath.splitext(component)[1][:10]
+                changed = True
+        if changed:
+            shown[part.path] = "/".join(components)
+            own = part.path.split("/")[-1]
+            hits.extend(
+                replace(hit, part=shown[part.path], reasons=(*hit.reasons, "in the file's name"))
+                for hit in told.get(own, ())
+            )
+    return shown, hits
+
+
+def _discount(hits: list[Hit], envelope: Envelope, directory: Directory) -> list[Hit]:
+    """Leave out what is nobody's secret: the sender's and recipients' own names and addresses, what the organisation
+    publishes, and (as `colleague`) the names of its staff, which say something only beside sensitive facts.
+    """
+    listed = [item for item in (envelope.from_, envelope.sender, *envelope.recipients) if item is not None]
+    own_names: set[str] = set()
+    for item in listed:
+        person = directory.person(item.address) or directory.private_owner(item.address)
+        contact = directory.contact(item.address)
+        for name in (item.name, person.name if person else "", contact.name if contact else ""):
+            if name and "@" not in name:
+                own_names.add(_SPACE.sub(" ", name).strip().casefold())
+    own_addresses = {item.address for item in listed}
+    published = {_squeeze(value) for value in directory.people.published}
+    kept = []
+    for hit in hits:
+        if hit.label == "person":
+            name = _SPACE.sub(" ", hit.value).strip().casefold()
+            if _is_one_of(name, own_names):
+                continue
+            known = directory.person_named(name)
+            if known is not None and known.role in ("staff", "governor", "contractor"):
+                hit = replace(hit, label="colleague")
+        elif hit.label == "email" and hit.value.lower() in own_addresses:
+            continue
+        elif published and _squeeze(hit.value) in published:
+            continue
+        kept.append(hit)
+    return kept
+
+
+def _is_one_of(name: str, own_names: set[str]) -> bool:
+    """The whole name, or a single word that is the first or last word of one of them."""
+    if name in own_names:
+        return True
+    return " " not in name and any(name in (own.split(" ")[0], own.split(" ")[-1]) for own in own_names)
+
+
+def _squeeze(value: str) -> str:
+    return re.sub(r"[\W_]+", "", value).casefold()
+
+
+def _number_subjects(hits: list[Hit]) -> list[Hit]:
+    """Count people, not hits: the same name is one data subject, a first name joins the full name that begins with it,
+    and an identifier belongs to the person in its row or to the nearest name before it; else its value stands for a person.
+    """
+    numbers: dict[str, int] = {}
+    full_by_word: dict[str, str] = {}
+    for hit in hits:
+        if hit.label in ("person", "colleague"):
+            name = _SPACE.sub(" ", hit.value).strip().casefold()
+            words = name.split(" ")
+            if len(words) > 1:
+                full_by_word.setdefault(words[0], name)
+                full_by_word.setdefault(words[-1], name)
+
+    def person_number(value: str) -> int:
+        name = _SPACE.sub(" ", value).strip().casefold()
+        name = full_by_word.get(name, name)
+        return numbers.setdefault(f"person\0{name}", len(numbers) + 1)
+
+    ordered = sorted(range(len(hits)), key=lambda index: (hits[index].part, hits[index].start))
+    in_row: dict[tuple[str, tuple[int, int]], int] = {}
+    for index in ordered:
+        hit = hits[index]
+        if hit.label in ("person", "colleague"):
+            hits[index] = replace(hit, subject=person_number(hit.value))
+            if hit.row is not None:
+                in_row.setdefault((hit.part, hit.row), hits[index].subject or 0)
+    last: tuple[str, int, int] | None = None
+    for index in ordered:
+        hit = hits[index]
+        if hit.subject is not None:
+            last = (hit.part, hit.end, hit.subject)
+        elif hit.row is not None and (hit.part, hit.row) in in_row:
+            hits[index] = replace(hit, subject=in_row[(hit.part, hit.row)])
+        elif hit.row is None and last is not None and last[0] == hit.part and hit.start - last[1] <= 300:
+            hits[index] = replace(hit, subject=last[2])
+        elif hit.value:
+            row = f"{hit.part}\0{hit.row}" if hit.row is not None else f"{hit.label}\0{_squeeze(hit.value)}"
+            hits[index] = replace(hit, subject=numbers.setdefault(row, len(numbers) + 1))
+    return hits
+
+
+# --- deciding -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Fired:
+    rule: Rule
+    severity: str
+    hits: tuple[Hit, ...]
+
+
+def _judge(
+    envelope: Envelope,
+    direction: Direction,
+    parts: tuple[Part, ...],
+    hits: list[Hit],
+    directory: Directory,
+    regime: Regime,
+    instruments: Instruments,
+    content_hash: str,
+    silences: list[Silence] | None,
+) -> tuple[Finding, ...]:
+    scenes: dict[SegmentOwner, Scene] = {}
+    fired: dict[tuple[str, SegmentOwner, bool], list[_Fired]] = {}
+    for rule in regime.rulebook.rules:
+        if not rule.runs or rule.id in regime.policy.off:
+            continue
+        for owner in rule.owners:
+            if owner not in scenes:
+                own = tuple(hit for hit in hits if hit.owner == owner)
+                scenes[owner] = Scene(envelope, direction, owner, own, parts, directory, instruments.as_outbound)
+            scene = scenes[owner]
+            if owner != "sender" and not scene.hits:
+                continue
+            answer = rule.when.ask(scene)
+            if not answer.holds or (owner != "sender" and not answer.hits):
+                if silences is not None:
+                    silences.append(Silence(rule.id, owner, answer.reason or "none of its words are this owner's"))
+                continue
+            severity = next((step.severity for step in rule.raises if step.when.ask(scene).holds), rule.severity)
+            group = fired.setdefault((rule.topic, owner, rule.state == "shadow"), [])
+            group.append(_Fired(rule, regime.policy.severity.get(rule.topic, severity), answer.hits))
+    findings = [
+        _finding(group, topic, owner, shadow, envelope, direction, directory, regime, instruments, content_hash)
+        for (topic, owner, shadow), group in fired.items()
+    ]
+    return tuple(sorted(findings, key=lambda item: (-SEVERITIES.index(item.severity), item.topic, item.owner)))
+
+
+def _finding(
+    group: list[_Fired],
+    topic: str,
+    owner: SegmentOwner,
+    shadow: bool,
+    envelope: Envelope,
+    direction: Direction,
+    directory: Directory,
+    regime: Regime,
+    instruments: Instruments,
+    content_hash: str,
+) -> Finding:
+    lead = min(group, key=lambda item: (-SEVERITIES.index(item.severity), item.rule.id))  # type: ignore[arg-type]
+    hits = tuple({id(hit): hit for item in group for hit in item.hits}.values())
+    evidence = evidence_of(hits, instruments.key)
+    severity = lead.severity
+    people = len({hit.subject for hit in hits if hit.subject is not None})
+    part_paths = sorted({line.part for line in evidence})
+    key = hashlib.sha256("\0".join([lead.rule.id, owner, content_hash, *part_paths]).encode()).hexdigest()[:32]
+    return Finding(
+        key=key,
+        rule=lead.rule.id,
+        rule_version=lead.rule.version,
+        title=lead.rule.title,
+        topic=topic,
+        category=lead.rule.category,
+        severity=severity,  # type: ignore[arg-type]
+        confidence=_confidence(hits),
+        owner=owner,
+        subjects=people,
+        evidence=evidence,
+        reasons=_reasons(hits, group),
+        clauses=tuple(clause.id for clause in regime.policy.clauses.get(topic, ())),
+        route=route(
+            regime.routing, topic, lead.rule.category, severity, direction, envelope, directory  # type: ignore[arg-type]
+        ),
+        advice=lead.rule.advice,
+        shadow=shadow,
+    )  # fmt: skip
+
+
+def _confidence(hits: Sequence[Hit]) -> float:
+    """Independent kinds of evidence add up: one minus the product of the doubts, the best hit of each label counting once."""
+    best: dict[str, float] = {}
+    for hit in hits:
+        best[hit.label] = max(best.get(hit.label, 0.0), hit.confidence)
+    doubt = 1.0
+    for confidence in best.values():
+        doubt *= 1.0 - confidence
+    return round(min(1.0 - doubt, 0.99), 2) if best else 0.9
+
+
+def _reasons(hits: Sequence[Hit], group: Sequence[_Fired]) -> tuple[str, ...]:
+    """In words, without a value: for each label how often and why it counted; then which rules agreed."""
+    by_label: dict[str, list[Hit]] = {}
+    for hit in hits:
+        by_label.setdefault(hit.label, []).append(hit)
+    reasons = []
+    for label, members in by_label.items():
+        best = max(members, key=lambda hit: hit.confidence)
+        why = ", ".join(best.reasons[:4])
+        number = len({(hit.part, hit.start, hit.end) for hit in members})
+        times = f" ({number} times)" if number > 1 else ""
+        reasons.append(f"{label.replace('_', ' ')}{times}: {why}" if why else f"{label.replace('_', ' ')}{times}")
+    if len(group) > 1:
+        reasons.append("rules that agree: " + ", ".join(sorted({item.rule.id for item in group})))
+    return tuple(reasons[:20])
+
+
+def _facts(hits: Sequence[Hit], key: FingerprintKey) -> tuple[Fact, ...]:
+    ordered = sorted(hits, key=lambda hit: (hit.part, hit.start))[:FACTS_KEPT]
+    facts = []
+    previous = ("", 0)
+    for hit in ordered:
+        facts.append(fact_of(hit, previous[1] if previous[0] == hit.part else hit.start, key))
+        previous = (hit.part, hit.end)
+    return tuple(facts)
+
+
+def _content_hash(envelope: Envelope, parts: Sequence[Part]) -> str:
+    """The same for every copy of a message: who wrote it, when, and what it says; not the Message-ID, not the transport.
+
+    SHA-256 over sender, time of sending to the minute, and the words and bytes of each part.
+    """
+    digest = hashlib.sha256()
+    origin = envelope.from_.address if envelope.from_ else ""
+    sent = envelope.sent_at.astimezone(UTC).strftime("%Y%m%d%H%M") if envelope.sent_at else ""
+    digest.update(f"{origin}\0{sent}".encode("utf-8", "surrogatepass"))
+    for part in parts:
+        words = _SPACE.sub(" ", part.text).strip() if part.kind in ("subject", "body") else part.sha256
+        digest.update(b"\0" + words.encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()[:32]
+
+
+# --- proving --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An example that its own rule judges wrongly."""
+
+    rule: str
+    place: str
+    must_flag: bool
+    why: str
+    reason: str
+
+
+def prove(
+    directory: Directory, regime: Regime, instruments: Instruments, only: frozenset[str] | None = None
+) -> tuple[int, tuple[Failure, ...]]:
+    """Run every rule's examples with the default cast: (number run, the failures). Only the rule's own topic is judged."""
+    failures = []
+    number = 0
+    for rule in regime.rulebook.rules:
+        if only is not None and rule.id not in only:
+            continue
+        alone = replace(regime, rulebook=replace(regime.rulebook, rules=(replace(rule, state="on"),)))
+        alone = replace(alone, policy=replace(regime.policy, off=frozenset()))
+        for example in rule.examples:
+            number += 1
+            silences: list[Silence] = []
+            verdict = inspect(envelope_of(example), directory, alone, instruments, silences=silences)
+            flagged = any(finding.rule == rule.id for finding in verdict.findings)
+            if flagged != example.must_flag:
+                reason = next((item.reason for item in silences), "") if example.must_flag else "it was flagged"
+                failures.append(Failure(rule.id, example.place, example.must_flag, example.why, reason))
+    return number, tuple(failures)
+
+
+def envelope_of(example: Example) -> Envelope:
+    """An example as the envelope that a source would hand over; rows become a CSV file, which needs no library to write."""
+    recipients = [Recipient("to", address.lower()) for address in example.to]
+    recipients += [Recipient("cc", address.lower()) for address in example.cc]
+    recipients += [Recipient("bcc", address.lower()) for address in example.bcc]
+    blobs = []
+    for attachment in example.attachments:
+        if attachment.rows:
+            sheet = io.StringIO()
+            csv.writer(sheet).writerows(attachment.rows)
+            data = sheet.getvalue().encode()
+        else:
+            data = (attachment.text or "").encode()
+        blobs.append(Blob(attachment.name, "application/octet-stream", data))
+    return Envelope(
+        source="example",
+        internet_id=f"<{hashlib.sha256(example.place.encode()).hexdigest()[:16]}@example>",
+        sent_at=datetime(2026, 9, 7, 10, 0, tzinfo=UTC),
+        from_=Address(example.sender.lower()),
+        recipients=tuple(recipients),
+        headers=(("Subject", example.subject),),
+        subject=example.subject,
+        bodies=(Body("text/plain", example.body),),
+        blobs=tuple(blobs),
+    )

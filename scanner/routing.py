@@ -1,0 +1,152 @@
+"""Who gets a case. Pure: `rules/routing.yml` is read top to bottom, the first entry that fits names the roles to try in order.
+
+A person who is a party to the mail is never chosen (Never 5); the next role is, and the route says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from scanner.directory import Directory
+from scanner.model import SEVERITIES, Direction, Envelope, Person, Route, Severity
+from scanner.rulebook import CATEGORIES, TOPICS
+from scanner.yaml_source import Reader, load
+
+ROLES = (
+    "dpo", "deputy_dpo", "it_security", "hr", "chair_of_governors", "headteacher", "dsl", "line_manager", "governors", "sender",
+)  # fmt: skip
+# After a route's own roles: people who can take any case, so that none is left without a reader.
+LAST_RESORT = ("headteacher", "dpo", "deputy_dpo", "hr", "chair_of_governors", "it_security")
+_IN_WORDS = {
+    "dpo": "the data protection officer",
+    "deputy_dpo": "the deputy data protection officer",
+    "it_security": "IT security",
+    "hr": "human resources",
+    "chair_of_governors": "the chair of governors",
+    "headteacher": "the headteacher",
+    "dsl": "the designated safeguarding lead",
+    "line_manager": "the line manager",
+    "governors": "the governors",
+    "sender": "the sender",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of routing.yml: where it applies, the roles to try in order, and why in words."""
+
+    topics: frozenset[str]
+    categories: frozenset[str]
+    severities: frozenset[str]
+    directions: frozenset[str]
+    sender_roles: frozenset[str]
+    to: tuple[str, ...]
+    because: str
+
+    def fits(self, topic: str, category: str, severity: str, direction: str, sender_role: str) -> bool:
+        return (
+            (not self.topics or topic in self.topics)
+            and (not self.categories or category in self.categories)
+            and (not self.severities or severity in self.severities)
+            and (not self.directions or direction in self.directions)
+            and (not self.sender_roles or sender_role in self.sender_roles)
+        )
+
+
+def load_routing(folder: Path) -> tuple[Line, ...]:
+    """The lines of `folder/routing.yml`. The last one must fit everything, so that no case can fall through."""
+    reader = Reader()
+    root = load(folder / "routing.yml", f"{folder.name}/routing.yml")
+    lines = []
+    for item in reader.items(root):
+        keys = ("topics", "categories", "severities", "directions", "sender_roles", "to", "because")
+        found = reader.mapping(item, keys, needed=("to", "because"))
+        lines.append(
+            Line(
+                topics=frozenset(reader.choices(found["topics"], TOPICS) if "topics" in found else ()),
+                categories=frozenset(reader.choices(found["categories"], CATEGORIES) if "categories" in found else ()),
+                severities=frozenset(reader.choices(found["severities"], SEVERITIES) if "severities" in found else ()),
+                directions=frozenset(
+                    reader.choices(found["directions"], ("outbound", "internal", "inbound", "stored"))
+                    if "directions" in found
+                    else ()
+                ),
+                sender_roles=frozenset(
+                    reader.choices(found["sender_roles"], ("staff", "pupil", "governor", "contractor", "shared"))
+                    if "sender_roles" in found
+                    else ()
+                ),
+                to=reader.choices(found["to"], ROLES) if "to" in found else (),
+                because=reader.text(found.get("because")),
+            )
+        )
+    if not lines or not lines[-1].fits("", "", "", "", ""):
+        reader.wrong(root, "the last entry must fit every case: leave out topics, categories, severities, directions")
+    reader.stop_if_wrong()
+    return tuple(lines)
+
+
+def parties(envelope: Envelope) -> frozenset[str]:
+    """Every address that takes part in the mail, in lower case."""
+    listed = [envelope.from_, envelope.sender, *envelope.reply_to, *envelope.recipients]
+    return frozenset(item.address.lower() for item in listed if item is not None)
+
+
+def route(
+    lines: tuple[Line, ...],
+    topic: str,
+    category: str,
+    severity: Severity,
+    direction: Direction,
+    envelope: Envelope,
+    directory: Directory,
+) -> Route:
+    """The first line that fits, then the first of its roles that is held by somebody who is no party to the mail."""
+    person = _whom_it_concerns(envelope, direction, directory)
+    sender_role = person.role if person and direction != "inbound" else ""
+    line = next(entry for entry in lines if entry.fits(topic, category, severity, direction, sender_role))
+    involved = parties(envelope)
+    involved |= {
+        owner.email
+        for owner in (directory.person(address) or directory.private_owner(address) for address in involved)
+        if owner
+    }
+    passed_over: list[str] = []
+    tried: set[str] = set()
+    for role in (*line.to, *LAST_RESORT):
+        if role in tried:
+            continue
+        tried.add(role)
+        holder = _holder(role, person, envelope, directory)
+        if not holder:
+            passed_over.append(f"nobody is listed as {_IN_WORDS[role]}")
+        elif holder.lower() in involved and role != "sender":
+            passed_over.append(f"{_IN_WORDS[role]} is a party to the mail")
+        elif role in line.to and role == line.to[0]:
+            return Route(role, holder, line.because)
+        else:
+            return Route(role, holder, f"{line.because}; {', and '.join(passed_over)}", fallback=True)
+    return Route(
+        line.to[0], "", f"{line.because}; {', and '.join(passed_over)}: an admin must name somebody", fallback=True
+    )
+
+
+def _whom_it_concerns(envelope: Envelope, direction: Direction, directory: Directory) -> Person | None:
+    """Whose line manager and school count: the sender's where they are ours, else the first recipient's who is."""
+    if direction == "inbound":
+        owner = directory.private_owner(envelope.from_.address) if envelope.from_ else None
+        return owner or next((found for item in envelope.recipients if (found := directory.person(item.address))), None)
+    for origin in (envelope.sender, envelope.from_):
+        found = directory.person(origin.address) if origin else None
+        if found is not None:
+            return found
+    return None
+
+
+def _holder(role: str, person: Person | None, envelope: Envelope, directory: Directory) -> str:
+    if role == "line_manager":
+        return person.manager if person else ""
+    if role == "sender":
+        return envelope.from_.address if envelope.from_ else ""
+    return directory.holder(role, person.school if person else "")

@@ -1,0 +1,254 @@
+"""Rules: one file each in `rules/detect/`, the file's stem is the id. They name labels and facts, never detectors.
+
+Loading collects every mistake with file and line. A rule carries its examples; `scanner.inspection.prove` runs them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from scanner.conditions import Condition, read_condition
+from scanner.errors import ConfigError
+from scanner.model import SEVERITIES, SegmentOwner, Severity
+from scanner.yaml_source import Node, Reader, load
+
+TOPICS = (
+    "personal_data",
+    "weak_protection",
+    "password_exposed",
+    "credentials_in_mail",
+    "personal_address",
+    "personal_account_use",
+    "auto_forward",
+    "sharing_personal_contact",
+    "staff_pupil_contact",
+    "misdirected_mail",
+    "chain_mail",
+    "junk_bulk_mail",
+    "inappropriate_language",
+    "sexual_content",
+    "threats",
+    "harassment_discrimination",
+    "defamation_disrepute",
+    "confidential_info",
+    "safeguarding_concern",
+    "gambling",
+    "auctions",
+    "private_business",
+    "copyright_media",
+    "malware_executables",
+    "phishing",
+    "impersonation",
+    "subject_line",
+    "disclaimer",
+    "out_of_hours",
+    "contract_commitment",
+    "personal_use",
+    "personal_cloud",
+    "ai_service",
+)
+CATEGORIES = ("personal_data", "chain_mail", "language", "personal_address", "conduct", "security", "safeguarding")
+STATES = ("on", "shadow", "off")
+RULE_KEYS = (
+    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "examples",
+)  # fmt: skip
+_NEEDED = ("title", "topic", "category", "severity", "owner", "advice", "when", "examples")
+_ID = re.compile(r"[a-z][a-z0-9_]{2,60}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """A severity that holds instead of the rule's own where `when` holds; the first of a rule's list that does wins."""
+
+    severity: Severity
+    when: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleAttachment:
+    name: str
+    text: str | None
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A small mail as data that a rule must flag, or must let pass."""
+
+    must_flag: bool
+    why: str
+    place: str
+    sender: str
+    to: tuple[str, ...]
+    cc: tuple[str, ...]
+    bcc: tuple[str, ...]
+    subject: str
+    body: str
+    attachments: tuple[ExampleAttachment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. `version` is a hash of the file, so that a finding says which wording made it."""
+
+    id: str
+    place: str
+    title: str
+    topic: str
+    category: str
+    severity: Severity
+    raises: tuple[Raise, ...]
+    owner: str
+    state: str
+    advice: str
+    owners: tuple[SegmentOwner, ...]
+    when: Condition
+    was: tuple[str, ...]
+    examples: tuple[Example, ...]
+    version: str
+
+    @property
+    def runs(self) -> bool:
+        return self.state != "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """A loaded, consistent set of rules. `names_near` are the labels around which a person's name matters to some rule."""
+
+    rules: tuple[Rule, ...]
+    version: str
+    names_near: frozenset[str]
+
+    def rule(self, rule_id: str) -> Rule | None:
+        return next((rule for rule in self.rules if rule.id == rule_id or rule_id in rule.was), None)
+
+
+def load_rulebook(folder: Path, known_labels: Iterable[str] | None = None) -> Rulebook:
+    """All rules under `folder/detect`. Raises ConfigErrors listing every mistake.
+
+    `known_labels`: what the detectors can give; a rule that names another label could never match and is refused.
+    """
+    reader = Reader()
+    rules: list[Rule] = []
+    digest = hashlib.sha256()
+    detect = folder / "detect"
+    paths = sorted(detect.glob("*.yml")) if detect.is_dir() else []
+    if not paths:
+        raise ConfigError(str(detect), "holds no rule files (*.yml)")
+    for path in paths:
+        shown = f"{folder.name}/detect/{path.name}"
+        try:
+            node = load(path, shown)
+            content = path.read_bytes()
+        except ConfigError as error:
+            reader.errors.append(error)
+            continue
+        digest.update(path.name.encode() + b"\0" + content + b"\0")
+        before = len(reader.errors)
+        rule = _rule(reader, node, path.stem, shown, hashlib.sha256(content).hexdigest()[:12])
+        if len(reader.errors) == before and rule is not None:
+            rules.append(rule)
+    taken: dict[str, str] = {}
+    for rule in rules:
+        for name in (rule.id, *rule.was):
+            if name in taken:
+                reader.wrong(rule.place, f"id {name!r} is already used by {taken[name]}")
+            taken[name] = rule.place
+    if known_labels is not None:
+        known = frozenset(known_labels)
+        for rule in rules:
+            for label in sorted(rule.when.labels() - known):
+                reader.wrong(rule.place, f"no detector gives the label {label!r} (known: {', '.join(sorted(known))})")
+    reader.stop_if_wrong()
+    running = tuple(rule for rule in rules if rule.runs)
+    if not running:
+        raise ConfigError(str(detect), "every rule is off: such a set would call everything clean")
+    return Rulebook(
+        rules=tuple(rules),
+        version=digest.hexdigest()[:12],
+        names_near=frozenset().union(*(rule.when.names_near() for rule in running)),
+    )
+
+
+def _rule(reader: Reader, node: Node, stem: str, shown: str, version: str) -> Rule | None:
+    if not _ID.match(stem):
+        reader.wrong(f"{shown}:1", "the file's stem is the rule's id: lower-case letters, digits and _, from 3 to 61")
+    found = reader.mapping(node, RULE_KEYS, needed=_NEEDED)
+    if not found or "when" not in found:
+        return None
+    raises = []
+    for item in reader.items(found.get("raise")):
+        step = reader.mapping(item, ("severity", "when"), needed=("severity", "when"))
+        if "when" in step:
+            severity = reader.choice(step.get("severity"), SEVERITIES, "severe")
+            raises.append(Raise(severity, read_condition(reader, step["when"])))  # type: ignore[arg-type]
+    owners = reader.choices(found["owners"], get_args(SegmentOwner)) if "owners" in found else ("sender",)
+    return Rule(
+        id=stem,
+        place=f"{shown}:1",
+        title=reader.text(found.get("title")),
+        topic=reader.choice(found.get("topic"), TOPICS, TOPICS[0]),
+        category=reader.choice(found.get("category"), CATEGORIES, CATEGORIES[0]),
+        severity=reader.choice(found.get("severity"), SEVERITIES, "moderate"),  # type: ignore[arg-type]
+        raises=tuple(raises),
+        owner=reader.text(found.get("owner")),
+        state=reader.choice(found.get("state"), STATES, "on"),
+        advice=reader.text(found.get("advice")),
+        owners=owners,  # type: ignore[arg-type]
+        when=read_condition(reader, found["when"]),
+        was=reader.texts(found.get("was")),
+        examples=_examples(reader, found.get("examples")),
+        version=version,
+    )
+
+
+def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
+    if node is None:
+        return ()
+    found = reader.mapping(node, ("must_flag", "must_pass"), needed=("must_flag", "must_pass"))
+    examples: list[Example] = []
+    for kind in ("must_flag", "must_pass"):
+        before = len(examples)
+        for item in reader.items(found.get(kind)):
+            entry = reader.mapping(item, ("why", "mail"), needed=("why", "mail"))
+            if "mail" in entry:
+                examples.append(_example(reader, entry["mail"], kind == "must_flag", reader.text(entry.get("why"))))
+        if kind in found and len(examples) == before:
+            reader.wrong(found[kind], f"{kind} needs at least one example")
+    return tuple(examples)
+
+
+def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
+    found = reader.mapping(node, ("from", "to", "cc", "bcc", "subject", "body", "attachments"), needed=("from", "to"))
+    attachments = []
+    for item in reader.items(found.get("attachments")):
+        entry = reader.mapping(item, ("name", "text", "rows"), needed=("name",))
+        if ("text" in entry) == ("rows" in entry):
+            reader.wrong(item, "an attachment has either text or rows")
+        rows = tuple(tuple(_cell(cell) for cell in reader.items(row)) for row in reader.items(entry.get("rows")))
+        text = reader.text(entry["text"]) if "text" in entry else None
+        attachments.append(ExampleAttachment(reader.text(entry.get("name")), text, rows))
+    subject = found.get("subject")
+    body = found.get("body")
+    return Example(
+        must_flag=must_flag,
+        why=why,
+        place=node.place,
+        sender=reader.text(found.get("from")),
+        to=reader.texts(found.get("to")),
+        cc=reader.texts(found.get("cc")),
+        bcc=reader.texts(found.get("bcc")),
+        subject=str(subject.value or "") if subject else "",
+        body=str(body.value or "") if body else "",
+        attachments=tuple(attachments),
+    )
+
+
+def _cell(node: Node) -> str:
+    return "" if node.value is None else str(node.value)
