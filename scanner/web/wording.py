@@ -1,0 +1,347 @@
+"""Plain words for the fixed names of the contract: what a tired reader sees instead of `weak_protection`.
+
+Every topic, problem kind, severity, state and role of the contract has an entry here; a test compares the lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+LONDON = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic in the reader's words. `data`: it concerns data protection, so a DPO sees it wherever it was routed."""
+
+    title: str
+    meaning: str
+    data: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemWords:
+    title: str
+    meaning: str
+    what_to_do: str
+
+
+TOPICS: Mapping[str, Topic] = {
+    "personal_data": Topic(
+        "Personal data sent outside",
+        "Information about an identifiable living person went to somebody outside the organisation, without "
+        "protection that works. The ordinary contact details of the sender and the recipients do not count.",
+        data=True,
+    ),
+    "weak_protection": Topic(
+        "Protection that does not protect",
+        "A file looks locked but is not: for example a PDF that opens without a password, or a zip file with an old, "
+        "breakable lock.",
+        data=True,
+    ),
+    "password_exposed": Topic(
+        "Password sent with the locked file",
+        "The password of a locked file travelled with it, or went to the same person by e-mail later.",
+        data=True,
+    ),
+    "credentials_in_mail": Topic(
+        "Log-in details in a message",
+        "A password or another secret that opens a system was written in a message.",
+        data=True,
+    ),
+    "personal_address": Topic(
+        "Work sent to a private address",
+        "Work content went to the sender's own private address, or to that of another member of staff.",
+        data=True,
+    ),
+    "personal_account_use": Topic(
+        "Work business from a private address",
+        "A member of staff used a private address for work business.",
+        data=True,
+    ),
+    "auto_forward": Topic(
+        "Automatic forwarding outside",
+        "A mailbox rule or setting sends mail outside the organisation without anybody pressing a button.",
+        data=True,
+    ),
+    "sharing_personal_contact": Topic(
+        "Private contact details given to a pupil or parent",
+        "A member of staff gave a private address, telephone number or social account to a pupil or parent.",
+    ),
+    "staff_pupil_contact": Topic(
+        "Staff and pupil outside official systems",
+        "A member of staff and a pupil wrote to each other outside the official systems.",
+    ),
+    "misdirected_mail": Topic(
+        "May have reached the wrong person",
+        "Something suggests a wrong recipient: another name in the greeting, a look-alike address, the family of "
+        "another pupil, or a list of parents that everybody could see.",
+        data=True,
+    ),
+    "chain_mail": Topic(
+        "Chain mail",
+        "The sender started or passed on a chain letter, a hoax or a pass-it-on message. Receiving one does not count.",
+    ),
+    "junk_bulk_mail": Topic(
+        "Unsolicited bulk mail",
+        "A blanket or mass message that nobody asked for, such as a round-robin of jokes.",
+    ),
+    "inappropriate_language": Topic(
+        "Inappropriate language",
+        "Obscene, vulgar or abusive words of the sender's own. Quoted words of others do not count.",
+    ),
+    "sexual_content": Topic("Sexual content", "Sexually explicit or suggestive words of the sender's own."),
+    "threats": Topic("Threats", "Words of the sender's own that threaten or intimidate."),
+    "harassment_discrimination": Topic(
+        "Harassment or discrimination",
+        "Bullying, harassment, or derogatory words about a protected characteristic.",
+    ),
+    "defamation_disrepute": Topic(
+        "Disparaging statements",
+        "Words that disparage the organisation or make damaging statements about a person.",
+    ),
+    "confidential_info": Topic(
+        "Confidential business sent outside",
+        "Business that is marked or plainly confidential went outside without protection.",
+        data=True,
+    ),
+    "safeguarding_concern": Topic(
+        "Safeguarding concern",
+        "Something written points at a child at risk. This is a hand-over to the safeguarding lead, not an accusation "
+        "against anybody.",
+    ),
+    "gambling": Topic("Gambling", "The message is about gambling or a betting syndicate."),
+    "auctions": Topic("Auctions", "The message is about buying or selling by auction."),
+    "private_business": Topic("Private business", "Work mail was used to run a private business."),
+    "copyright_media": Topic("Copyright material", "Music, film, books or software that seem to be passed on unlicensed."),
+    "malware_executables": Topic("Dangerous attachment", "A program, or a file that can run one, was attached."),
+    "phishing": Topic("Phishing", "The message tries to get log-in details or money by deceit."),
+    "impersonation": Topic("Impersonation", "The sender appears under somebody else's name."),
+    "subject_line": Topic("Subject line", "The subject line is missing or says more than it may."),
+    "disclaimer": Topic("Disclaimer", "The required disclaimer is missing or was changed."),
+    "out_of_hours": Topic("Out of hours", "The message was sent outside the hours of the policy."),
+    "contract_commitment": Topic(
+        "Contract commitment", "The message may bind the organisation to a contract without authority."
+    ),
+    "personal_use": Topic("Personal use", "Work mail was used for private matters beyond what the policy allows."),
+    "personal_cloud": Topic(
+        "Private cloud storage", "Work files went to a private cloud storage service.", data=True
+    ),
+    "ai_service": Topic("AI service", "Work content went to an AI service that is not approved.", data=True),
+}
+DATA_TOPICS = frozenset(name for name, topic in TOPICS.items() if topic.data)
+
+SEVERITIES: Mapping[str, tuple[str, str]] = {
+    "severe": ("Severe", "Look at it today. Several people, or very sensitive data, or a person at risk."),
+    "moderate": ("Moderate", "Look at it this week. A real breach with limited reach."),
+    "minor": ("Minor", "Look when there is time. A slip, or a habit worth a word."),
+}
+
+STATES: Mapping[str, tuple[str, str]] = {
+    "new": ("New", "Nobody has looked at it yet."),
+    "open": ("Open", "Somebody is looking at it, or it was reopened."),
+    "confirmed": ("Confirmed", "A person decided that it is a breach."),
+    "false_alarm": ("False alarm", "A person decided that it is not a breach."),
+    "closed": ("Closed", "Done; nothing more to do."),
+}
+
+PROBLEMS: Mapping[str, ProblemWords] = {
+    "encrypted": ProblemWords(
+        "Locked with a password",
+        "The file is encrypted, so its content was not read. That may be exactly right. It is never counted as clean.",
+        "Nothing, where a locked file to this recipient is expected. Otherwise ask the sender what it was.",
+    ),
+    "corrupt": ProblemWords(
+        "Damaged",
+        "The file or message is broken, or not what it claims to be.",
+        "Ask the sender for a good copy if the content matters.",
+    ),
+    "too_large": ProblemWords(
+        "Too large",
+        "It is larger than the limit set for scanning.",
+        "Look at it by hand, or raise the limit in the settings.",
+    ),
+    "too_deep": ProblemWords(
+        "Packed too deep",
+        "Archives or messages inside one another, more levels than the limit allows.",
+        "Look at it by hand: deep packing is unusual and sometimes meant to hide something.",
+    ),
+    "too_many_parts": ProblemWords(
+        "Too many parts",
+        "It holds more files than the limit allows; those beyond the limit were not read.",
+        "Look at it by hand, or raise the limit in the settings.",
+    ),
+    "timed_out": ProblemWords(
+        "Took too long",
+        "Reading it was stopped after the time allowed for one message.",
+        "It is tried again after an update. Look at it by hand if it matters now.",
+    ),
+    "budget": ProblemWords(
+        "Only partly searched for names",
+        "The text is so long that the search for people's names stopped at its limit. Other checks read it all.",
+        "Look at it by hand if the message matters, or raise the limit in the settings.",
+    ),
+    "unsupported": ProblemWords(
+        "File type not read",
+        "Mailwarden cannot read this type of file yet, for example a drawing, a recording or a photograph.",
+        "Look at it by hand if the message matters.",
+    ),
+    "crashed": ProblemWords(
+        "Reading failed",
+        "The reader stopped on this part, so it was set aside. The rest of the message was read.",
+        "Tell whoever runs Mailwarden: this should be mended.",
+    ),
+    "unavailable": ProblemWords(
+        "Could not be fetched",
+        "Microsoft 365 did not hand over the message or the attachment.",
+        "It is tried again. If it stays, the administrator should check the permissions.",
+    ),
+    "skipped": ProblemWords(
+        "Left out on purpose",
+        "Logos, tracking pixels, or pictures where reading pictures is switched off by the policy.",
+        "Nothing.",
+    ),
+}
+
+DIRECTIONS: Mapping[str, str] = {
+    "outbound": "sent from us to at least one person outside",
+    "internal": "sent and received inside the organisation",
+    "inbound": "came from outside",
+    "stored": "a stored document",
+}
+
+ROUTE_ROLES: Mapping[str, str] = {
+    "dpo": "Data protection officer",
+    "deputy_dpo": "Deputy data protection officer",
+    "it_security": "IT security",
+    "hr": "Human resources",
+    "chair_of_governors": "Chair of governors",
+    "headteacher": "Headteacher",
+    "dsl": "Designated safeguarding lead",
+    "line_manager": "Line manager",
+    "governors": "Governors",
+    "sender": "Sender",
+}
+
+ACCOUNT_ROLES: Mapping[str, str] = {
+    "dpo": "Data protection officer",
+    "manager": "Manager",
+    "admin": "Administrator",
+}
+
+ACTIONS: Mapping[str, str] = {
+    "confirm": "confirmed it as a breach",
+    "false_alarm": "marked it a false alarm",
+    "note": "added a note",
+    "reopen": "reopened it",
+    "close": "closed it",
+    "reveal": "read the message",
+    "open": "opened it",
+}
+
+LABELS: Mapping[str, str] = {
+    "nino": "National Insurance number",
+    "nhs": "NHS number",
+    "upn": "Unique pupil number",
+    "payment_card": "Payment card number",
+    "iban": "International bank account number",
+    "sort_code_account": "Bank sort code and account number",
+    "chi": "CHI number (NHS Scotland)",
+    "dbs_certificate": "DBS certificate number",
+    "driving_licence": "Driving licence number",
+    "uk_passport": "Passport number",
+    "ip_address": "IP address",
+    "laestab": "School number (LAESTAB)",
+    "urn_school": "School number (URN)",
+    "pnc_id": "Police National Computer number",
+    "trn": "Teacher reference number",
+    "uci": "Unique candidate identifier",
+    "uln": "Unique learner number",
+    "utr": "Tax reference (UTR)",
+    "vat": "VAT number",
+    "vrn": "Vehicle registration",
+    "postcode": "Postcode",
+    "phone": "Telephone number",
+    "email": "E-mail address",
+    "person": "Name of a person",
+    "address": "Postal address",
+    "date_of_birth": "Date of birth",
+    "health": "Health",
+    "sen": "Special educational needs",
+    "safeguarding": "Safeguarding",
+    "ethnicity": "Ethnic origin",
+    "religion": "Religion or belief",
+    "sexual_orientation": "Sexual orientation",
+    "union": "Trade union membership",
+    "criminal": "Criminal record or allegation",
+    "care_status": "In care, or known to social care",
+    "behaviour": "Behaviour or exclusion",
+    "payroll": "Pay",
+    "password": "Password",
+    "profanity": "Swearing",
+    "sexual": "Sexual words",
+    "threat": "Threat",
+    "harassment": "Harassment",
+    "discrimination": "Discriminatory words",
+}
+
+SEGMENT_OWNERS: Mapping[str, str] = {
+    "sender": "the sender's own words",
+    "quoted": "quoted from an earlier message",
+    "forwarded": "forwarded from somebody else",
+    "signature": "signature",
+    "disclaimer": "disclaimer",
+    "banner": "added by the mail system",
+}
+
+
+def topic_title(topic: str) -> str:
+    words = TOPICS.get(topic)
+    return words.title if words else spaced(topic)
+
+
+def spaced(name: str) -> str:
+    """`some_new_label` → `Some new label`: for names this version has no better words for."""
+    words = name.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def part_words(path: str) -> str:
+    """A part path of contract section 2 in words: `attachment/2/list.xlsx/Sheet1` → `Attachment 2: list.xlsx › Sheet1`."""
+    kind, _, rest = path.partition("/")
+    if kind == "attachment":
+        number, _, name = rest.partition("/")
+        return f"Attachment {number}: {name.replace('/', ' › ')}" if name else f"Attachment {number}"
+    known = {"subject": "Subject line", "body": "Message text", "document": "Document", "headers": "Message headers"}
+    return known.get(kind, spaced(kind)) + (f" › {rest.replace('/', ' › ')}" if rest else "")
+
+
+def london(moment: datetime | None) -> str:
+    """`3 September 2026, 14:05` in UK time; a moment without a zone is UTC, as the store keeps it."""
+    if moment is None:
+        return "date not known"
+    local = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(LONDON)
+    return f"{local.day} {local:%B %Y, %H:%M}"
+
+
+def london_day(moment: datetime | None) -> str:
+    """`3 Sep 2026` in UK time."""
+    if moment is None:
+        return "not known"
+    local = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(LONDON)
+    return f"{local.day} {local:%b %Y}"
+
+
+def certainty(confidence: float) -> str:
+    """The three bands of contract section 3."""
+    if confidence >= 0.75:
+        return "high"
+    return "medium" if confidence >= 0.5 else "low"
+
+
+def count_of(number: int, one: str, many: str) -> str:
+    """`1 case`, `2 cases`, `1,204 cases`."""
+    return f"{number:,} {one if number == 1 else many}"
