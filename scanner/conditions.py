@@ -155,7 +155,8 @@ class Near(Condition):
     of: tuple[str, ...]
     to: tuple[str, ...]
     within: int = 300
-    confidence: float = 0.5
+    of_confidence: float = 0.5
+    to_confidence: float = HIGH
     subjects: int = 1
     count: int = 1
 
@@ -164,16 +165,16 @@ class Near(Condition):
         pairs = 0
         by_part: dict[str, list[Hit]] = {}
         for hit in scene.hits:
-            if hit.confidence >= self.confidence and hit.label in self.labels():
+            if hit.label in self.of or hit.label in self.to:
                 by_part.setdefault(hit.part, []).append(hit)
         for hits in by_part.values():
             hits.sort(key=lambda hit: hit.start)
-            others = [hit for hit in hits if hit.label in self.to]
+            others = [hit for hit in hits if hit.label in self.to and hit.confidence >= self.to_confidence]
             if not others:
                 continue
             first = 0
             rows = {hit.row for hit in others if hit.row is not None}
-            for hit in (hit for hit in hits if hit.label in self.of):
+            for hit in (hit for hit in hits if hit.label in self.of and hit.confidence >= self.of_confidence):
                 while first < len(others) - 1 and others[first].end + self.within < hit.start:
                     first += 1
                 if hit.row is not None:
@@ -416,7 +417,8 @@ def _near(reader: Reader, node: Node, depth: int) -> Condition:
         of=reader.texts(found.get("of")),
         to=reader.texts(found.get("to")),
         within=reader.count(found.get("within"), 300, 1, 2000),
-        confidence=reader.number(found.get("confidence"), 0.5, 0.0, 1.0),
+        of_confidence=reader.number(found.get("of_confidence"), 0.5, 0.0, 1.0),
+        to_confidence=reader.number(found.get("to_confidence"), HIGH, 0.0, 1.0),
         subjects=reader.count(found.get("subjects"), 1),
         count=reader.count(found.get("count"), 1),
     )
@@ -495,7 +497,8 @@ KEYS: dict[str, Key] = {
             "of": "labels of the one side",
             "to": "labels of the other side",
             "within": "characters between them (default 300); hits in a table must share the row",
-            "confidence": "least confidence of both hits (default 0.5)",
+            "of_confidence": "least confidence of a hit of the one side (default 0.5)",
+            "to_confidence": "least confidence of a hit of the other side (default 0.75)",
             "subjects": "least number of different people on the first side",
             "count": "least number of hits of the first side",
         },

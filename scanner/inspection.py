@@ -233,9 +233,7 @@ def _discount(hits: list[Hit], envelope: Envelope, directory: Directory) -> list
             known = directory.person_named(name)
             if known is not None and known.role in ("staff", "governor", "contractor"):
                 hit = replace(hit, label="colleague")
-        elif hit.label == "email" and hit.value.lower() in own_addresses:
-            continue
-        elif published and _squeeze(hit.value) in published:
+        elif (hit.label == "email" and hit.value.lower() in own_addresses) or (published and _squeeze(hit.value) in published):
             continue
         kept.append(hit)
     return kept

@@ -1,0 +1,644 @@
+"""The process round `inspect`: a fresh interpreter that holds no credential and meets the hostile bytes (D3, D4).
+
+This module is both ends of the pipe. The child (`python -m scanner.worker`) builds detectors and rules, then answers
+tasks; it announces each part before it opens it. The parent (`Worker`) watches the clock and the memory; when the child
+dies or overruns it starts again with the guilty part set aside, at most three times, and then records the message as
+`crashed`. Frames are length-prefixed msgpack with a declared type on both sides: nothing that a child sends can make
+the parent build anything but the answers below.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, BinaryIO, NoReturn
+
+import msgspec
+
+from scanner.directory import Directory
+from scanner.errors import ConfigError, ConfigErrors, MailwardenError
+from scanner.evidence import FingerprintKey
+from scanner.extract import Limits, grade, open_item, read
+from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove
+from scanner.model import Envelope, People, Problem, ProblemKind, Protection, SegmentOwner, Verdict, Versions
+from scanner.policy import load_policy
+from scanner.ports import Detectors, RawItem
+from scanner.routing import load_routing
+from scanner.rulebook import load_rulebook
+
+MAX_FRAME = 1 << 30
+_LENGTH = struct.Struct(">I")
+# Of the parent's environment the child sees only these: no token, no password, no proxy with a password in it.
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_LIBRARY_PATH")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """What one worker may use. Seconds of wall clock and CPU count anew for each message, bytes for the process (D4)."""
+
+    wall_seconds: float = 60.0
+    cpu_seconds: int = 45
+    start_seconds: float = 60.0
+    rss_bytes: int = 700 * 1024 * 1024
+    address_space_bytes: int = 3 * 1024**3
+    restarts: int = 3
+    messages_before_renewal: int = 20_000
+
+
+# --- frames from parent to child ------------------------------------------------------------------------------------
+
+
+class Start(msgspec.Struct, tag=True, frozen=True):
+    """The first frame: everything a worker needs to know. `key` is its only secret, a subkey for fingerprints."""
+
+    rules_dir: str
+    policy: str
+    people: People
+    limits: Limits
+    key_number: int
+    key: bytes
+    address_space_bytes: int
+    cpu_seconds: int
+    as_outbound: bool = False
+    deep: bool = False
+
+
+class InspectTask(msgspec.Struct, tag=True, frozen=True):
+    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered."""
+
+    item: RawItem | None
+    envelope: Envelope | None
+    skip: int
+    set_aside: dict[str, dict[str, ProblemKind]]
+    explain: bool = False
+
+
+class ProveTask(msgspec.Struct, tag=True, frozen=True):
+    """Run the rules' examples with this cast."""
+
+    cast: People
+    only: tuple[str, ...] = ()
+
+
+class GradeTask(msgspec.Struct, tag=True, frozen=True):
+    """Say how a file is protected."""
+
+    data: bytes
+    name: str
+
+
+class RevealTask(msgspec.Struct, tag=True, frozen=True):
+    """Give the text of a message, part by part, for the eyes of one reviewer."""
+
+    item: RawItem | None
+    envelope: Envelope | None
+
+
+class NewPeople(msgspec.Struct, tag=True, frozen=True):
+    """A newer people snapshot."""
+
+    people: People
+
+
+Request = Start | InspectTask | ProveTask | GradeTask | RevealTask | NewPeople
+
+# --- frames from child to parent ------------------------------------------------------------------------------------
+
+
+class Ready(msgspec.Struct, tag=True, frozen=True):
+    versions: Versions
+    labels: tuple[str, ...]
+    proof: str
+
+
+class Opening(msgspec.Struct, tag=True, frozen=True):
+    """The child is about to work on this part of this member."""
+
+    index: int
+    member: str
+    part: str
+
+
+class Judged(msgspec.Struct, tag=True, frozen=True):
+    member: str
+    verdict: Verdict
+    silences: tuple[Silence, ...] = ()
+
+
+class Proved(msgspec.Struct, tag=True, frozen=True):
+    number: int
+    failures: tuple[Failure, ...]
+
+
+class Graded(msgspec.Struct, tag=True, frozen=True):
+    media_type: str
+    protection: Protection
+
+
+class RevealedText(msgspec.Struct, tag=True, frozen=True):
+    """One stretch of text with whose words it is. Plain text only."""
+
+    part: str
+    owner: SegmentOwner
+    text: str
+
+
+class Revealed(msgspec.Struct, tag=True, frozen=True):
+    texts: tuple[RevealedText, ...]
+    problems: tuple[Problem, ...]
+
+
+class Done(msgspec.Struct, tag=True, frozen=True):
+    pass
+
+
+class Refused(msgspec.Struct, tag=True, frozen=True):
+    """A configuration error, each sentence with its place."""
+
+    errors: tuple[tuple[str, str], ...]
+
+
+Reply = Ready | Opening | Judged | Proved | Graded | Revealed | Done | Refused
+
+_REQUESTS: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+_REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def _write(stream: IO[bytes], frame: Request | Reply) -> None:
+    data = _ENCODER.encode(frame)
+    if len(data) > MAX_FRAME:
+        raise MailwardenError(f"a frame of {len(data):,} bytes is too large for the worker's pipe")
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+# === the child ======================================================================================================
+
+
+def main() -> NoReturn:
+    """Serve frames from standard input until it closes. Anything printed by a library goes nowhere."""
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1):
+        os.dup2(nowhere, descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    with contextlib.suppress(BrokenPipeError):
+        _serve(requests, replies)
+    os._exit(0)
+
+
+def _requests(stream: BinaryIO) -> Iterator[Request]:
+    while True:
+        head = stream.read(_LENGTH.size)
+        if len(head) < _LENGTH.size:
+            return
+        (length,) = _LENGTH.unpack(head)
+        yield _REQUESTS.decode(stream.read(length))
+
+
+def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
+    frames = _requests(requests)
+    start = next(frames, None)
+    if not isinstance(start, Start):
+        return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold mail
+    resource.setrlimit(resource.RLIMIT_AS, (start.address_space_bytes, start.address_space_bytes))
+    try:
+        bench = _Bench.build(start)
+    except ConfigErrors as error:
+        _write(replies, Refused(tuple((item.place, item.message) for item in error.errors)))
+        return
+    except ConfigError as error:
+        _write(replies, Refused(((error.place, error.message),)))
+        return
+    _write(replies, Ready(bench.versions, tuple(sorted(bench.detectors.labels)), bench.proof(start)))
+    for frame in frames:
+        _arm_cpu(start.cpu_seconds)
+        match frame:
+            case InspectTask():
+                for judged in bench.inspect(frame, replies):
+                    _write(replies, judged)
+                    _arm_cpu(start.cpu_seconds)
+                _write(replies, Done())
+            case ProveTask():
+                only = frozenset(frame.only) or None
+                number, failures = prove(Directory(frame.cast), bench.regime, bench.instruments, only)
+                _write(replies, Proved(number, failures))
+            case GradeTask():
+                _write(replies, Opening(0, "", frame.name))
+                media_type, protection = grade(frame.data, frame.name)
+                _write(replies, Graded(media_type, protection))
+            case RevealTask():
+                _write(replies, bench.reveal(frame, replies))
+            case NewPeople():
+                bench = replace(bench, directory=Directory(frame.people))
+                _write(replies, Done())
+            case Start():
+                raise AssertionError("a worker is started once")
+
+
+def _arm_cpu(seconds: int) -> None:
+    """Give the next message its CPU seconds: RLIMIT_CPU counts from the start of the process, so it moves along."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    soft = int(used.ru_utime + used.ru_stime) + seconds
+    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """The second composition root: what the child built for its work."""
+
+    detectors: Detectors
+    regime: Regime
+    directory: Directory
+    instruments: Instruments
+
+    @property
+    def versions(self) -> Versions:
+        return Versions(self.regime.rulebook.version, self.regime.policy.version, self.detectors.version)
+
+    @staticmethod
+    def build(start: Start) -> _Bench:
+        import detectors as detector_package  # here alone, and in app: importing it loads every engine
+
+        built = detector_package.load()
+        folder = Path(start.rules_dir)
+        rulebook = load_rulebook(folder, built.labels)
+        policy = load_policy(folder, start.policy, rulebook)
+        instruments = Instruments(
+            detectors=built,
+            limits=start.limits,
+            key=FingerprintKey(start.key_number, start.key),
+            as_outbound=start.as_outbound,
+            deep=start.deep,
+        )
+        regime = Regime(rulebook, policy, load_routing(folder))
+        return _Bench(built, regime, Directory(start.people), instruments)
+
+    def proof(self, start: Start) -> str:
+        """What the examples' outcome depends on: rules, detectors with lists and model, and the default cast."""
+        cast = Path(start.rules_dir) / "examples.people.yml"
+        known = cast.read_bytes() if cast.is_file() else b""
+        return hashlib.sha256(f"{self.versions.rules} {self.versions.detectors} ".encode() + known).hexdigest()[:32]
+
+    def inspect(self, task: InspectTask, replies: BinaryIO) -> Iterator[Judged]:
+        limits = self.instruments.limits
+        members = [("", task.envelope)] if task.envelope else open_item(task.item, limits) if task.item else []
+        for index, (member, envelope) in enumerate(members):
+            if index < task.skip:
+                continue
+            started = time.perf_counter()
+            silences: list[Silence] | None = [] if task.explain else None
+
+            def opening(part: str, index: int = index, member: str = member) -> None:
+                _write(replies, Opening(index, member, part))
+
+            verdict = inspect(
+                envelope,
+                self.directory,
+                self.regime,
+                self.instruments,
+                opening=opening,
+                set_aside=task.set_aside.get(member, {}),
+                silences=silences,
+            )
+            verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
+            yield Judged(member, verdict, tuple(silences or ()))
+
+    def reveal(self, task: RevealTask, replies: BinaryIO) -> Revealed:
+        limits = self.instruments.limits
+        texts: list[RevealedText] = []
+        problems: list[Problem] = []
+        members = [("", task.envelope)] if task.envelope else open_item(task.item, limits) if task.item else []
+        for _, envelope in members:
+            reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
+            problems.extend(reading.problems)
+            for part in reading.parts:
+                cut = 0
+                for segment in part.segments:
+                    if part.text[cut : segment.start].strip():
+                        texts.append(RevealedText(part.path, "sender", part.text[cut : segment.start]))
+                    texts.append(RevealedText(part.path, segment.owner, part.text[segment.start : segment.end]))
+                    cut = segment.end
+                if part.text[cut:].strip():
+                    texts.append(RevealedText(part.path, "sender", part.text[cut:]))
+        return Revealed(tuple(texts), tuple(problems))
+
+
+# === the parent =====================================================================================================
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One message's verdict with its place in the item ('' or '!/n')."""
+
+    member: str
+    verdict: Verdict
+    silences: tuple[Silence, ...] = ()
+
+
+class _Died(Exception):
+    """The child is gone or was stopped; `kind` is the problem that its last announced part becomes."""
+
+    def __init__(self, kind: ProblemKind, detail: str) -> None:
+        super().__init__(detail)
+        self.kind: ProblemKind = kind
+        self.detail = detail
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What the parent remembers of the task in hand."""
+
+    index: int = 0
+    member: str = ""
+    part: str = ""
+
+
+class Worker:
+    """One child process, started when first needed and again whenever it died. Not for use by two threads at once."""
+
+    def __init__(self, start: Start, limits: WorkerLimits | None = None, command: Sequence[str] = ()) -> None:
+        self._start = start
+        self._limits = limits or WorkerLimits()
+        self._command = tuple(command) or (sys.executable, "-I", "-m", "scanner.worker")
+        self._process: subprocess.Popen[bytes] | None = None
+        self._buffer = bytearray()
+        self._answered = 0
+        self._ready: Ready | None = None
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            if process.stdin:
+                process.stdin.close()
+        try:
+            process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout:
+            process.stdout.close()
+
+    # --- what it can be asked ---
+
+    def ready(self) -> Ready:
+        """Start the child if need be. Raises ConfigErrors when rules, pack or lists are refused."""
+        if self._process is not None and self._ready is not None:
+            return self._ready
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        self._process = subprocess.Popen(  # noqa: S603  the command is our own interpreter and module
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # a library's message may quote what it read
+            env=environment,
+            cwd="/",
+            start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
+        )
+        self._buffer.clear()
+        self._answered = 0
+        try:
+            self._send(self._start)
+            reply = self._receive(time.monotonic() + self._limits.start_seconds)
+        except _Died as died:
+            raise MailwardenError(f"the worker process could not be started: {died.detail}") from died
+        if isinstance(reply, Refused):
+            self.close()
+            raise ConfigErrors([ConfigError(place, message) for place, message in reply.errors])
+        assert isinstance(reply, Ready)
+        self._ready = reply
+        return reply
+
+    def inspect(
+        self, item: RawItem | None = None, envelope: Envelope | None = None, *, explain: bool = False
+    ) -> Iterator[Outcome]:
+        """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome."""
+        skip = 0
+        set_aside: dict[str, dict[str, ProblemKind]] = {}
+        details: dict[tuple[str, str], str] = {}
+        restarts = 0
+        while True:
+            watch = _Watch(index=skip)
+            task = InspectTask(item, envelope, skip, set_aside, explain)
+            try:
+                self.ready()
+                self._send(task)
+                for judged in self._judged(watch):
+                    yield Outcome(judged.member, _with_details(judged.verdict, judged.member, details), judged.silences)
+                    skip += 1
+                    restarts = 0
+                    set_aside = {}
+                self._renew_if_old()
+                return
+            except _Died as died:
+                self._kill()
+                skip = max(skip, watch.index)
+                restarts += 1
+                if watch.part and restarts <= self._limits.restarts:
+                    aside = set_aside.setdefault(watch.member, {})
+                    aside[watch.part] = died.kind
+                    details[(watch.member, watch.part)] = died.detail
+                    continue
+                yield Outcome(watch.member, self._lost(item, envelope, died))
+                skip += 1
+                restarts = 0
+                set_aside = {}
+                if not watch.member:
+                    return
+
+    def grade(self, data: bytes, name: str) -> tuple[str, Protection]:
+        """Type by bytes and protection of a file; `unknown` when looking at it killed the worker."""
+        try:
+            self.ready()
+            self._send(GradeTask(data, name))
+            reply = self._reply(_Watch())
+        except _Died as died:
+            self._kill()
+            return "application/octet-stream", Protection("unknown", "could not be read", False, (died.detail,))
+        assert isinstance(reply, Graded)
+        return reply.media_type, reply.protection
+
+    def prove(self, cast: People, only: tuple[str, ...] = ()) -> Proved:
+        """Run the rules' examples. Raises MailwardenError when an example kills the worker."""
+        self.ready()
+        try:
+            self._send(ProveTask(cast, only))
+            reply = self._receive(time.monotonic() + 10 * self._limits.start_seconds)
+        except _Died as died:
+            self._kill()
+            raise MailwardenError(f"a rule's example stopped the worker: {died.detail}") from died
+        assert isinstance(reply, Proved)
+        return reply
+
+    def reveal(self, item: RawItem | None, envelope: Envelope | None) -> Revealed:
+        """The text of one message for one reviewer. What could not be read is among the problems."""
+        watch = _Watch()
+        try:
+            self.ready()
+            self._send(RevealTask(item, envelope))
+            reply = self._reply(watch)
+        except _Died as died:
+            self._kill()
+            return Revealed((), (Problem(watch.part or "body", "reveal", died.kind, "none", died.detail),))
+        assert isinstance(reply, Revealed)
+        return reply
+
+    def new_people(self, people: People) -> None:
+        """Use a newer snapshot from the next message on."""
+        self._start = msgspec.structs.replace(self._start, people=people)
+        if self._process is not None:
+            try:
+                self._send(NewPeople(people))
+                self._reply(_Watch())
+            except _Died:
+                self._kill()
+
+    # --- how it is watched ---
+
+    def _judged(self, watch: _Watch) -> Iterator[Judged]:
+        while True:
+            reply = self._reply(watch)
+            if isinstance(reply, Done):
+                return
+            assert isinstance(reply, Judged)
+            watch.index += 1
+            watch.part = ""
+            self._answered += 1
+            yield reply
+
+    def _reply(self, watch: _Watch) -> Reply:
+        deadline = time.monotonic() + self._limits.wall_seconds
+        while True:
+            reply = self._receive(deadline)
+            if not isinstance(reply, Opening):
+                return reply
+            if reply.index != watch.index:
+                deadline = time.monotonic() + self._limits.wall_seconds
+            watch.index, watch.member, watch.part = reply.index, reply.member, reply.part
+
+    def _send(self, frame: Request) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            _write(self._process.stdin, frame)
+        except OSError as error:
+            raise _Died("crashed", "the worker process ended") from error
+
+    def _receive(self, deadline: float) -> Reply:
+        """The next frame; looks at the clock and the memory five times a second while it waits."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        while True:
+            if len(self._buffer) >= _LENGTH.size:
+                (length,) = _LENGTH.unpack_from(self._buffer)
+                if length > MAX_FRAME:
+                    raise _Died("crashed", "the worker answered with a frame that is too large")
+                if len(self._buffer) >= _LENGTH.size + length:
+                    data = bytes(self._buffer[_LENGTH.size : _LENGTH.size + length])
+                    del self._buffer[: _LENGTH.size + length]
+                    try:
+                        return _REPLIES.decode(data)
+                    except msgspec.DecodeError as error:
+                        raise _Died("crashed", "the worker answered with something else than an answer") from error
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                raise _Died("timed_out", f"took longer than {self._limits.wall_seconds:g} s")
+            if not select.select([descriptor], [], [], min(remaining, 0.2))[0]:
+                if self._resident() > self._limits.rss_bytes:
+                    raise _Died("too_large", f"needed more than {self._limits.rss_bytes >> 20} MB of memory")
+                continue
+            chunk = os.read(descriptor, 1 << 20)
+            if not chunk:
+                raise self._how_it_died()
+            self._buffer += chunk
+
+    def _how_it_died(self) -> _Died:
+        assert self._process is not None
+        code = self._process.wait()
+        if code == -signal.SIGXCPU:
+            return _Died("timed_out", f"used more than {self._limits.cpu_seconds} s of CPU")
+        name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
+        return _Died("crashed", f"the worker process ended ({name})")
+
+    def _resident(self) -> int:
+        """Resident memory of the child in bytes; 0 where the system does not tell (anything but Linux)."""
+        assert self._process is not None
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * resource.getpagesize()
+
+    def _renew_if_old(self) -> None:
+        """A child that grew or is old is replaced between two items, when nothing can be lost."""
+        if self._answered >= self._limits.messages_before_renewal or self._resident() > self._limits.rss_bytes:
+            self.close()
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream:
+                with contextlib.suppress(OSError):
+                    stream.close()
+
+    def _lost(self, item: RawItem | None, envelope: Envelope | None, died: _Died) -> Verdict:
+        """The verdict on a message that could not be judged at all: nothing found, and said to be incomplete."""
+        seed = item.data if item else (envelope.internet_id.encode() if envelope else b"")
+        return Verdict(
+            message_id=envelope.internet_id if envelope else "",
+            direction="stored" if item and item.claimed_type != "message/rfc822" else "inbound",
+            findings=(),
+            problems=(Problem("document", "worker", "crashed", "none", died.detail),),
+            complete=False,
+            unread_protected=0,
+            facts=(),
+            versions=self._ready.versions if self._ready else Versions("", "", ""),
+            content_hash=hashlib.sha256(seed).hexdigest()[:32],
+        )
+
+
+def _with_details(verdict: Verdict, member: str, details: dict[tuple[str, str], str]) -> Verdict:
+    """Say of each part that was set aside why, in the parent's words: the second child cannot know."""
+    if not details:
+        return verdict
+    problems = tuple(
+        replace(problem, detail=details.get((member, problem.part), problem.detail)) for problem in verdict.problems
+    )
+    return replace(verdict, problems=problems)
+
+
+if __name__ == "__main__":
+    main()
