@@ -130,7 +130,7 @@ def inspect(
     for part in parts:
         if part.text:
             hits.extend(_content_hits(part, directory, regime, instruments, budget))
-    message = Message(envelope, direction, parts, tuple(hits), directory.people)
+    message = Message(envelope, direction, parts, tuple(hits), directory)
     hits.extend(instruments.detectors.message(message))
     hits = _number_subjects(_discount(hits, envelope, directory))
 

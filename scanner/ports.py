@@ -6,18 +6,33 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from scanner.directory import Directory
 from scanner.model import Cursor, Direction, Envelope, Hit, Part, People, Table
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a message detector sees: the envelope, the parts as read, and the content hits in them."""
+    """What a message detector sees: the envelope, the parts as read, the content hits in them, and who is who."""
 
     envelope: Envelope
     direction: Direction
     parts: tuple[Part, ...]
     hits: tuple[Hit, ...]
-    people: People
+    directory: Directory
+
+    def own_words(self) -> str:
+        """The sender's own words in subject and body: no quotation, forwarded text, signature or disclaimer."""
+        words = []
+        for part in self.parts:
+            if part.kind in ("subject", "body"):
+                cut = 0
+                for segment in part.segments:
+                    words.append(part.text[cut : segment.start])
+                    if segment.owner == "sender":
+                        words.append(part.text[segment.start : segment.end])
+                    cut = segment.end
+                words.append(part.text[cut:])
+        return "\n".join(words)
 
 
 @dataclass(slots=True)

@@ -1,0 +1,75 @@
+"""Is it work? Several signs together: documents attached, school words, personal or confidential data, forwarded work mail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from detectors.base import MessageDetector
+from detectors.names import read_data
+from scanner.errors import ConfigError
+from scanner.model import Hit
+from scanner.ports import Message
+
+_DOCUMENTS = (
+    "application/vnd.openxmlformats", "application/vnd.ms-", "application/msword", "application/pdf", "application/zip",
+    "text/csv", "application/vnd.oasis", "application/rtf", "message/rfc822",
+)  # fmt: skip
+_TELLING = frozenset(
+    {"person", "colleague", "class_list", "nino", "nhs", "upn", "uln", "health", "sen", "safeguarding", "behaviour", "payroll",
+     "care_status", "confidential"}
+)  # fmt: skip
+_CONTENT_READ = 20_000
+
+
+@cache
+def _words(group: str) -> re.Pattern[str]:
+    listed = read_data("work_words.yml").get(group)
+    if not isinstance(listed, list) or not listed:
+        raise ConfigError("rules/lists/work_words.yml", f"needs the key {group}: a list of words")
+    terms = sorted((str(term) for term in listed), key=len, reverse=True)
+    expressions = [term[:-1] + r"\w*" if term.endswith("*") else term for term in terms]
+    return re.compile(r"\b(?:" + "|".join(expressions) + r")\b", re.IGNORECASE)
+
+
+class WorkContent(MessageDetector):
+    """The message carries the trust's work and not only private matters."""
+
+    labels = ("work_content",)
+
+    def detect(self, message: Message) -> Iterable[Hit]:
+        texts = [part.text[:_CONTENT_READ] for part in message.parts if part.kind in ("subject", "body")]
+        names = " ".join(part.name.replace("_", " ") for part in message.parts if part.name)
+        words = {match.group().casefold() for text in (*texts, names) for match in _words("work").finditer(text)}
+        private = {match.group().casefold() for text in texts for match in _words("private").finditer(text)}
+        documents = [
+            part for part in message.parts
+            if part.kind == "attachment" and not part.inline and part.media_type.startswith(_DOCUMENTS)
+        ]  # fmt: skip
+        attached_words = {
+            match.group().casefold()
+            for part in documents
+            for match in _words("work").finditer(part.text[:_CONTENT_READ])
+        }
+        telling = {hit.label for hit in message.hits if hit.label in _TELLING and hit.confidence >= 0.5}
+        forwarded = any(segment.owner == "forwarded" for part in message.parts for segment in part.segments)
+        signs: list[tuple[float, str]] = []
+        if documents:
+            signs.append((0.55 if not private else 0.3, "documents attached"))
+        if words or attached_words:
+            number = len(words | attached_words)
+            signs.append((min(0.4 + 0.2 * number, 0.8), f"{number} words of school business"))
+        if telling - {"person", "colleague"} or (telling and documents):
+            signs.append((0.7, "personal or confidential data"))
+        if forwarded:
+            signs.append((0.4, "a forwarded message"))
+        doubt = 1.0
+        for weight, _ in signs:
+            doubt *= 1.0 - weight
+        confidence = 1.0 - doubt
+        if private and not telling:
+            confidence -= 0.2 * min(len(private), 2)
+        if signs and confidence > 0.2:
+            reasons = tuple(reason for _, reason in signs)
+            yield Hit("work_content", 0, 0, "", round(min(confidence, 0.95), 2), reasons, part="headers")
