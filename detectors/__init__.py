@@ -1,0 +1,154 @@
+"""Everything that sees. `load()` walks this folder, builds one instance of each detector and puts the gate in front.
+
+A detector is one file here and one case file of the same stem in `tests/cases/`; there is no list to edit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import pkgutil
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from detectors.analysis import Analysis
+from detectors.base import Context, MessageDetector, PatternDetector, TextDetector, Waking
+from detectors.gate import Gate
+from detectors.tables import TableMap
+from scanner.errors import ConfigError, ConfigErrors
+from scanner.model import Hit, People, Table
+from scanner.ports import Detectors, Message, NameBudget
+
+AnyDetector = PatternDetector | TextDetector | MessageDetector
+_FOLDER = Path(__file__).parent
+# A name matters to a rule only near something at least this sure; see `ports.Detectors.content`.
+_NAMES_FROM = 0.5
+_NAMES_STAGE = 2
+
+
+def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None) -> Detectors:
+    """All detectors of this folder and `extra` behind one door. `model` is the folder of another spaCy model.
+
+    Raises ConfigErrors naming every file that cannot be imported and every label or name that is used twice.
+    """
+    errors: list[ConfigError] = []
+    found: dict[str, AnyDetector] = {}
+    for module in sorted(pkgutil.iter_modules([str(_FOLDER)]), key=lambda module: module.name):
+        place = f"detectors/{module.name}.py"
+        try:
+            loaded = importlib.import_module(f"{__name__}.{module.name}")
+        except (ImportError, SyntaxError, ValueError, TypeError, AttributeError, OSError, ConfigError) as error:
+            errors.append(ConfigError(place, f"cannot be imported: {error}"))
+            continue
+        own = [kind for _, kind in inspect.getmembers(loaded, inspect.isclass) if kind.__module__ == loaded.__name__]
+        kinds = [kind for kind in own if issubclass(kind, AnyDetector) and not inspect.isabstract(kind)]
+        for kind in kinds:
+            name = module.name if len(kinds) == 1 else f"{module.name}.{kind.__name__}"
+            found[name] = kind()
+    for detector in extra:
+        name = type(detector).__name__
+        if name in found:
+            errors.append(ConfigError(f"detectors/{name}", "the name is used twice"))
+        found[name] = detector
+    errors.extend(_label_clashes(found))
+    if errors:
+        raise ConfigErrors(errors)
+    return _Loaded(found, model)
+
+
+def _label_clashes(found: Mapping[str, AnyDetector]) -> list[ConfigError]:
+    """A label belongs to one file, so that an admin who reads it in a rule knows where it comes from."""
+    owners: dict[str, set[str]] = defaultdict(set)
+    for name, detector in found.items():
+        for label in detector.labels:
+            owners[label].add(name.partition(".")[0])
+    return [
+        ConfigError(f"detectors/{', '.join(sorted(names))}", f"the label {label!r} is used by more than one of them")
+        for label, names in sorted(owners.items())
+        if len(names) > 1
+    ]
+
+
+class _Loaded:
+    """The `Detectors` port."""
+
+    def __init__(self, found: Mapping[str, AnyDetector], model: Path | None) -> None:
+        self._patterns = {name: each for name, each in found.items() if isinstance(each, PatternDetector)}
+        self._texts = {name: each for name, each in found.items() if isinstance(each, TextDetector)}
+        self._messages = {name: each for name, each in found.items() if isinstance(each, MessageDetector)}
+        awake: dict[str, PatternDetector | TextDetector] = {**self._patterns, **self._texts}
+        self._gate = Gate({name: each.wake for name, each in awake.items() if each.wake})
+        self._analysis = Analysis(self._patterns) if model is None else Analysis(self._patterns, model)
+        self._stages = sorted({each.stage for each in self._texts.values()} | {_NAMES_STAGE})
+        self._labels = frozenset(label for each in found.values() for label in each.labels)
+        self._version = _version(found, self._analysis.model_version)
+
+    @property
+    def version(self) -> str:
+        return self._version
+
+    @property
+    def labels(self) -> frozenset[str]:
+        return self._labels
+
+    def content(
+        self,
+        text: str,
+        tables: tuple[Table, ...] = (),
+        *,
+        people: People | None = None,
+        names_near: frozenset[str] | None = None,
+        budget: NameBudget | None = None,
+    ) -> list[Hit]:
+        wakings = self._gate.scan(text)
+        cells = TableMap(text, tables)
+        hits = self._analysis.patterns(text, wakings, cells)
+        names: tuple[tuple[int, int], ...] = ()
+        for stage in self._stages:
+            if stage == _NAMES_STAGE:
+                names = self._analysis.names(text, _places_for_names(hits, names_near), budget)
+            context = Context(tables, people, tuple(hits), names)
+            for name, detector in self._texts.items():
+                if detector.stage == stage and (not detector.wake or name in wakings):
+                    hits.extend(_signed(name, detector.detect(text, wakings.get(name, ()), context), cells))
+        hits.sort(key=lambda hit: (hit.start, hit.end, hit.label))
+        return hits
+
+    def message(self, message: Message) -> list[Hit]:
+        hits: list[Hit] = []
+        for detector in self._messages.values():
+            hits.extend(detector.detect(message))
+        return hits
+
+
+def _places_for_names(hits: Sequence[Hit], names_near: frozenset[str] | None) -> list[tuple[int, int]] | None:
+    if names_near is None:
+        return None
+    return [(hit.start, hit.end) for hit in hits if hit.label in names_near and hit.confidence >= _NAMES_FROM]
+
+
+def _signed(name: str, hits: Iterable[Hit], cells: TableMap) -> Iterator[Hit]:
+    """The hits with their detector and, where they lie in a table, their row."""
+    for hit in hits:
+        row = hit.row
+        if row is None and cells.cells and (cell := cells.at(hit.start)) is not None:
+            row = (cell.table, cell.row)
+        yield replace(hit, detector=hit.detector or name, row=row)
+
+
+def _version(found: Mapping[str, AnyDetector], model_version: str) -> str:
+    """A hash over the detector files, the data they read and the name model."""
+    digest = hashlib.sha256(model_version.encode())
+    files = {Path(inspect.getfile(type(each))) for each in found.values()} | set(_FOLDER.glob("*.py"))
+    for each in found.values():
+        if not isinstance(each, MessageDetector):
+            files.update(each.files)
+    for file in sorted(files):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+__all__ = ["Context", "MessageDetector", "PatternDetector", "TextDetector", "Waking", "load"]

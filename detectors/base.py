@@ -116,6 +116,8 @@ class PatternDetector(ABC):
     context: ClassVar[tuple[str, ...]] = ()
     headings: ClassVar[tuple[str, ...]] = ()
     against: ClassVar[tuple[str, ...]] = ()
+    # How far from the end of a waking a match may lie: its own length where the value wakes, more where a phrase does.
+    reach: ClassVar[int] = 64
 
     @abstractmethod
     def read(self, match: re.Match[str]) -> Reading | None:

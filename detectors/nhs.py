@@ -1,0 +1,90 @@
+"""NHS numbers and their Scottish kin, the CHI number."""
+
+from __future__ import annotations
+
+import re
+
+from detectors.base import CHECKED, WRONG, Ladder, PatternDetector, Reading, all_equal, digits_of
+
+_TEN_DIGITS = r"(?<![\w+])(?<!\d[-.])\d{3}[ -]{0,2}\d{3}[ -]{0,2}\d{4}(?![\w])(?!-\d)"
+# What stands before the ten digits where they are the tail of a telephone number.
+_DIALLED = re.compile(r"(?:\+44|0044|\(0\)|\+1|\b1)[ -]?\Z|\(\Z")
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+def residue(digits: str) -> int:
+    """Sum of digit x weight, weights 10 to 1, modulo 11: 0 for NHS, CHI and H&C numbers, 10 for a learner's ULN.
+
+    Source: NHS Data Dictionary, NHS NUMBER; HESA Student record, Unique Learner Number.
+    """
+    return sum(int(digit) * weight for digit, weight in zip(digits, range(10, 0, -1), strict=True)) % 11
+
+
+def is_chi_date(digits: str) -> bool:
+    """A CHI number begins with a birth date DDMMYY (NHS Data Dictionary, COMMUNITY HEALTH INDEX NUMBER)."""
+    day, month = int(digits[:2]), int(digits[2:4])
+    return 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]
+
+
+def _issued(digits: str) -> bool:
+    """Ranges in use: 320-399 Northern Ireland, 400-499 and 600-799 England, Wales and Man, 800-859 Ireland, 900- test."""
+    first = int(digits[:3])
+    return 320 <= first <= 499 or 600 <= first <= 859 or first >= 900
+
+
+class NhsNumber(PatternDetector):
+    """An NHS number (or Scottish CHI, or Northern Irish H&C number): ten digits whose check digit is right.
+
+    Often mistaken for one: telephone numbers, order numbers and learner numbers; one ten-digit number in eleven passes
+    the check by chance, so it is reported with certainty only beside words such as "NHS number", "patient" or "GP".
+    """
+
+    labels = ("nhs", "chi")
+    wake = (r"\d{3}[ -]{0,2}\d{3}[ -]{0,2}\d{4}",)
+    patterns = (_TEN_DIGITS,)
+    context = (
+        *("nhs", "nhs no", "nhs number", "nhs num", "n.h.s. number", "national health service", "patient", "patients"),
+        *(
+            "gp",
+            "surgery",
+            "health visitor",
+            "hospital",
+            "camhs",
+            "immunisation",
+            "vaccination",
+            "medical",
+            "consultant",
+        ),
+        *("chi", "chi number", "community health index", "h&c", "h&c number", "health and care number", "clinic"),
+        *("health record", "paediatrician", "nurse", "a&e", "prescription"),
+    )
+    headings = (
+        *("nhs", "nhsno", "nhsnumber", "nhsnum", "chi", "chinumber", "chino", "hcnumber", "hc", "healthandcarenumber"),
+        *("patientnumber", "patientno", "patientid"),
+    )
+    against = (
+        *("order", "order number", "order no", "invoice", "invoice number", "invoice no", "isbn", "tracking number"),
+        *("parcel", "tel", "telephone", "phone", "mobile", "fax", "call", "uln", "learner number", "utr"),
+        *("unique learner number", "unique taxpayer reference", "reference", "reference number", "ref", "ref no"),
+        *("ticket", "ticket number", "asset", "serial", "serial number", "barcode", "bar code", "job", "timestamp"),
+        *("account", "account number", "po number", "purchase order", "meter", "mpan", "mprn", "booking", "version"),
+        *("delivery note", "customer number", "quote", "quotation", "case number", "product code", "part number"),
+    )
+
+    def read(self, match: re.Match[str]) -> Reading | None:
+        digits = digits_of(match.group())
+        if all_equal(digits) or _DIALLED.search(match.string, max(0, match.start() - 5), match.start()):
+            return None
+        grouped = " " in match.group()
+        if residue(digits):
+            # Written in one piece, ten digits of any kind stand in many health letters: only the usual groups are a note.
+            return Reading(digits, WRONG if grouped else Ladder(0.0, 0.0, 0.4), ("check digit wrong",))
+        if is_chi_date(digits):
+            # Every phone number and timestamp that happens to begin like a date would pass: words are needed.
+            return Reading(digits, Ladder(0.3, 0.85, 0.95), ("check digit valid", "begins with a birth date"), "chi")
+        if not _issued(digits):
+            return Reading(digits, WRONG, ("check digit valid", "range never issued"))
+        if "-" in match.group():
+            return Reading(digits, Ladder(0.4, 0.85, 0.95), ("check digit valid",))
+        alone = 0.6 if grouped else CHECKED.alone
+        return Reading(digits, CHECKED._replace(alone=alone), ("check digit valid",))

@@ -1,0 +1,58 @@
+"""National Insurance numbers."""
+
+from __future__ import annotations
+
+import re
+
+from detectors.base import SHAPE, STRONG, WRONG, Ladder, PatternDetector, Reading, digits_of
+
+# HMRC National Insurance Manual NIM39110: letters and prefixes that are never issued.
+_NEVER_FIRST = frozenset("DFIQUV")
+_NEVER_SECOND = frozenset("DFIQUVO")
+_NEVER_PREFIX = frozenset({"BG", "GB", "KN", "NK", "NT", "TN", "ZZ"})
+# NIM39110, numbers that look alike: administrative prefixes, not National Insurance numbers of a person.
+_ADMINISTRATIVE = frozenset({"OO", "CR", "FY", "MW", "NC", "PP"})
+
+
+class NationalInsuranceNumber(PatternDetector):
+    """A National Insurance number: two letters, six digits and a letter A to D, as HMRC issues them.
+
+    Often mistaken for one: part numbers and flight numbers. The form without its last letter counts only beside words
+    that name it. There is no check digit.
+    """
+
+    labels = ("nino",)
+    wake = (r"[a-z]{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}",)
+    patterns = (
+        r"(?<![A-Za-z0-9])(?P<prefix>[A-Za-z]{2})[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}"
+        r"(?:[ -]{0,2}(?P<suffix>[A-Za-z]))?(?![A-Za-z0-9])",
+    )
+    context = (
+        *("national insurance", "national insurance number", "ni number", "ni no", "ni num", "nino", "nic", "ni"),
+        *("payroll", "p45", "p60", "hmrc", "starter checklist", "tax code", "payslip", "n.i. number", "n.i. no"),
+    )
+    headings = ("nino", "ni", "ninumber", "nino", "nationalinsurance", "nationalinsurancenumber", "nationalinsuranceno")
+    against = (
+        *("part number", "part no", "part", "model", "serial", "serial number", "order number", "order no", "order"),
+        *("flight", "product code", "product", "registration number", "invoice", "sku", "catalogue number", "room"),
+    )
+
+    def read(self, match: re.Match[str]) -> Reading | None:
+        prefix, suffix = match["prefix"].upper(), (match["suffix"] or "").upper()
+        number = digits_of(match.group())
+        value = prefix + number + suffix
+        if (
+            prefix[0] in _NEVER_FIRST
+            or prefix[1] in _NEVER_SECOND
+            or prefix in _NEVER_PREFIX | _ADMINISTRATIVE
+            or suffix not in ("", "A", "B", "C", "D")
+        ):
+            return Reading(value, WRONG, ("a prefix or suffix that is never issued",))
+        if not suffix:
+            return Reading(value, SHAPE, ("prefix valid", "last letter missing"))
+        # "Ab 10 20 30 a" turns up in prose; a number that somebody wrote down is all of one case.
+        if match.group() not in (match.group().upper(), match.group().lower()):
+            return Reading(value, Ladder(0.3, 0.6, 0.85), ("prefix valid", "mixed case"))
+        if match.group() == match.group().lower() and " " in match.group():
+            return Reading(value, Ladder(0.4, 0.8, 0.95), ("prefix valid",))
+        return Reading(value, STRONG, ("prefix valid",))

@@ -1,0 +1,100 @@
+"""Where in a table a span lies and what stands above it: a column heading is context for every cell beneath."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from detectors.base import heading_key
+from scanner.model import Table
+
+# The heading row is looked for among the first rows that hold anything (reference uk-personal-data, section 4.1).
+_ROWS_TO_LOOK_AT = 10
+_LONGEST_HEADING = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell that is not empty. `heading` is the text above its column, empty where the table has no heading row."""
+
+    table: int
+    row: int
+    column: int
+    start: int
+    end: int
+    heading: str = ""
+    is_heading: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Headings:
+    """The heading row of one table: its number and the heading of each column as written."""
+
+    row: int
+    texts: tuple[str, ...]
+
+
+class TableMap:
+    """Finds the cell at a position of the text; built once for a text, linear in its cells."""
+
+    def __init__(self, text: str, tables: Sequence[Table]) -> None:
+        self.headings: tuple[Headings | None, ...] = tuple(_headings(text, table) for table in tables)
+        cells: list[Cell] = []
+        for number, (table, headings) in enumerate(zip(tables, self.headings, strict=True)):
+            for row_number, row in enumerate(table.rows):
+                for column, (start, end) in enumerate(row):
+                    if start >= end:
+                        continue
+                    heading, is_heading = "", False
+                    if headings is not None:
+                        is_heading = row_number == headings.row
+                        if row_number > headings.row and column < len(headings.texts):
+                            heading = headings.texts[column]
+                    cells.append(Cell(number, row_number, column, start, end, heading, is_heading))
+        cells.sort(key=lambda cell: (cell.start, cell.end))
+        self.cells: tuple[Cell, ...] = tuple(cells)
+        self._starts = [cell.start for cell in cells]
+
+    def at(self, position: int) -> Cell | None:
+        """The cell that holds the character at `position`."""
+        place = bisect_right(self._starts, position) - 1
+        if place < 0:
+            return None
+        cell = self.cells[place]
+        return cell if cell.start <= position < cell.end else None
+
+    def beside(self, cell: Cell) -> Cell | None:
+        """The cell before `cell` in the same row, where a form has the name of the field."""
+        place = bisect_right(self._starts, cell.start) - 2
+        if place < 0:
+            return None
+        before = self.cells[place]
+        return before if (before.table, before.row) == (cell.table, cell.row) else None
+
+    def beneath(self, keys: frozenset[str]) -> Iterator[Cell]:
+        """Every cell whose column heading, compared by its key, is one of `keys`."""
+        for cell in self.cells:
+            if cell.heading and heading_key(cell.heading) in keys:
+                yield cell
+
+
+def _headings(text: str, table: Table) -> Headings | None:
+    """The first row of at least two short cells without numbers; a table whose first rows are all data has none."""
+    looked_at = 0
+    for number, row in enumerate(table.rows):
+        texts = tuple(" ".join(text[start : min(end, start + 200)].split()) for start, end in row)
+        filled = [cell for cell in texts if cell]
+        if not filled:
+            continue
+        looked_at += 1
+        if looked_at > _ROWS_TO_LOOK_AT:
+            return None
+        if len(filled) >= 2 and all(_may_head(cell) for cell in filled):
+            return Headings(number, texts)
+    return None
+
+
+def _may_head(cell: str) -> bool:
+    digits = sum(character.isdigit() for character in cell)
+    return len(cell) <= _LONGEST_HEADING and digits <= 2 and any(character.isalpha() for character in cell)
