@@ -120,8 +120,10 @@ def inspect(
     silences: list[Silence] | None = None,
 ) -> Verdict:
     """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller."""
-    reading = read(envelope, instruments.limits, opening, set_aside or {})
     direction: Direction = "outbound" if instruments.as_outbound else directory.direction(envelope)
+    if _is_sealed(envelope, directory):
+        return _sealed(envelope, direction, regime, instruments)
+    reading = read(envelope, instruments.limits, opening, set_aside or {})
     budget = NameBudget(NAME_CHARACTERS)
     shown, name_hits = _withhold_names(reading.parts, directory, instruments, budget)
     parts = tuple(replace(part, path=shown.get(part.path, part.path)) for part in reading.parts)
@@ -129,6 +131,7 @@ def inspect(
     hits = list(name_hits)
     for part in parts:
         if part.text:
+            opening(part.path)  # a detector may meet its end here too
             hits.extend(_content_hits(part, directory, regime, instruments, budget))
     message = Message(envelope, direction, parts, tuple(hits), directory)
     hits.extend(instruments.detectors.message(message))
@@ -153,6 +156,30 @@ def inspect(
         content_hash=content_hash,
         sent_at=envelope.sent_at,
         parts=len(parts),
+    )
+
+
+def _is_sealed(envelope: Envelope, directory: Directory) -> bool:
+    """A union, whistle-blowing line, occupational health or legal adviser is a party (Never 6)."""
+    if not directory.people.protected:
+        return False
+    listed = (envelope.from_, envelope.sender, *envelope.reply_to, *envelope.recipients)
+    return any(item is not None and directory.kind(item.address) == "protected" for item in listed)
+
+
+def _sealed(envelope: Envelope, direction: Direction, regime: Regime, instruments: Instruments) -> Verdict:
+    """Counted, and nothing else: no part was opened."""
+    return Verdict(
+        message_id="",
+        direction=direction,
+        findings=(),
+        problems=(Problem("document", "seal", "skipped", "none", "protected correspondence: sealed, not read"),),
+        complete=True,
+        unread_protected=0,
+        facts=(),
+        versions=Versions(regime.rulebook.version, regime.policy.version, instruments.detectors.version),
+        content_hash=hashlib.sha256(f"sealed {envelope.internet_id}".encode()).hexdigest()[:32],
+        sent_at=envelope.sent_at,
     )
 
 

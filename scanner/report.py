@@ -1,0 +1,271 @@
+"""What `scan` prints: a table for people, JSON Lines for programs, CSV for spreadsheets, one HTML file for a DPO."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from scanner.inspection import Silence
+from scanner.model import SEVERITIES, Finding, Problem, Verdict
+
+# A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_SEVERITY_STYLE = {"minor": "cyan", "moderate": "yellow", "severe": "bold red"}
+PROBLEM_WORDS = {
+    "encrypted": "locked, so nobody but the key's holder can say what is in it",
+    "corrupt": "damaged or cut off",
+    "too_large": "larger than the limit",
+    "too_deep": "nested too deep",
+    "too_many_parts": "more parts than the limit",
+    "timed_out": "took longer than the limit",
+    "budget": "only partly searched: the budget was used up",
+    "unsupported": "of a kind that this version cannot read",
+    "crashed": "stopped the reader",
+    "unavailable": "could not be fetched",
+    "skipped": "left out on purpose (logos, tracking pixels)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One message or document of a scan."""
+
+    path: str
+    verdict: Verdict
+    silences: tuple[Silence, ...] = ()
+
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """Findings that count: not exempted, not of a rule in shadow."""
+        return tuple(item for item in self.verdict.findings if item.exempted_by is None and not item.shadow)
+
+
+@dataclass(slots=True)
+class Summary:
+    """The counts of a scan, kept while its lines pass by."""
+
+    messages: int = 0
+    incomplete: int = 0
+    locked: int = 0
+    flagged: int = 0
+    topics: Counter[str] = field(default_factory=Counter)
+    problems: Counter[str] = field(default_factory=Counter)
+    unread_arguments: list[str] = field(default_factory=list)
+
+    def add(self, line: Line) -> None:
+        self.messages += 1
+        self.incomplete += not line.verdict.complete
+        self.locked += line.verdict.unread_protected > 0
+        self.flagged += bool(line.found)
+        self.topics.update(item.topic for item in line.found)
+        self.problems.update(problem.kind for problem in line.verdict.problems)
+
+    @property
+    def exit_status(self) -> int:
+        """Contract section 1: 0 nothing found and all read, 1 something found, 2 not done or not all read."""
+        if self.unread_arguments:
+            return 2
+        if self.flagged:
+            return 1
+        return 2 if self.incomplete else 0
+
+    def words(self) -> str:
+        """One honest sentence: incomplete is never called clean."""
+        clean = self.messages - self.flagged
+        parts = [f"{self.messages} looked at", f"{self.flagged} with findings"]
+        if self.incomplete:
+            parts.append(f"{self.incomplete} not wholly read")
+        if self.locked:
+            parts.append(f"{self.locked} with locked parts")
+        if not self.incomplete and not self.locked and self.messages:
+            parts.append(f"{clean} clean")
+        return ", ".join(parts) + "."
+
+
+def as_json(line: Line) -> str:
+    """Contract section 2, one line."""
+    verdict = line.verdict
+    shown: dict[str, Any] = {
+        "path": line.path,
+        "message_id": verdict.message_id,
+        "direction": verdict.direction,
+        "complete": verdict.complete,
+        "unread_protected": verdict.unread_protected,
+        "elapsed_ms": verdict.elapsed_ms,
+        "problems": [
+            {"part": item.part, "kind": item.kind, "read": item.read, "detail": item.detail}
+            for item in verdict.problems
+        ],
+        "findings": [_finding(item) for item in verdict.findings],
+        "versions": asdict(verdict.versions),
+    }
+    if line.silences:
+        shown["silent_rules"] = [asdict(item) for item in line.silences]
+    # JSON has no lone surrogates; a path on disk may (PEP 383).
+    return msgspec.json.encode(_printable(shown)).decode()
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode() if not value.isprintable() else value
+    if isinstance(value, dict):
+        return {key: _printable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_printable(item) for item in value]
+    return value
+
+
+def _finding(item: Finding) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "key": item.key,
+        "rule": item.rule,
+        "title": item.title,
+        "topic": item.topic,
+        "category": item.category,
+        "severity": item.severity,
+        "confidence": item.confidence,
+        "owner": item.owner,
+        "clauses": list(item.clauses),
+        "subjects": item.subjects,
+        "exempted_by": item.exempted_by,
+        "shadow": item.shadow,
+        "evidence": [
+            {
+                "label": line.label,
+                "part": line.part,
+                "count": line.count,
+                "mask": line.mask,
+                "confidence": line.confidence,
+            }
+            for line in item.evidence
+        ],
+        "reasons": list(item.reasons),
+        "advice": item.advice,
+    }
+    if item.route is not None:
+        shown["route"] = {"role": item.route.role, "person": item.route.person, "because": item.route.because}
+    return shown
+
+
+CSV_COLUMNS = (
+    "path", "topic", "severity", "confidence", "rule", "title", "clauses", "people_concerned", "route_role", "route_person",
+    "evidence", "complete", "problems",
+)  # fmt: skip
+
+
+def as_csv(lines: Iterable[Line]) -> Iterable[str]:
+    """A row for each finding, and one for each message that has none but was not wholly read. Safe to open in a spreadsheet."""
+    yield _row(CSV_COLUMNS)
+    for line in lines:
+        problems = "; ".join(f"{item.part}: {item.kind}" for item in line.verdict.problems)
+        for item in line.found:
+            evidence = "; ".join(f"{entry.part}: {entry.label} ×{entry.count} {entry.mask}" for entry in item.evidence)
+            route = item.route
+            yield _row(
+                (
+                    line.path, item.topic, item.severity, str(item.confidence), item.rule, item.title, " ".join(item.clauses),
+                    str(item.subjects), route.role if route else "", route.person if route else "", evidence,
+                    "yes" if line.verdict.complete else "no", problems,
+                )
+            )  # fmt: skip
+        if not line.found and line.verdict.problems:
+            yield _row((line.path, *[""] * 10, "yes" if line.verdict.complete else "no", problems))
+
+
+def _row(cells: Sequence[str]) -> str:
+    buffer = io.StringIO()
+    safe = ["'" + cell if cell.startswith(_FORMULA) else cell for cell in (_printable(cell) for cell in cells)]
+    csv.writer(buffer, lineterminator="").writerow(safe)
+    return buffer.getvalue()
+
+
+def print_line(console: Console, line: Line) -> None:
+    """One message for a reader at a terminal; silent where there is nothing to say."""
+    if not line.found and not line.verdict.problems and not line.silences:
+        return
+    console.print(f"[bold]{escape(_printable(line.path))}[/bold]  [dim]{line.verdict.direction}[/dim]", highlight=False)
+    for item in line.found:
+        style = _SEVERITY_STYLE[item.severity]
+        console.print(
+            f"  [{style}]{item.severity:<8}[/{style}] {escape(item.title)} [dim]({item.topic})[/dim]", highlight=False
+        )
+        if item.route is not None:
+            whom = item.route.person or "nobody yet"
+            console.print(
+                f"           goes to {item.route.role}, {escape(whom)}: {escape(item.route.because)}", highlight=False
+            )
+        shown = Table.grid(padding=(0, 2))
+        for entry in item.evidence[:8]:
+            times = f"×{entry.count}" if entry.count > 1 else ""
+            shown.add_row("          ", escape(entry.part), entry.label.replace("_", " "), times, escape(entry.mask))
+        if item.evidence:
+            console.print(shown, highlight=False)
+        if item.clauses:
+            console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
+    for problem in line.verdict.problems:
+        console.print(f"  [magenta]not read[/magenta] {escape(_problem(problem))}", highlight=False)
+    for silence in line.silences:
+        console.print(
+            f"  [dim]quiet    {silence.rule} ({silence.owner}): {escape(silence.reason)}[/dim]", highlight=False
+        )
+
+
+def _problem(problem: Problem) -> str:
+    how = "partly read" if problem.read == "part" else "unread"
+    detail = f" ({problem.detail})" if problem.detail else ""
+    return _printable(f"{problem.part}: {how}, {PROBLEM_WORDS[problem.kind]}{detail}")
+
+
+def print_summary(console: Console, summary: Summary) -> None:
+    if summary.topics:
+        table = Table(title="Findings by topic", title_justify="left", show_edge=False, pad_edge=False)
+        table.add_column("topic")
+        table.add_column("findings", justify="right")
+        for topic, number in summary.topics.most_common():
+            table.add_row(topic.replace("_", " "), str(number))
+        console.print()
+        console.print(table)
+    console.print()
+    console.print(summary.words(), style="bold", highlight=False)
+    if summary.problems:
+        listed = ", ".join(f"{number} {kind}" for kind, number in summary.problems.most_common())
+        console.print(f"Parts with a problem: {listed}. Not read is not clean.", highlight=False)
+    for sentence in summary.unread_arguments:
+        console.print(f"[red]{escape(_printable(sentence))}[/red]", highlight=False)
+
+
+def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: datetime) -> str:
+    """One self-contained page: no script, no link to anywhere, everything escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    routes: dict[str, list[tuple[Line, Finding]]] = {}
+    for line in lines:
+        for item in line.found:
+            whom = f"{item.route.role.replace('_', ' ')}: {item.route.person}" if item.route else "nobody"
+            routes.setdefault(whom, []).append((line, item))
+    for entries in routes.values():
+        entries.sort(key=lambda entry: (-SEVERITIES.index(entry[1].severity), entry[0].path))
+    unread = [line for line in lines if line.verdict.problems]
+    page: str = environment.get_template("report.html").render(
+        title=title,
+        made_at=made_at,
+        summary=summary,
+        routes=dict(sorted(routes.items())),
+        unread=unread,
+        words=PROBLEM_WORDS,
+        printable=_printable,
+    )
+    return page
