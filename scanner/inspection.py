@@ -125,13 +125,15 @@ def inspect(
         return _sealed(envelope, direction, regime, instruments)
     reading = read(envelope, instruments.limits, opening, set_aside or {})
     budget = NameBudget(NAME_CHARACTERS)
-    shown, name_hits = _withhold_names(reading.parts, directory, instruments, budget)
+    paths = dict.fromkeys([*(part.path for part in reading.parts), *(problem.part for problem in reading.problems)])
+    shown, name_hits = _withhold_names(list(paths), directory, instruments, budget)
+    originals = {new: old for old, new in shown.items()}
     parts = tuple(replace(part, path=shown.get(part.path, part.path)) for part in reading.parts)
 
     hits = list(name_hits)
     for part in parts:
         if part.text:
-            opening(part.path)  # a detector may meet its end here too
+            opening(originals.get(part.path, part.path))  # a detector may meet its end here too
             hits.extend(_content_hits(part, directory, regime, instruments, budget))
     message = Message(envelope, direction, parts, tuple(hits), directory)
     hits.extend(instruments.detectors.message(message))
@@ -208,14 +210,14 @@ def _content_hits(
 
 
 def _withhold_names(
-    parts: Sequence[Part], directory: Directory, instruments: Instruments, budget: NameBudget
+    paths: Sequence[str], directory: Directory, instruments: Instruments, budget: NameBudget
 ) -> tuple[dict[str, str], list[Hit]]:
     """Where a file's name itself holds a hit, the name is not shown: old path -> path to show, and the hits."""
     shown: dict[str, str] = {}
     told: dict[str, tuple[Hit, ...]] = {}
     hits: list[Hit] = []
-    for part in parts:
-        components = part.path.split("/")
+    for path in paths:
+        components = path.split("/")
         changed = False
         for position, component in enumerate(components):
             if position < 2 or components[0] != "attachment" or component.isdigit():
@@ -228,10 +230,10 @@ def _withhold_names(
                 components[position] = _WITHHELD + posixpath.splitext(component)[1][:10]
                 changed = True
         if changed:
-            shown[part.path] = "/".join(components)
-            own = part.path.split("/")[-1]
+            shown[path] = "/".join(components)
+            own = path.split("/")[-1]
             hits.extend(
-                replace(hit, part=shown[part.path], reasons=(*hit.reasons, "in the file's name"))
+                replace(hit, part=shown[path], reasons=(*hit.reasons, "in the file's name"))
                 for hit in told.get(own, ())
             )
     return shown, hits
@@ -260,7 +262,9 @@ def _discount(hits: list[Hit], envelope: Envelope, directory: Directory) -> list
             known = directory.person_named(name)
             if known is not None and known.role in ("staff", "governor", "contractor"):
                 hit = replace(hit, label="colleague")
-        elif (hit.label == "email" and hit.value.lower() in own_addresses) or (published and _squeeze(hit.value) in published):
+        elif (hit.label == "email" and hit.value.lower() in own_addresses) or (
+            published and _squeeze(hit.value) in published
+        ):
             continue
         kept.append(hit)
     return kept
