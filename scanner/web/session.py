@@ -93,6 +93,8 @@ class Sessions:
         self.secure = secure
         # The prefix makes browsers refuse the cookie without Secure and Path=/ (RFC 6265bis section 4.1.3.2).
         self.cookie = "__Host-mailwarden" if secure else "mailwarden"
+        # One sign-in is proved at a time: argon2 takes 64 MB, and a burst of guesses must not outrun the lock-out.
+        self.proving = threading.Lock()
         self._lock = threading.Lock()
         self._ended: dict[str, int] = {}
         self._used_codes: dict[tuple[str, int], int] = {}
@@ -112,8 +114,9 @@ class Sessions:
         """Changes when the password does, which ends every session opened with the old one."""
         return hmac.new(self._key, b"password\0" + password_hash.encode(), hashlib.sha256).hexdigest()[:16]
 
-    def write(self, session: Session) -> str:
-        text = self._signer.dumps(asdict(session))
+    def write(self, session: Session, now: datetime) -> str:
+        """The cookie's text, good for another thirty minutes from now."""
+        text = self._signer.dumps(asdict(replace(session, seen=int(now.timestamp()))))
         return text.decode() if isinstance(text, bytes) else text
 
     def read(self, cookie: str | None, now: datetime) -> Session | None:
@@ -129,9 +132,6 @@ class Sessions:
             return None
         with self._lock:
             return None if session.id in self._ended else session
-
-    def seen(self, session: Session, now: datetime) -> Session:
-        return replace(session, seen=int(now.timestamp()))
 
     def end(self, session: Session, now: datetime) -> None:
         moment = int(now.timestamp())

@@ -116,7 +116,9 @@ TOPICS: Mapping[str, Topic] = {
     "gambling": Topic("Gambling", "The message is about gambling or a betting syndicate."),
     "auctions": Topic("Auctions", "The message is about buying or selling by auction."),
     "private_business": Topic("Private business", "Work mail was used to run a private business."),
-    "copyright_media": Topic("Copyright material", "Music, film, books or software that seem to be passed on unlicensed."),
+    "copyright_media": Topic(
+        "Copyright material", "Music, film, books or software that seem to be passed on unlicensed."
+    ),
     "malware_executables": Topic("Dangerous attachment", "A program, or a file that can run one, was attached."),
     "phishing": Topic("Phishing", "The message tries to get log-in details or money by deceit."),
     "impersonation": Topic("Impersonation", "The sender appears under somebody else's name."),
@@ -127,9 +129,7 @@ TOPICS: Mapping[str, Topic] = {
         "Contract commitment", "The message may bind the organisation to a contract without authority."
     ),
     "personal_use": Topic("Personal use", "Work mail was used for private matters beyond what the policy allows."),
-    "personal_cloud": Topic(
-        "Private cloud storage", "Work files went to a private cloud storage service.", data=True
-    ),
+    "personal_cloud": Topic("Private cloud storage", "Work files went to a private cloud storage service.", data=True),
     "ai_service": Topic("AI service", "Work content went to an AI service that is not approved.", data=True),
 }
 DATA_TOPICS = frozenset(name for name, topic in TOPICS.items() if topic.data)
@@ -213,23 +213,18 @@ DIRECTIONS: Mapping[str, str] = {
     "stored": "a stored document",
 }
 
+# In the middle of a sentence; `capital` makes the start of one.
 ROUTE_ROLES: Mapping[str, str] = {
-    "dpo": "Data protection officer",
-    "deputy_dpo": "Deputy data protection officer",
+    "dpo": "data protection officer",
+    "deputy_dpo": "deputy data protection officer",
     "it_security": "IT security",
-    "hr": "Human resources",
-    "chair_of_governors": "Chair of governors",
-    "headteacher": "Headteacher",
-    "dsl": "Designated safeguarding lead",
-    "line_manager": "Line manager",
-    "governors": "Governors",
-    "sender": "Sender",
-}
-
-ACCOUNT_ROLES: Mapping[str, str] = {
-    "dpo": "Data protection officer",
-    "manager": "Manager",
-    "admin": "Administrator",
+    "hr": "human resources",
+    "chair_of_governors": "chair of governors",
+    "headteacher": "headteacher",
+    "dsl": "designated safeguarding lead",
+    "line_manager": "line manager",
+    "governors": "governors",
+    "sender": "sender",
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -242,50 +237,51 @@ ACTIONS: Mapping[str, str] = {
     "open": "opened it",
 }
 
+# In the middle of a sentence, as above.
 LABELS: Mapping[str, str] = {
     "nino": "National Insurance number",
     "nhs": "NHS number",
-    "upn": "Unique pupil number",
-    "payment_card": "Payment card number",
-    "iban": "International bank account number",
-    "sort_code_account": "Bank sort code and account number",
+    "upn": "unique pupil number",
+    "payment_card": "payment card number",
+    "iban": "international bank account number",
+    "sort_code_account": "bank sort code and account number",
     "chi": "CHI number (NHS Scotland)",
     "dbs_certificate": "DBS certificate number",
-    "driving_licence": "Driving licence number",
-    "uk_passport": "Passport number",
+    "driving_licence": "driving licence number",
+    "uk_passport": "passport number",
     "ip_address": "IP address",
-    "laestab": "School number (LAESTAB)",
-    "urn_school": "School number (URN)",
+    "laestab": "school number (LAESTAB)",
+    "urn_school": "school number (URN)",
     "pnc_id": "Police National Computer number",
-    "trn": "Teacher reference number",
-    "uci": "Unique candidate identifier",
-    "uln": "Unique learner number",
-    "utr": "Tax reference (UTR)",
+    "trn": "teacher reference number",
+    "uci": "unique candidate identifier",
+    "uln": "unique learner number",
+    "utr": "tax reference (UTR)",
     "vat": "VAT number",
-    "vrn": "Vehicle registration",
-    "postcode": "Postcode",
-    "phone": "Telephone number",
-    "email": "E-mail address",
-    "person": "Name of a person",
-    "address": "Postal address",
-    "date_of_birth": "Date of birth",
-    "health": "Health",
-    "sen": "Special educational needs",
-    "safeguarding": "Safeguarding",
-    "ethnicity": "Ethnic origin",
-    "religion": "Religion or belief",
-    "sexual_orientation": "Sexual orientation",
-    "union": "Trade union membership",
-    "criminal": "Criminal record or allegation",
-    "care_status": "In care, or known to social care",
-    "behaviour": "Behaviour or exclusion",
-    "payroll": "Pay",
-    "password": "Password",
-    "profanity": "Swearing",
-    "sexual": "Sexual words",
-    "threat": "Threat",
-    "harassment": "Harassment",
-    "discrimination": "Discriminatory words",
+    "vrn": "vehicle registration",
+    "postcode": "postcode",
+    "phone": "telephone number",
+    "email": "e-mail address",
+    "person": "name of a person",
+    "address": "postal address",
+    "date_of_birth": "date of birth",
+    "health": "health",
+    "sen": "special educational needs",
+    "safeguarding": "safeguarding",
+    "ethnicity": "ethnic origin",
+    "religion": "religion or belief",
+    "sexual_orientation": "sexual orientation",
+    "union": "trade union membership",
+    "criminal": "criminal record or allegation",
+    "care_status": "in care, or known to social care",
+    "behaviour": "behaviour or exclusion",
+    "payroll": "pay",
+    "password": "password",
+    "profanity": "swearing",
+    "sexual": "sexual words",
+    "threat": "threat",
+    "harassment": "harassment",
+    "discrimination": "discriminatory words",
 }
 
 SEGMENT_OWNERS: Mapping[str, str] = {
@@ -300,12 +296,20 @@ SEGMENT_OWNERS: Mapping[str, str] = {
 
 def topic_title(topic: str) -> str:
     words = TOPICS.get(topic)
-    return words.title if words else spaced(topic)
+    return words.title if words else capital(spaced(topic))
+
+
+def route_role(role: str) -> str:
+    return ROUTE_ROLES.get(role, spaced(role))
 
 
 def spaced(name: str) -> str:
-    """`some_new_label` → `Some new label`: for names this version has no better words for."""
-    words = name.replace("_", " ").strip()
+    """`some_new_label` → `some new label`: for names this version has no better words for."""
+    return name.replace("_", " ").strip()
+
+
+def capital(words: str) -> str:
+    """The first letter large, the others as they are."""
     return words[:1].upper() + words[1:]
 
 
@@ -316,7 +320,7 @@ def part_words(path: str) -> str:
         number, _, name = rest.partition("/")
         return f"Attachment {number}: {name.replace('/', ' › ')}" if name else f"Attachment {number}"
     known = {"subject": "Subject line", "body": "Message text", "document": "Document", "headers": "Message headers"}
-    return known.get(kind, spaced(kind)) + (f" › {rest.replace('/', ' › ')}" if rest else "")
+    return known.get(kind, capital(spaced(kind))) + (f" › {rest.replace('/', ' › ')}" if rest else "")
 
 
 def london(moment: datetime | None) -> str:

@@ -1,0 +1,24 @@
+"""The help page: what the words mean, and what the product cannot see."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from scanner.web import wording
+from scanner.web.access import Services, SignedIn
+from scanner.web.frame import frame
+from scanner.web.pages import page
+
+
+def show_help(services: Services, visitor: SignedIn) -> Response:
+    values = {
+        **frame(services, visitor, "/help"),
+        "severities": wording.SEVERITIES,
+        "states": wording.STATES,
+        "topics": wording.TOPICS,
+        "labels": sorted(
+            (wording.capital(words) for words in {**wording.LABELS, **services.labels}.values()), key=str.casefold
+        ),
+        "problem_kinds": wording.PROBLEMS,
+    }
+    return page("help.html", values)

@@ -1,0 +1,42 @@
+"""What the triage page is handed: everything it needs, built by `scanner.app`, and nothing global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from scanner.model import Part, Problem
+from scanner.store import Appearance, Store
+
+
+@dataclass(frozen=True, slots=True)
+class RevealResult:
+    """A message fetched again and read in a worker, to be shown once and never written.
+
+    `headings` are rows such as ("From", "…"), `parts` hold plain text and its segments, `parties` are the addresses of
+    everybody who takes part in the mail, lower case: none of them may read it here (Never 5).
+    """
+
+    headings: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...] = field(repr=False)
+    problems: tuple[Problem, ...] = ()
+    parties: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class WebServices:
+    """`reveal` raises ConnectorError when the message cannot be fetched from this place.
+
+    `session_key`: at least 16 random bytes, the "web" subkey. `public_url`: how users reach the page; https makes the
+    cookie Secure. `labels` and `clauses` put words to labels and clause ids beyond those that `wording` knows.
+    """
+
+    store: Store
+    clock: Callable[[], datetime]
+    session_key: bytes = field(repr=False)
+    public_url: str
+    reveal: Callable[[Appearance], RevealResult]
+    policy_title: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+    clauses: Mapping[str, str] = field(default_factory=dict)
