@@ -7,7 +7,7 @@ Nothing here ever holds the text of a message, its subject or a found value (D10
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import sqlalchemy as sa
@@ -75,7 +75,7 @@ class Store:
 
     reading: sa.Engine
     writing: sa.Engine
-    audit_key: bytes
+    audit_key: bytes = field(repr=False)
 
     @classmethod
     def open(cls, url: str, audit_key: bytes = b"") -> Store:
@@ -278,7 +278,11 @@ class Store:
             )
 
     def audit_entries(
-        self, *, object: str | None = None, after: int | None = None, limit: int = 100  # noqa: A002
+        self,
+        *,
+        object: str | None = None,  # noqa: A002
+        after: int | None = None,
+        limit: int = 100,
     ) -> list[AuditEntry]:
         """The trail, newest first; `after` is the last id of the page before."""
         with self.reading.begin() as connection:

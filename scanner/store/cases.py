@@ -1,0 +1,380 @@
+"""Cases: opened by findings, listed, looked into, and decided by people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from scanner import audit
+from scanner.model import SEVERITIES, CaseState, Direction, Evidence, Finding, Problem, Route, Severity
+from scanner.store.rows import (
+    Action,
+    Appearance,
+    Audience,
+    CaseCounts,
+    CaseDetail,
+    CaseRow,
+    Decision,
+    DecisionRefused,
+    Order,
+)
+from scanner.store.tables import APPEARANCE, CASE, DECISION, FINDING, MESSAGE, NOTICE, PROBLEM
+
+# From which states a step leads on, and where to.
+STEPS: dict[Action, tuple[frozenset[CaseState], CaseState]] = {
+    "confirm": (frozenset({"new", "open"}), "confirmed"),
+    "false_alarm": (frozenset({"new", "open"}), "false_alarm"),
+    "close": (frozenset({"confirmed", "false_alarm"}), "closed"),
+    "reopen": (frozenset({"confirmed", "false_alarm", "closed"}), "open"),
+}
+WAITING: tuple[CaseState, ...] = ("new", "open")
+# Who reopens a case when a scan finds something further in its mail.
+MAILWARDEN = "mailwarden"
+NOBODY = Route("dpo", "", "no route was given; an admin must name somebody", fallback=True)
+IN_WORDS: dict[str, str] = {
+    "new": "new",
+    "open": "open",
+    "confirmed": "confirmed",
+    "false_alarm": "a false alarm",
+    "closed": "closed",
+}
+
+
+# --- the pipeline's side --------------------------------------------------------------------------------------------
+
+
+def place(
+    connection: sa.Connection,
+    content: str,
+    finding: Finding,
+    direction: Direction,
+    sent_at: datetime | None,
+    now: datetime,
+    audit_key: bytes,
+) -> tuple[int, bool]:
+    """The case of this message, topic and route (D5), opened with its notice where there is none; and whether it is new."""
+    route = _route(finding)
+    found = connection.execute(
+        sa.select(CASE)
+        .where(
+            CASE.c.content_hash == content,
+            CASE.c.topic == finding.topic,
+            CASE.c.route_role == route.role,
+            CASE.c.route_person == route.person,
+        )
+        .with_for_update()
+    ).one_or_none()
+    headline = _headline(finding)
+    if found is None:
+        case_id = connection.execute(
+            sa.insert(CASE)
+            .values(
+                content_hash=content,
+                topic=finding.topic,
+                route_role=route.role,
+                route_person=route.person,
+                route_because=route.because,
+                route_fallback=route.fallback,
+                labels=_labels(finding, ()),
+                state="new",
+                direction=direction,
+                sent_at=sent_at,
+                opened=now,
+                changed=now,
+                **headline,
+            )
+            .returning(CASE.c.id)
+        ).scalar_one()
+        if route.person:
+            connection.execute(
+                sa.insert(NOTICE).values(case_id=case_id, state="pending", attempts=0, due=now, changed=now)
+            )
+        return int(case_id), True
+    changes: dict[str, Any] = {
+        "labels": _labels(finding, found.labels),
+        "subjects": max(found.subjects, finding.subjects),
+    }
+    if (headline["rank"], finding.confidence) > (found.rank, found.confidence):
+        changes |= headline | {"subjects": changes["subjects"]}
+    connection.execute(sa.update(CASE).where(CASE.c.id == found.id).values(changed=now, **changes))
+    if found.state in ("false_alarm", "closed"):
+        # Somebody judged less than what is known now: silence would pass it off as clean.
+        note = f"A further finding in the same message: rule {finding.rule}."
+        _step(connection, found.id, found.state, "open", MAILWARDEN, "reopen", note, now, audit_key)
+    return int(found.id), False
+
+
+def write_finding(
+    connection: sa.Connection, finding_id: int | None, case_id: int | None, finding: Finding, now: datetime
+) -> int:
+    """Writes a finding, or one that is known and has ceased to be exempted or in shadow; returns its id."""
+    values = {
+        "case_id": case_id,
+        "rule": finding.rule,
+        "rule_version": finding.rule_version,
+        "title": finding.title,
+        "topic": finding.topic,
+        "category": finding.category,
+        "severity": finding.severity,
+        "confidence": finding.confidence,
+        "owner": finding.owner,
+        "subjects": finding.subjects,
+        "evidence": [asdict(line) for line in finding.evidence],
+        "reasons": list(finding.reasons),
+        "clauses": list(finding.clauses),
+        "exempted_by": finding.exempted_by,
+        "route": asdict(_route(finding)),
+        "advice": finding.advice,
+        "shadow": finding.shadow,
+        "found_at": now,
+    }
+    if finding_id is not None:
+        connection.execute(sa.update(FINDING).where(FINDING.c.id == finding_id).values(**values))
+        return finding_id
+    return int(
+        connection.execute(sa.insert(FINDING).values(key=finding.key, **values).returning(FINDING.c.id)).scalar_one()
+    )
+
+
+def _route(finding: Finding) -> Route:
+    route = finding.route or NOBODY
+    return Route(route.role, route.person.strip().lower(), route.because, route.fallback)
+
+
+def _headline(finding: Finding) -> dict[str, Any]:
+    return {
+        "category": finding.category,
+        "severity": finding.severity,
+        "rank": SEVERITIES.index(finding.severity),
+        "confidence": finding.confidence,
+        "title": finding.title,
+        "rule": finding.rule,
+        "why": finding.reasons[0] if finding.reasons else "",
+        "subjects": finding.subjects,
+    }
+
+
+def _labels(finding: Finding, known: list[str] | tuple[str, ...]) -> list[str]:
+    return list(dict.fromkeys([*known, *(line.label for line in finding.evidence)]))
+
+
+# --- the list -------------------------------------------------------------------------------------------------------
+
+
+def page(
+    connection: sa.Connection,
+    *,
+    route_role: str | None,
+    person: str | None,
+    state: CaseState | None,
+    topic: str | None,
+    severity: Severity | None,
+    audience: Audience | None,
+    order: Order,
+    after: int | None,
+    limit: int,
+) -> list[CaseRow]:
+    query = sa.select(CASE).limit(limit)
+    wanted = (
+        (CASE.c.route_role, route_role),
+        (CASE.c.route_person, person.strip().lower() if person is not None else None),
+        (CASE.c.state, state),
+        (CASE.c.topic, topic),
+        (CASE.c.rank, SEVERITIES.index(severity) if severity is not None else None),
+    )
+    for column, value in wanted:
+        if value is not None:
+            query = query.where(column == value)
+    if audience is not None:
+        query = query.where(_for(audience))
+    # Ids grow with time, so that the newest case has the highest; pages go on from the last case shown.
+    if order == "newest":
+        query = query.order_by(CASE.c.id.desc())
+        if after is not None:
+            query = query.where(CASE.c.id < after)
+    else:
+        query = query.order_by(CASE.c.rank.desc(), CASE.c.id.desc())
+        if after is not None:
+            rank = sa.select(CASE.c.rank).where(CASE.c.id == after).scalar_subquery()
+            query = query.where(sa.tuple_(CASE.c.rank, CASE.c.id) < sa.tuple_(rank, sa.literal(after)))
+    return [_row(row) for row in connection.execute(query)]
+
+
+def counts(connection: sa.Connection, audience: Audience | None) -> CaseCounts:
+    columns = (CASE.c.state, CASE.c.severity, CASE.c.topic, CASE.c.route_role)
+    query = sa.select(*columns, sa.func.count()).group_by(*columns)
+    if audience is not None:
+        query = query.where(_for(audience))
+    states: Counter[CaseState] = Counter()
+    severities: Counter[Severity] = Counter()
+    topics: Counter[str] = Counter()
+    roles: Counter[str] = Counter()
+    for state, severity, topic, role, number in connection.execute(query):
+        states[state] += number
+        if state in WAITING:
+            severities[severity] += number
+            topics[topic] += number
+            roles[role] += number
+    return CaseCounts(dict(states), dict(severities), dict(topics), dict(roles))
+
+
+def _for(audience: Audience) -> sa.ColumnElement[bool]:
+    persons = [person.strip().lower() for person in audience.persons if person.strip()]
+    return sa.or_(
+        CASE.c.route_person.in_(persons),
+        sa.and_(
+            CASE.c.route_role.in_(audience.roles), sa.or_(sa.not_(CASE.c.route_fallback), CASE.c.route_person != "")
+        ),
+        sa.and_(CASE.c.topic.in_(audience.topics), sa.not_(CASE.c.route_fallback)),
+    )
+
+
+def _row(row: sa.Row[Any]) -> CaseRow:
+    return CaseRow(
+        id=row.id,
+        topic=row.topic,
+        category=row.category,
+        severity=row.severity,
+        confidence=row.confidence,
+        title=row.title,
+        rule=row.rule,
+        why=row.why,
+        labels=tuple(row.labels),
+        subjects=row.subjects,
+        state=row.state,
+        route=Route(row.route_role, row.route_person, row.route_because, row.route_fallback),
+        direction=row.direction,
+        sent_at=row.sent_at,
+        opened=row.opened,
+        changed=row.changed,
+    )
+
+
+# --- one case -------------------------------------------------------------------------------------------------------
+
+
+def detail(connection: sa.Connection, case_id: int, audience: Audience | None) -> CaseDetail | None:
+    query = sa.select(CASE).where(CASE.c.id == case_id)
+    if audience is not None:
+        query = query.where(_for(audience))
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        return None
+    findings = [_finding(each) for each in connection.execute(sa.select(FINDING).where(FINDING.c.case_id == case_id))]
+    findings.sort(key=lambda finding: (-SEVERITIES.index(finding.severity), -finding.confidence, finding.key))
+    copies = connection.execute(
+        sa.select(MESSAGE, sa.func.min(APPEARANCE.c.seen_at).label("seen_at"))
+        .join(APPEARANCE, APPEARANCE.c.message_id == MESSAGE.c.id)
+        .join(FINDING, FINDING.c.id == APPEARANCE.c.finding_id)
+        .where(FINDING.c.case_id == case_id)
+        .group_by(MESSAGE.c.id)
+        .order_by(MESSAGE.c.id)
+    ).all()
+    problems = connection.execute(
+        sa.select(PROBLEM)
+        .where(PROBLEM.c.message_id.in_([copy.id for copy in copies]))
+        .order_by(PROBLEM.c.message_id, PROBLEM.c.id)
+    )
+    history = connection.execute(sa.select(DECISION).where(DECISION.c.case_id == case_id).order_by(DECISION.c.id))
+    return CaseDetail(
+        case=_row(row),
+        findings=tuple(findings),
+        problems=tuple(dict.fromkeys(Problem(p.part, p.stage, p.kind, p.read, p.detail) for p in problems)),
+        complete=all(copy.complete for copy in copies),
+        unread_protected=max((copy.unread_protected for copy in copies), default=0),
+        appearances=tuple(
+            Appearance(c.source, c.mailbox, c.folder, c.provider_id, c.internet_id, c.seen_at) for c in copies
+        ),
+        decisions=tuple(Decision(d.id, d.at, d.actor, d.action, d.note) for d in history),
+    )
+
+
+def _finding(row: sa.Row[Any]) -> Finding:
+    return Finding(
+        key=row.key,
+        rule=row.rule,
+        rule_version=row.rule_version,
+        title=row.title,
+        topic=row.topic,
+        category=row.category,
+        severity=row.severity,
+        confidence=row.confidence,
+        owner=row.owner,
+        subjects=row.subjects,
+        evidence=tuple(Evidence(**line) for line in row.evidence),
+        reasons=tuple(row.reasons),
+        clauses=tuple(row.clauses),
+        exempted_by=row.exempted_by,
+        route=Route(**row.route) if row.route else None,
+        advice=row.advice,
+        shadow=row.shadow,
+    )
+
+
+# --- decisions ------------------------------------------------------------------------------------------------------
+
+
+def decide(
+    connection: sa.Connection, case_id: int, *, actor: str, action: Action, note: str, now: datetime, audit_key: bytes
+) -> CaseState:
+    # The row is locked, so that of two reviewers the second sees what the first did.
+    state: CaseState | None = connection.execute(
+        sa.select(CASE.c.state).where(CASE.c.id == case_id).with_for_update()
+    ).scalar_one_or_none()
+    if state is None:
+        raise DecisionRefused(f"case {case_id}: there is no such case")
+    if action == "note":
+        if not note.strip():
+            raise DecisionRefused(f"case {case_id}: a note needs words")
+        leads_to: CaseState = "open" if state == "new" else state
+    else:
+        step = STEPS.get(action)
+        if step is None:
+            raise DecisionRefused(f"case {case_id}: {action!r} is not a step (allowed: note, {', '.join(STEPS)})")
+        allowed_from, leads_to = step
+        if state not in allowed_from:
+            allowed = ", ".join(name for name, (starts, _) in STEPS.items() if state in starts)
+            raise DecisionRefused(f"case {case_id}: it is {IN_WORDS[state]} by now (allowed: note, {allowed})")
+    _step(connection, case_id, state, leads_to, actor, action, note, now, audit_key)
+    return leads_to
+
+
+def record_reveal(
+    connection: sa.Connection, case_id: int, *, actor: str, reason: str, now: datetime, audit_key: bytes
+) -> None:
+    if not reason.strip():
+        raise DecisionRefused(f"case {case_id}: reading the message needs a reason")
+    state: CaseState | None = connection.execute(
+        sa.select(CASE.c.state).where(CASE.c.id == case_id).with_for_update()
+    ).scalar_one_or_none()
+    if state is None:
+        raise DecisionRefused(f"case {case_id}: there is no such case")
+    leads_to: CaseState = "open" if state == "new" else state
+    _step(connection, case_id, state, leads_to, actor, "reveal", reason, now, audit_key)
+
+
+def _step(
+    connection: sa.Connection,
+    case_id: int,
+    state: CaseState,
+    leads_to: CaseState,
+    actor: str,
+    action: str,
+    note: str,
+    now: datetime,
+    audit_key: bytes,
+) -> None:
+    """Moves the case, writes its history and the audit trail: all three or none."""
+    if len(note) > audit.MAX_TEXT:
+        raise DecisionRefused(f"case {case_id}: a note has at most {audit.MAX_TEXT:,} characters")
+    moved = connection.execute(
+        sa.update(CASE).where(CASE.c.id == case_id, CASE.c.state == state).values(state=leads_to, changed=now)
+    )
+    if moved.rowcount != 1:
+        raise DecisionRefused(f"case {case_id}: somebody else has just decided it")
+    connection.execute(sa.insert(DECISION).values(case_id=case_id, at=now, actor=actor, action=action, note=note))
+    audit.record(connection, key=audit_key, actor=actor, action=action, object=f"case/{case_id}", reason=note, now=now)

