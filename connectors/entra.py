@@ -1,0 +1,185 @@
+"""Access tokens from Microsoft Entra ID by the client credentials flow (msal), for an app with a secret or a certificate.
+
+One `EntraTokens` for each tenant and app in a process: msal keeps the tokens in memory and renews them by itself.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msal
+
+from connectors.graph import GLOBAL_GRAPH, HttpSession
+from scanner.errors import ConfigError, ConnectorError
+
+GLOBAL_AUTHORITY = "https://login.microsoftonline.com"
+_TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}")
+# `error` values of RFC 6749 section 5.2 and Entra that asking again may mend.
+_TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error", "service_unavailable"})
+_ADVICE = {
+    "AADSTS7000215": "the client secret is wrong (its value is needed, not its id)",
+    "AADSTS7000222": "the client secret has expired",
+    "AADSTS700016": "the app (client_id) is not known in this tenant",
+    "AADSTS90002": "the tenant (tenant_id) does not exist in this cloud",
+    "AADSTS700027": "the certificate is not the one uploaded to the app registration, or has expired",
+    "AADSTS500011": "this cloud does not know the Graph address (graph_url)",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSecret:
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PemCertificate:
+    """A certificate and its private key as PEM files, which may be one file. `passphrase` opens an encrypted key."""
+
+    certificate: Path
+    key: Path
+    passphrase: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PfxCertificate:
+    """Certificate and private key in one PKCS #12 file."""
+
+    file: Path
+    passphrase: str = field(default="", repr=False)
+
+
+Credential = ClientSecret | PemCertificate | PfxCertificate
+
+
+class EntraTokens:
+    """Tokens for Graph as the app itself. Satisfies `connectors.graph.Tokens`; safe to share between threads.
+
+    `authority` is the login host of the cloud. `instance_discovery=False` keeps msal from asking the global cloud about
+    a login host that it does not know (a private cloud, the fake tenant).
+    """
+
+    def __init__(
+        self,
+        *,
+        tenant_id: str,
+        client_id: str,
+        credential: Credential,
+        authority: str = GLOBAL_AUTHORITY,
+        graph_url: str = GLOBAL_GRAPH,
+        ca_file: Path | None = None,
+        instance_discovery: bool = True,
+    ) -> None:
+        if not _TENANT.fullmatch(tenant_id):
+            raise ConfigError("tenant_id", "must be the tenant's id (a GUID) or one of its domains")
+        if tenant_id.lower() in ("common", "organizations", "consumers"):
+            raise ConfigError("tenant_id", f"must name one tenant, not {tenant_id!r}")
+        if not client_id:
+            raise ConfigError("client_id", "is empty; it is the application (client) id of the app registration")
+        parts = urlsplit(authority)
+        if parts.scheme != "https" or not parts.hostname:
+            raise ConfigError("authority", f"must be an https address such as {GLOBAL_AUTHORITY}")
+        self._authority = f"{authority.rstrip('/')}/{tenant_id}"
+        self._host = parts.hostname
+        self._client_id = client_id
+        self._credential = _for_msal(credential)
+        self._scopes = [graph_url.rstrip("/") + "/.default"]
+        self._instance_discovery = instance_discovery
+        self._session = HttpSession(ca_file)
+        self._app: Any = None
+        self._last = ""
+        self._lock = threading.Lock()
+
+    def token(self) -> str:
+        """A token that is valid for some minutes at least. Raises ConnectorError or ConfigError."""
+        with self._lock:
+            return self._acquire(None)
+
+    def replace(self, rejected: str, claims: str | None = None) -> str:
+        """Another token than the one Graph refused; threads that were refused together ask only once."""
+        with self._lock:
+            if self._last == rejected:
+                self._application().remove_tokens_for_client()
+            return self._acquire(claims)
+
+    def _acquire(self, claims: str | None) -> str:
+        try:
+            result = self._application().acquire_token_for_client(self._scopes, claims_challenge=claims)
+        except (ValueError, TypeError) as error:
+            raise self._unusable(error) from error
+        token = result.get("access_token")
+        if not isinstance(token, str) or not token:
+            raise self._refusal(result)
+        self._last = token
+        return token
+
+    def _application(self) -> Any:
+        """Built on first use, because msal asks the authority for its addresses while it is being built."""
+        if self._app is None:
+            try:
+                self._app = msal.ConfidentialClientApplication(
+                    self._client_id,
+                    client_credential=self._credential,
+                    authority=self._authority,
+                    http_client=self._session,
+                    instance_discovery=None if self._instance_discovery else False,
+                )
+            except (ValueError, TypeError) as error:
+                raise self._unusable(error) from error
+        return self._app
+
+    def _unusable(self, error: Exception) -> ConnectorError:
+        """msal's own ValueError. Its text may quote an answer of the server, so only what is known to be safe is shown."""
+        said = str(error)
+        known = next((advice for code, advice in _ADVICE.items() if code in said), "")
+        if "authority" in said.lower() or "openid" in said.lower() or "tenant" in said.lower():
+            sentence = known or "no sign-in service for this tenant there; check tenant_id and authority"
+            return ConnectorError(f"{self._host}: {sentence}", permanent=True, code="invalid_authority")
+        return ConnectorError(f"{self._host}: the credential cannot be used ({type(error).__name__})", permanent=True)
+
+    def _refusal(self, result: dict[str, Any]) -> ConnectorError:
+        code = str(result.get("error") or "no_token")
+        described = str(result.get("error_description") or "").split("\n", 1)[0]
+        advice = next((advice for key, advice in _ADVICE.items() if key in described), "")
+        numbers = re.search(r"AADSTS[0-9]{1,8}", described)
+        sentence = f"{self._host} gave no token: {code}"
+        sentence += f" {numbers[0]}" if numbers else ""
+        sentence += f": {advice}" if advice else ""
+        return ConnectorError(sentence, permanent=code not in _TRANSIENT_ERRORS, code=code)
+
+
+def _for_msal(credential: Credential) -> str | dict[str, object]:
+    """The credential in msal's form; without a thumbprint given, msal takes the SHA-256 of the certificate."""
+    if isinstance(credential, ClientSecret):
+        if not credential.value.strip():
+            raise ConfigError("client_secret", "is empty")
+        return credential.value.strip()
+    if isinstance(credential, PfxCertificate):
+        _read(credential.file, "certificate")
+        return {
+            "private_key_pfx_path": str(credential.file),
+            "passphrase": credential.passphrase or None,
+            "public_certificate": True,
+        }
+    certificate = _read(credential.certificate, "certificate")
+    key = _read(credential.key, "certificate_key")
+    if b"-----BEGIN CERTIFICATE-----" not in certificate:
+        raise ConfigError("certificate", f"{credential.certificate} holds no PEM certificate")
+    if b"PRIVATE KEY-----" not in key:
+        raise ConfigError("certificate_key", f"{credential.key} holds no PEM private key")
+    return {
+        "private_key": key.decode("ascii", "replace"),
+        "public_certificate": certificate.decode("ascii", "replace"),
+        "passphrase": credential.passphrase or None,
+    }
+
+
+def _read(path: Path, setting: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(setting, f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,679 @@
+"""The fake tenant's HTTPS server: Entra's token endpoint and the part of Microsoft Graph that the connectors use.
+
+Runs in threads of the calling process on a loopback port, with a certificate made at start. Answers keep to the OpenAPI subset
+in `tests/graph`; `exchanges` records every request and answer, so that the tests can hold both against it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import secrets
+import socket
+import ssl
+import tempfile
+import threading
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+import trustme
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from connectors.faketenant.faults import Fault, Plan
+from connectors.faketenant.tenant import (
+    FakeFolder,
+    FakeMailbox,
+    FakeMessage,
+    Json,
+    Tenant,
+    attachment_content,
+    attachments_json,
+    folder_json,
+    message_json,
+    stable_guid,
+    user_json,
+)
+
+# Exchange Online's limit for an app and mailbox.
+_CONCURRENT = 4
+_BODY_LIMIT = 8 * 1024 * 1024
+_PARENTHESES = re.compile(r"([A-Za-z]+)\('([^']*)'\)")
+_USER_DEFAULT = (
+    "businessPhones,displayName,givenName,id,jobTitle,mail,mobilePhone,officeLocation,preferredLanguage,"
+    "surname,userPrincipalName"
+)
+# Properties of a message that come only when they are selected.
+_ONLY_SELECTED = ("internetMessageHeaders",)
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and its answer. `path` is as sent, without query; bodies of JSON are parsed, others are bytes."""
+
+    method: str
+    path: str
+    query: list[tuple[str, str]]
+    headers: dict[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    status: int = 0
+    answer_headers: dict[str, str] = field(default_factory=dict, repr=False)
+    answer: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_graph(self) -> bool:
+        return self.path.startswith("/v1.0/")
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: Json | bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(code)
+        self.status, self.code, self.message, self.headers = status, code, message, headers or {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """What a skip token of an ordinary collection stands for."""
+
+    items: tuple[Json, ...]
+    path: str
+    size: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """What a token of a message delta stands for: a place in a list of entries, and in the folder's log after it.
+
+    An entry is a message and how it is told: `added` whole, `updated` in part, `removed` as a tombstone.
+    """
+
+    address: str
+    folder: str
+    select: str
+    entries: tuple[tuple[str, FakeMessage], ...]
+    offset: int
+    log: int
+    was_empty: bool = False
+
+
+class FakeTenant:
+    """`with FakeTenant(tenant) as fake:` gives a running service.
+
+    `fake.url` is both graph_url and authority, `fake.ca_file` the CA to trust; sign-in takes `client_secret` or an assertion by a
+    certificate given to `trust`.
+    """
+
+    def __init__(self, tenant: Tenant, plan: Plan | None = None, *, port: int = 0) -> None:
+        self.tenant = tenant
+        self.plan = plan or Plan()
+        self.tenant_id = tenant.id
+        self.client_id = stable_guid("app", tenant.id)
+        self.client_secret = secrets.token_urlsafe(24)
+        self.exchanges: list[Exchange] = []
+        self.peak: Counter[str] = Counter()
+        self.in_flight: Counter[str] = Counter()
+        self.url = ""
+        self._port = port
+        self._certificates: dict[str, x509.Certificate] = {}
+        self._tokens: set[str] = set()
+        self._states: dict[str, _Listing | _Walk] = {}
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._folder = tempfile.TemporaryDirectory(prefix="faketenant-")
+        self.ca_file = Path(self._folder.name) / "ca.pem"
+        self._server: _Server | None = None
+
+    def __enter__(self) -> FakeTenant:
+        authority = trustme.CA(organization_name="Fake tenant of Mailwarden")
+        authority.cert_pem.write_to_path(str(self.ca_file))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+        self._server = _Server(self, context, self._port)
+        self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="faketenant", daemon=True).start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.shutdown()
+        self._server.server_close()
+        self._server.hang_up()
+        self._folder.cleanup()
+
+    @property
+    def sent(self) -> list[tuple[str, Json]]:
+        """What sendMail took: the mailbox it was sent from and the request's body."""
+        return self.tenant.sent
+
+    def graph(self, part: str = "") -> list[Exchange]:
+        """The Graph requests so far whose path holds `part`."""
+        return [exchange for exchange in list(self.exchanges) if exchange.is_graph and part in exchange.path]
+
+    def trust(self, certificate_pem: bytes) -> None:
+        """Let the app sign in with the private key of this certificate."""
+        certificate = x509.load_pem_x509_certificate(certificate_pem)
+        self._certificates[_base64url(certificate.fingerprint(hashes.SHA256()))] = certificate
+
+    def expire_tokens(self) -> None:
+        """Access tokens given so far are refused from now on."""
+        with self._lock:
+            self._tokens.clear()
+
+    def forget_links(self) -> None:
+        """Next and delta links given so far answer 410 from now on."""
+        with self._lock:
+            self._states.clear()
+
+    def wait_for_requests(self, mailbox: str, count: int, seconds: float) -> bool:
+        """Wait until so many requests to a mailbox are in flight at once."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.in_flight[mailbox] >= count, seconds)
+
+    # --- answering ----------------------------------------------------------------------------------------------------
+
+    def answer(self, exchange: Exchange) -> tuple[_Answer, Fault | None]:
+        """The answer to one request and the fault that still has to break the connection, if any."""
+        fault = self.plan.strike(exchange.path)
+        try:
+            if fault is not None and fault.status:
+                if fault.body is not None:
+                    return _Answer(fault.status, fault.body, fault.headers), None
+                raise _Refused(fault.status, fault.code, fault.message, fault.headers)
+            answer = self._graph(exchange) if exchange.is_graph else self._sign_in(exchange)
+        except _Refused as refused:
+            return _Answer(refused.status, _error(refused, exchange), refused.headers), None
+        if fault is not None and fault.change is not None and isinstance(answer.body, dict):
+            answer = replace(answer, body=fault.change(json.loads(json.dumps(answer.body))))
+        return answer, fault
+
+    def _graph(self, exchange: Exchange) -> _Answer:
+        scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
+        if scheme != "Bearer" or token not in self._tokens:
+            challenge = {"WWW-Authenticate": f'Bearer realm="", authorization_uri="{self.url}/common/oauth2/authorize"'}
+            raise _Refused(
+                401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.", challenge
+            )
+        segments = _segments(exchange.path)
+        query = dict(exchange.query)
+        top, *rest = segments
+        if top == "users" and len(rest) > 1 and rest[1] != "manager":
+            return self._in_mailbox(rest[0], rest[1:], query, exchange)
+        if exchange.method != "GET":
+            raise _Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+        if top == "users":
+            return self._users(rest, query, exchange.path)
+        if segments == ["domains"]:
+            return self._listing(
+                [_domain(name, n == 0) for n, name in enumerate(self.tenant.domains)], "domains", query
+            )
+        if segments == ["organization"]:
+            verified = [
+                {"name": name, "isDefault": n == 0, "isInitial": False, "type": "Managed", "capabilities": "Email"}
+                for n, name in enumerate(self.tenant.domains)
+            ]
+            found = {"id": self.tenant.id, "displayName": self.tenant.organisation, "verifiedDomains": verified}
+            return self._listing([found], exchange.path, query)
+        raise _Refused(400, "BadRequest", f"Resource not found for the segment '{top}'.")
+
+    def _users(self, rest: list[str], query: dict[str, str], path: str) -> _Answer:
+        if not rest:
+            with self.tenant.lock:
+                found = [self._user(user.address, query) for user in self.tenant.users.values()]
+            return self._listing(found, path, {"$select": _USER_DEFAULT, **query}, size=100, largest=999)
+        user = self.tenant.user(rest[0])
+        if user is None:
+            raise _Refused(404, "Request_ResourceNotFound", f"Resource '{rest[0]}' does not exist.")
+        if len(rest) == 1:
+            return self._one(self._user(user.address, query), {"$select": _USER_DEFAULT, **query}, "users/$entity")
+        manager = self.tenant.users.get(user.manager)
+        if manager is None:
+            raise _Refused(404, "Request_ResourceNotFound", "Resource 'manager' does not exist.")
+        found_manager = {"@odata.type": "#microsoft.graph.user", **user_json(manager)}
+        return self._one(found_manager, {"$select": _USER_DEFAULT, **query}, "directoryObjects/$entity")
+
+    def _user(self, address: str, query: dict[str, str]) -> Json:
+        user = self.tenant.users[address]
+        found = user_json(user)
+        expand = re.fullmatch(r"manager(?:\(\$select=([A-Za-z,]+)\))?", query.get("$expand", ""))
+        if "$expand" in query and expand is None:
+            raise _Refused(400, "Request_UnsupportedQuery", "Unsupported expand.")
+        manager = self.tenant.users.get(user.manager)
+        if expand is not None and manager is not None:
+            chosen = _select(user_json(manager), expand[1] or _USER_DEFAULT)
+            found["manager"] = {"@odata.type": "#microsoft.graph.user", **chosen}
+        return found
+
+    def _in_mailbox(self, who: str, rest: list[str], query: dict[str, str], exchange: Exchange) -> _Answer:
+        user = self.tenant.user(who)
+        if user is None:
+            raise _Refused(404, "ErrorInvalidUser", f"The requested user '{who}' is invalid.")
+        if user.mailbox == "none":
+            raise _Refused(404, "MailboxNotEnabledForRESTAPI", "REST API is not yet supported for this mailbox.")
+        if user.mailbox == "denied":
+            said = "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings."
+            raise _Refused(403, "ErrorAccessDenied", said)
+        with self._changed:
+            self.in_flight[user.address] += 1
+            count = self.in_flight[user.address]
+            self.peak[user.address] = max(self.peak[user.address], count)
+            self._changed.notify_all()
+        try:
+            if count > _CONCURRENT:
+                said = "Application is over its MailboxConcurrency limit."
+                raise _Refused(429, "ApplicationThrottled", said, {"Retry-After": "1"})
+            if self.plan.hold is not None:
+                self.plan.hold.wait()
+            with self.tenant.lock:
+                return self._mail(self.tenant.mailboxes[user.address], rest, query, exchange)
+        finally:
+            with self._changed:
+                self.in_flight[user.address] -= 1
+
+    def _mail(self, box: FakeMailbox, rest: list[str], query: dict[str, str], exchange: Exchange) -> _Answer:
+        immutable = 'idtype="immutableid"' in exchange.headers.get("prefer", "").lower()
+        hidden = query.get("includeHiddenFolders") == "true"
+        if exchange.method == "POST":
+            if rest != ["sendMail"]:
+                raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
+            return self._send_mail(box, exchange)
+        match rest:
+            case ["mailFolders"] | ["mailFolders", _, "childFolders"]:
+                parent = box.root if len(rest) == 1 else _folder(box, rest[1]).id
+                shown = [f for f in box.children(parent) if hidden or not f.hidden]
+                return self._listing([folder_json(box, f, hidden=hidden) for f in shown], exchange.path, query)
+            case ["mailFolders", name]:
+                return self._one(folder_json(box, _folder(box, name), hidden=hidden), query, "mailFolders/$entity")
+            case ["mailFolders", name, "messages", "delta"]:
+                return self._delta(box, name, query, exchange, immutable=immutable)
+            case ["messages", identifier]:
+                found = message_json(box, _message(box, identifier), immutable=immutable)
+                return self._one(found, query, "messages/$entity", left_out=_ONLY_SELECTED)
+            case ["messages", identifier, "$value"]:
+                return _Answer(200, _message(box, identifier).mime, {"Content-Type": "text/plain"})
+            case ["messages", identifier, "attachments"]:
+                return self._listing(attachments_json(_message(box, identifier)), exchange.path, query)
+            case ["messages", identifier, "attachments", attachment]:
+                listed = attachments_json(_message(box, identifier))
+                return self._one(_by_id(listed, attachment), query, "attachments/$entity")
+            case ["messages", identifier, "attachments", attachment, "$value"]:
+                content = attachment_content(_message(box, identifier), attachment)
+                if content is None:
+                    raise _not_found()
+                return _Answer(200, content[1], {"Content-Type": content[0]})
+        raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
+
+    # --- delta --------------------------------------------------------------------------------------------------------
+
+    def _delta(
+        self, box: FakeMailbox, name: str, query: dict[str, str], exchange: Exchange, *, immutable: bool
+    ) -> _Answer:
+        token = query.get("$skiptoken") or query.get("$deltatoken")
+        folder = _folder(box, name)
+        if token is None:
+            entries: list[tuple[str, FakeMessage]] = [("added", message) for message in box.inside(folder)]
+            walk = _Walk(box.address, folder.id, query.get("$select", ""), tuple(entries), 0, len(folder.log))
+        else:
+            state = self._state(token)
+            if not isinstance(state, _Walk) or state.folder != folder.id:
+                raise _Refused(400, "ErrorInvalidUrlQuery", "The sync state is invalid.")
+            walk = state if "$skiptoken" in query else _later(box, folder, state)
+        return self._delta_page(box, folder, walk, _preferred_size(exchange, self.plan.page_cap), immutable=immutable)
+
+    def _delta_page(self, box: FakeMailbox, folder: FakeFolder, walk: _Walk, size: int, *, immutable: bool) -> _Answer:
+        more = walk.offset < len(walk.entries)
+        empty = self.plan.empty_pages and more and not walk.was_empty
+        shown = () if empty else walk.entries[walk.offset : walk.offset + size]
+        value = [self._told(box, folder, change, message, walk.select, immutable) for change, message in shown]
+        if self.plan.repeat_items and value:
+            value.append(value[-1])
+        offset = walk.offset + len(shown)
+        if self.plan.repeat_items and len(shown) > 1 and offset < len(walk.entries):
+            offset -= 1
+        rest = replace(walk, offset=offset, was_empty=empty)
+        page: Json = {"@odata.context": f"{self.url}/v1.0/$metadata#Collection(message)", "value": value}
+        link = f"{self.url}/v1.0/users('{self._id_of(box)}')/mailfolders('{quote(folder.id, safe='')}')/messages/delta"
+        if offset < len(walk.entries):
+            page["@odata.nextLink"] = f"{link}?$skiptoken={self._keep(rest)}"
+        else:
+            page["@odata.deltaLink"] = f"{link}?$deltatoken={self._keep(replace(rest, entries=(), offset=0))}"
+        return _Answer(200, page)
+
+    def _told(
+        self, box: FakeMailbox, folder: FakeFolder, change: str, message: FakeMessage, select: str, immutable: bool
+    ) -> Json:
+        identifier = message.id if immutable else message.mutable_id
+        kind = {"@odata.type": "#microsoft.graph.message"}
+        if change == "removed" or message.folder != folder.id or message.id not in box.messages:
+            return {**kind, "id": identifier, "@removed": {"reason": "deleted"}}
+        whole = message_json(box, message, immutable=immutable)
+        if change == "updated":
+            return {**kind, **_select(whole, "isRead,parentFolderId")}
+        return {**kind, **_select(whole, select, left_out=_ONLY_SELECTED)}
+
+    def _id_of(self, box: FakeMailbox) -> str:
+        return self.tenant.users[box.address].id
+
+    def _keep(self, state: _Listing | _Walk) -> str:
+        token = secrets.token_urlsafe(24)
+        with self._lock:
+            self._states[token] = state
+        return token
+
+    def _state(self, token: str) -> _Listing | _Walk:
+        with self._lock:
+            state = self._states.get(token)
+        if state is None:
+            raise _Refused(410, "SyncStateNotFound", "The sync state generation is not found; generation=149.")
+        return state
+
+    # --- collections and single objects -------------------------------------------------------------------------------
+
+    def _listing(
+        self, found: list[Json], path: str, query: dict[str, str], size: int = 10, largest: int = 1000
+    ) -> _Answer:
+        token = query.get("$skiptoken")
+        if token is not None:
+            kept = self._state(token)
+            if not isinstance(kept, _Listing):
+                raise _Refused(400, "ErrorInvalidUrlQuery", "The skip token is invalid.")
+            listing = kept
+        else:
+            wanted = min(int(query.get("$top", size)), largest)
+            chosen = tuple(_select(item, query.get("$select", "")) for item in found)
+            listing = _Listing(chosen, path, wanted, 0)
+        end = listing.offset + min(listing.size, self.plan.page_cap or listing.size)
+        page: Json = {
+            "@odata.context": f"{self.url}/v1.0/$metadata#{_context(listing.path)}",
+            "value": list(listing.items[listing.offset : end]),
+        }
+        if end < len(listing.items):
+            page["@odata.nextLink"] = f"{self.url}{listing.path}?$skiptoken={self._keep(replace(listing, offset=end))}"
+        return _Answer(200, page)
+
+    def _one(self, found: Json, query: dict[str, str], context: str, left_out: tuple[str, ...] = ()) -> _Answer:
+        chosen = _select(found, query.get("$select", ""), left_out=left_out, expanded=query.get("$expand", ""))
+        return _Answer(200, {"@odata.context": f"{self.url}/v1.0/$metadata#{context}", **chosen})
+
+    # --- sendMail -----------------------------------------------------------------------------------------------------
+
+    def _send_mail(self, box: FakeMailbox, exchange: Exchange) -> _Answer:
+        try:
+            body = json.loads(exchange.body)
+            message = body["message"]
+            to = [recipient["emailAddress"]["address"] for recipient in message["toRecipients"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise _Refused(400, "ErrorInvalidRequest", "The request body is not a message to send.") from error
+        if not to:
+            raise _Refused(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
+        self.tenant.sent.append((box.address, body))
+        if body.get("saveToSentItems", True):
+            mail = EmailMessage()
+            mail["From"], mail["To"] = box.address, ", ".join(to)
+            mail["Subject"] = message.get("subject", "")
+            mail["Message-ID"] = f"<{uuid.uuid4()}@fake.example>"
+            mail.set_content(message.get("body", {}).get("content", ""))
+            self.tenant.deliver(box.address, "sentitems", mail.as_bytes())
+        return _Answer(202)
+
+    # --- signing in ---------------------------------------------------------------------------------------------------
+
+    def _sign_in(self, exchange: Exchange) -> _Answer:
+        base = f"{self.url}/{self.tenant_id}"
+        if exchange.path == f"/{self.tenant_id}/v2.0/.well-known/openid-configuration":
+            return _Answer(
+                200,
+                {
+                    "issuer": f"{base}/v2.0",
+                    "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
+                    "token_endpoint": f"{base}/oauth2/v2.0/token",
+                    "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
+                    "jwks_uri": f"{base}/discovery/v2.0/keys",
+                    "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
+                },
+            )
+        if exchange.path != f"/{self.tenant_id}/oauth2/v2.0/token" or exchange.method != "POST":
+            said = "AADSTS90002: Tenant not found. Check to make sure you have the correct tenant ID."
+            return _Answer(400, {"error": "invalid_tenant", "error_description": said, "error_codes": [90002]})
+        return self._token(dict(parse_qsl(exchange.body.decode("utf-8", "replace"))), f"{base}/oauth2/v2.0/token")
+
+    def _token(self, form: dict[str, str], endpoint: str) -> _Answer:
+        def no(status: int, error: str, number: int, said: str) -> _Answer:
+            described = f"AADSTS{number}: {said}"
+            return _Answer(status, {"error": error, "error_description": described, "error_codes": [number]})
+
+        if form.get("grant_type") != "client_credentials" or not form.get("scope", "").endswith("/.default"):
+            return no(400, "invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid.")
+        if form.get("client_id") != self.client_id:
+            return no(400, "unauthorized_client", 700016, "Application was not found in the directory.")
+        if "client_assertion" in form:
+            if not self._is_valid_assertion(form["client_assertion"], endpoint):
+                return no(
+                    401, "invalid_client", 700027, "The certificate used to sign the assertion is not registered."
+                )
+        elif not secrets.compare_digest(form.get("client_secret", ""), self.client_secret):
+            return no(401, "invalid_client", 7000215, "Invalid client secret provided.")
+        token = secrets.token_urlsafe(48)
+        with self._lock:
+            self._tokens.add(token)
+        return _Answer(200, {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token})
+
+    def _is_valid_assertion(self, assertion: str, endpoint: str) -> bool:
+        """A JWT signed by PS256 with a trusted certificate's key, for this endpoint and app, not expired (RFC 7523 section 3)."""
+        try:
+            head64, claims64, signature64 = assertion.split(".")
+            head, claims = json.loads(_unbase64url(head64)), json.loads(_unbase64url(claims64))
+            certificate = self._certificates.get(head.get("x5t#S256", ""))
+            if certificate is None or head.get("alg") != "PS256":
+                return False
+            key = certificate.public_key()
+            assert isinstance(key, rsa.RSAPublicKey)
+            pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
+            key.verify(_unbase64url(signature64), f"{head64}.{claims64}".encode(), pss, hashes.SHA256())
+        except (ValueError, InvalidSignature):
+            return False
+        about_us = claims.get("iss") == claims.get("sub") == self.client_id and claims.get("aud") == endpoint
+        return about_us and float(claims.get("exp", 0)) > datetime.now(UTC).timestamp()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, fake: FakeTenant, context: ssl.SSLContext, port: int) -> None:
+        self.fake = fake
+        self._context = context
+        self._open: set[socket.socket] = set()
+        super().__init__(("127.0.0.1", port), _Handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """The handshake is left to the connection's own thread, so that a silent client holds up nobody else."""
+        plain, address = super().get_request()
+        plain.settimeout(60)
+        secured = self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        self._open.add(secured)
+        return secured, address
+
+    def shutdown_request(self, request: Any) -> None:
+        self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news."""
+
+    def hang_up(self) -> None:
+        for connection in list(self._open):
+            self.shutdown_request(connection)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """Exchanges are recorded, not printed."""
+
+    def _serve(self) -> None:
+        fake = cast(_Server, self.server).fake
+        length = int(self.headers.get("Content-Length") or 0)
+        if length > _BODY_LIMIT:
+            self.close_connection = True
+            self.send_error(413)
+            return
+        parts = urlsplit(self.path)
+        exchange = Exchange(
+            self.command,
+            parts.path,
+            parse_qsl(parts.query, keep_blank_values=True),
+            {name.lower(): value for name, value in self.headers.items()},
+            self.rfile.read(length),
+        )
+        answer, fault = fake.answer(exchange)
+        content = json.dumps(answer.body).encode() if isinstance(answer.body, dict) else answer.body or b""
+        headers = {
+            "request-id": str(uuid.uuid4()),
+            "client-request-id": exchange.headers.get("client-request-id", ""),
+            **({"Content-Type": "application/json"} if isinstance(answer.body, dict) else {}),
+            **answer.headers,
+        }
+        if exchange.is_graph and "prefer" in exchange.headers and answer.status == 200:
+            headers["Preference-Applied"] = exchange.headers["prefer"]
+        exchange.status, exchange.answer, exchange.answer_headers = answer.status, content, headers
+        fake.exchanges.append(exchange)
+        if fault is not None and fault.reset == "before":
+            self._break()
+            return
+        self.send_response(answer.status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if fault is not None and fault.reset == "amid":
+            self.wfile.write(content[: len(content) // 2])
+            self._break()
+            return
+        self.wfile.write(content)
+
+    def _break(self) -> None:
+        self.wfile.flush()
+        self.close_connection = True
+        self.connection.close()
+
+
+def _segments(path: str) -> list[str]:
+    """The decoded path segments below the version; `users('x')` is the same as `users/x`, `mailfolders` as `mailFolders`."""
+    found: list[str] = []
+    for raw in path.removeprefix("/v1.0/").split("/"):
+        call = _PARENTHESES.fullmatch(raw)
+        found.extend(map(unquote, call.groups()) if call is not None else (unquote(raw),))
+    names = {"mailfolders": "mailFolders", "childfolders": "childFolders", "sendmail": "sendMail"}
+    return [names.get(name.lower(), name) for name in found]
+
+
+def _context(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def _select(item: Json, names: str, *, left_out: tuple[str, ...] = (), expanded: str = "") -> Json:
+    """The selected properties; annotations and the id come always, `left_out` only when selected."""
+    if not names:
+        return {name: value for name, value in item.items() if name not in left_out}
+    wanted = {name.strip() for name in names.split(",")} | {"id"}
+    if expanded or "manager" in item:
+        wanted.add("manager")
+    return {name: value for name, value in item.items() if name in wanted or name.startswith("@")}
+
+
+def _later(box: FakeMailbox, folder: FakeFolder, state: _Walk) -> _Walk:
+    """What happened since a round ended, each message once, by what it now amounts to."""
+    told: dict[str, tuple[str, FakeMessage]] = {}
+    for change, message in folder.log[state.log :]:
+        before = told.pop(message.id, ("", message))[0]
+        told[message.id] = ("added" if "added" in (before, change) and change != "removed" else change), message
+    return replace(state, entries=tuple(told.values()), offset=0, log=len(folder.log), was_empty=False)
+
+
+def _preferred_size(exchange: Exchange, cap: int | None) -> int:
+    found = re.search(r"odata\.maxpagesize=([0-9]{1,4})", exchange.headers.get("prefer", ""))
+    return min(int(found[1]) if found else 10, cap or 1000)
+
+
+def _folder(box: FakeMailbox, name: str) -> FakeFolder:
+    folder = box.folder(name)
+    if folder is None:
+        raise _Refused(404, "ErrorFolderNotFound", "The specified folder could not be found in the store.")
+    return folder
+
+
+def _message(box: FakeMailbox, identifier: str) -> FakeMessage:
+    message = box.message(identifier)
+    if message is None:
+        raise _not_found()
+    return message
+
+
+def _by_id(listed: list[Json], identifier: str) -> Json:
+    for item in listed:
+        if item["id"] == identifier:
+            return item
+    raise _not_found()
+
+
+def _not_found() -> _Refused:
+    return _Refused(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+
+
+def _domain(name: str, first: bool) -> Json:
+    return {
+        "id": name,
+        "authenticationType": "Managed",
+        "isAdminManaged": True,
+        "isDefault": first,
+        "isInitial": False,
+        "isRoot": True,
+        "isVerified": True,
+        "supportedServices": ["Email"],
+    }
+
+
+def _error(refused: _Refused, exchange: Exchange) -> Json:
+    inner = {
+        "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
+        "request-id": str(uuid.uuid4()),
+        "client-request-id": exchange.headers.get("client-request-id", ""),
+    }
+    return {"error": {"code": refused.code, "message": refused.message, "innerError": inner}}
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _unbase64url(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
