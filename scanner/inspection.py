@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email.utils import parseaddr
 
 from scanner.conditions import Scene
 from scanner.directory import Directory
@@ -34,6 +35,7 @@ from scanner.model import (
     Problem,
     ProblemKind,
     Recipient,
+    RecipientKind,
     SegmentOwner,
     Verdict,
     Versions,
@@ -383,7 +385,7 @@ def _finding(
     instruments: Instruments,
     content_hash: str,
 ) -> Finding:
-    lead = min(group, key=lambda item: (-SEVERITIES.index(item.severity), item.rule.id))  # type: ignore[arg-type]
+    lead = min(group, key=lambda item: (-SEVERITIES.index(item.severity), item.rule.id))
     hits = tuple({id(hit): hit for item in group for hit in item.hits}.values())
     evidence = evidence_of(hits, instruments.key)
     severity = lead.severity
@@ -501,11 +503,20 @@ def prove(
     return number, tuple(failures)
 
 
+def _address(text: str) -> Address:
+    name, address = parseaddr(text)
+    return Address(address.lower(), name)
+
+
 def envelope_of(example: Example) -> Envelope:
     """An example as the envelope that a source would hand over; rows become a CSV file, which needs no library to write."""
-    recipients = [Recipient("to", address.lower()) for address in example.to]
-    recipients += [Recipient("cc", address.lower()) for address in example.cc]
-    recipients += [Recipient("bcc", address.lower()) for address in example.bcc]
+    kinds: tuple[tuple[RecipientKind, tuple[str, ...]], ...] = (
+        ("to", example.to),
+        ("cc", example.cc),
+        ("bcc", example.bcc),
+    )
+    parsed = [(kind, _address(text)) for kind, texts in kinds for text in texts]
+    recipients = [Recipient(kind, address.address, address.name) for kind, address in parsed]
     blobs = []
     for attachment in example.attachments:
         if attachment.rows:
@@ -513,13 +524,14 @@ def envelope_of(example: Example) -> Envelope:
             csv.writer(sheet).writerows(attachment.rows)
             data = sheet.getvalue().encode()
         else:
-            data = (attachment.text or "").encode()
+            data = attachment.data if attachment.data is not None else (attachment.text or "").encode()
         blobs.append(Blob(attachment.name, "application/octet-stream", data))
     return Envelope(
         source="example",
         internet_id=f"<{hashlib.sha256(example.place.encode()).hexdigest()[:16]}@example>",
         sent_at=datetime(2026, 9, 7, 10, 0, tzinfo=UTC),
-        from_=Address(example.sender.lower()),
+        from_=_address(example.from_),
+        sender=_address(example.sender) if example.sender else None,
         recipients=tuple(recipients),
         headers=(("Subject", example.subject),),
         subject=example.subject,

@@ -5,6 +5,7 @@ Loading collects every mistake with file and line. A rule carries its examples; 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable
@@ -71,9 +72,12 @@ class Raise:
 
 @dataclass(frozen=True, slots=True)
 class ExampleAttachment:
+    """A file of an example: rows become CSV, text is UTF-8, `base64` is for small files of other kinds."""
+
     name: str
     text: str | None
     rows: tuple[tuple[str, ...], ...]
+    data: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,7 @@ class Example:
     must_flag: bool
     why: str
     place: str
+    from_: str
     sender: str
     to: tuple[str, ...]
     cc: tuple[str, ...]
@@ -225,22 +230,30 @@ def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
 
 
 def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
-    found = reader.mapping(node, ("from", "to", "cc", "bcc", "subject", "body", "attachments"), needed=("from", "to"))
+    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments")
+    found = reader.mapping(node, keys, needed=("from", "to"))
     attachments = []
     for item in reader.items(found.get("attachments")):
-        entry = reader.mapping(item, ("name", "text", "rows"), needed=("name",))
-        if ("text" in entry) == ("rows" in entry):
-            reader.wrong(item, "an attachment has either text or rows")
+        entry = reader.mapping(item, ("name", "text", "rows", "base64"), needed=("name",))
+        if sum(key in entry for key in ("text", "rows", "base64")) != 1:
+            reader.wrong(item, "an attachment has one of text, rows and base64")
+        data = None
+        if "base64" in entry:
+            try:
+                data = base64.b64decode(reader.text(entry["base64"]), validate=False)
+            except ValueError:
+                reader.wrong(entry["base64"], "is not base64")
         rows = tuple(tuple(_cell(cell) for cell in reader.items(row)) for row in reader.items(entry.get("rows")))
         text = reader.text(entry["text"]) if "text" in entry else None
-        attachments.append(ExampleAttachment(reader.text(entry.get("name")), text, rows))
+        attachments.append(ExampleAttachment(reader.text(entry.get("name")), text, rows, data))
     subject = found.get("subject")
     body = found.get("body")
     return Example(
         must_flag=must_flag,
         why=why,
         place=node.place,
-        sender=reader.text(found.get("from")),
+        from_=reader.text(found.get("from")),
+        sender=reader.text(found.get("sender")),
         to=reader.texts(found.get("to")),
         cc=reader.texts(found.get("cc")),
         bcc=reader.texts(found.get("bcc")),

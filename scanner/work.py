@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
-from scanner.model import Envelope, People
+from scanner.model import Envelope, People, Versions
 from scanner.ports import RawItem
 from scanner.worker import Outcome, Start, Worker, WorkerLimits
 
@@ -33,7 +33,9 @@ class WorkerPool:
     def __enter__(self) -> WorkerPool:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -49,12 +51,15 @@ class WorkerPool:
         finally:
             self._free.put(worker)
 
-    def judge(
-        self, item: RawItem | None = None, envelope: Envelope | None = None, *, explain: bool = False
-    ) -> list[Outcome]:
-        """The outcome of every message in an item."""
+    def judge(self, what: RawItem | Envelope, *, explain: bool = False) -> list[Outcome]:
+        """The outcome of every message in an item, or of one envelope."""
         with self.worker() as worker:
-            return list(worker.inspect(item, envelope, explain=explain))
+            return list(worker.inspect(what, explain=explain))
+
+    def versions(self) -> Versions:
+        """Of rules, policy and detectors, as the workers loaded them."""
+        with self.worker() as worker:
+            return worker.ready().versions
 
     def judge_all(
         self, items: Iterable[tuple[Place, Callable[[], RawItem]]], *, explain: bool = False

@@ -32,10 +32,10 @@ from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.evidence import FingerprintKey
 from scanner.extract import Limits, grade, open_item, read
 from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove
-from scanner.model import Envelope, People, Problem, ProblemKind, Protection, SegmentOwner, Verdict, Versions
+from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
 from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem
-from scanner.routing import load_routing
+from scanner.routing import load_routing, parties
 from scanner.rulebook import load_rulebook
 
 MAX_FRAME = 1 << 30
@@ -147,17 +147,13 @@ class Graded(msgspec.Struct, tag=True, frozen=True):
     protection: Protection
 
 
-class RevealedText(msgspec.Struct, tag=True, frozen=True):
-    """One stretch of text with whose words it is. Plain text only."""
-
-    part: str
-    owner: SegmentOwner
-    text: str
-
-
 class Revealed(msgspec.Struct, tag=True, frozen=True):
-    texts: tuple[RevealedText, ...]
+    """A message as text: headings, parts with whose words they are, and every party's address. Never HTML, never a file."""
+
+    headings: tuple[tuple[str, str], ...]
+    parts: tuple[Part, ...]
     problems: tuple[Problem, ...]
+    parties: tuple[str, ...]
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
@@ -321,22 +317,28 @@ class _Bench:
 
     def reveal(self, task: RevealTask, replies: BinaryIO) -> Revealed:
         limits = self.instruments.limits
-        texts: list[RevealedText] = []
-        problems: list[Problem] = []
-        members = [("", task.envelope)] if task.envelope else open_item(task.item, limits) if task.item else []
-        for _, envelope in members:
-            reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
-            problems.extend(reading.problems)
-            for part in reading.parts:
-                cut = 0
-                for segment in part.segments:
-                    if part.text[cut : segment.start].strip():
-                        texts.append(RevealedText(part.path, "sender", part.text[cut : segment.start]))
-                    texts.append(RevealedText(part.path, segment.owner, part.text[segment.start : segment.end]))
-                    cut = segment.end
-                if part.text[cut:].strip():
-                    texts.append(RevealedText(part.path, "sender", part.text[cut:]))
-        return Revealed(tuple(texts), tuple(problems))
+        members = iter([("", task.envelope)] if task.envelope else open_item(task.item, limits) if task.item else ())
+        found = next(members, None)
+        if found is None:
+            return Revealed((), (), (Problem("document", "reveal", "corrupt", "none", "held no message"),), ())
+        envelope = found[1]
+        reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
+        return Revealed(_headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))))
+
+
+def _headings(envelope: Envelope) -> tuple[tuple[str, str], ...]:
+    def listed(kind: str) -> str:
+        return ", ".join(f"{item.name} <{item.address}>".strip() for item in envelope.recipients if item.kind == kind)
+
+    rows = [
+        ("From", f"{envelope.from_.name} <{envelope.from_.address}>".strip() if envelope.from_ else ""),
+        ("To", listed("to")),
+        ("Cc", listed("cc")),
+        ("Bcc", listed("bcc")),
+        ("Sent", envelope.sent_at.isoformat(" ", "minutes") if envelope.sent_at else ""),
+        ("Subject", envelope.subject),
+    ]
+    return tuple((name, value) for name, value in rows if value)
 
 
 # === the parent =====================================================================================================
@@ -435,10 +437,10 @@ class Worker:
         self._ready = reply
         return reply
 
-    def inspect(
-        self, item: RawItem | None = None, envelope: Envelope | None = None, *, explain: bool = False
-    ) -> Iterator[Outcome]:
+    def inspect(self, what: RawItem | Envelope, *, explain: bool = False) -> Iterator[Outcome]:
         """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome."""
+        item = what if isinstance(what, RawItem) else None
+        envelope = what if isinstance(what, Envelope) else None
         skip = 0
         set_aside: dict[str, dict[str, ProblemKind]] = {}
         details: dict[tuple[str, str], str] = {}
@@ -496,16 +498,17 @@ class Worker:
         assert isinstance(reply, Proved)
         return reply
 
-    def reveal(self, item: RawItem | None, envelope: Envelope | None) -> Revealed:
+    def reveal(self, what: RawItem | Envelope) -> Revealed:
         """The text of one message for one reviewer. What could not be read is among the problems."""
         watch = _Watch()
         try:
             self.ready()
-            self._send(RevealTask(item, envelope))
+            item = what if isinstance(what, RawItem) else None
+            self._send(RevealTask(item, what if isinstance(what, Envelope) else None))
             reply = self._reply(watch)
         except _Died as died:
             self._kill()
-            return Revealed((), (Problem(watch.part or "body", "reveal", died.kind, "none", died.detail),))
+            return Revealed((), (), (Problem(watch.part or "body", "reveal", died.kind, "none", died.detail),), ())
         assert isinstance(reply, Revealed)
         return reply
 

@@ -1,0 +1,152 @@
+"""One message from claimed to committed, one folder from cursor to cursor.
+
+The cursor of a page and everything that was found in it are committed together (Never 3): after a crash the same page comes
+again, and what is already there changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import Event
+
+from scanner.errors import ConnectorError
+from scanner.model import Problem, ProblemKind, Verdict, Versions
+from scanner.ports import Folder, ItemRef, Page, Source
+from scanner.store import Committed, Store
+from scanner.work import WorkerPool
+
+log = logging.getLogger("mailwarden.pipeline")
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one round."""
+
+    mailboxes: int = 0
+    folders: int = 0
+    messages: int = 0
+    unchanged: int = 0
+    findings: int = 0
+    new_cases: int = 0
+    incomplete: int = 0
+    parked: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+
+    def add(self, other: Tally) -> None:
+        for name in ("mailboxes", "folders", "messages", "unchanged", "findings", "new_cases", "incomplete"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.parked += other.parked
+        self.unfinished += other.unfinished
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Pulls from a source, has workers judge, commits. `clock` gives the time in UTC; `stop` ends after the message in hand."""
+
+    source: Source
+    pool: WorkerPool
+    store: Store
+    clock: Callable[[], datetime]
+    stop: Event
+    folder_kinds: frozenset[str] = frozenset()
+
+    def round(self, mailboxes: Sequence[str], progress: Callable[[Tally], None] | None = None) -> Tally:
+        """Every folder of every mailbox from its cursor on. A mailbox that is out of reach is parked, the others go on."""
+        total = Tally()
+        with ThreadPoolExecutor(self.pool.size) as threads:
+            for tally in threads.map(self.mailbox, mailboxes):
+                total.add(tally)
+                if progress is not None:
+                    progress(total)
+        return total
+
+    def mailbox(self, mailbox: str) -> Tally:
+        tally = Tally()
+        if self.stop.is_set():
+            tally.unfinished.append(mailbox)
+            return tally
+        tally.mailboxes = 1
+        try:
+            folders = [item for item in self.source.folders(mailbox) if self._wanted(item)]
+            for folder in folders:
+                self._folder(folder, tally)
+        except ConnectorError as error:
+            if error.permanent and error.status in (401, 403, 404):
+                self.store.park_mailbox(mailbox, str(error), self.clock())
+                tally.parked.append(mailbox)
+                log.warning("mailbox parked status=%s code=%s", error.status, error.code)
+            else:
+                tally.unfinished.append(mailbox)
+                log.warning("mailbox not finished status=%s code=%s", error.status, error.code)
+        return tally
+
+    def _wanted(self, folder: Folder) -> bool:
+        return not self.folder_kinds or folder.kind in self.folder_kinds
+
+    def _folder(self, folder: Folder, tally: Tally) -> None:
+        tally.folders += 1
+        cursor = self.store.cursor(self.source.name, folder.mailbox, folder.id)
+        for page in self.source.changes(folder, cursor):
+            if self.stop.is_set():
+                tally.unfinished.append(folder.mailbox)
+                return
+            self._page(folder, page, tally)
+
+    def _page(self, folder: Folder, page: Page, tally: Tally) -> None:
+        present = [ref for ref in page.items if not ref.gone]
+        seen = self.store.seen(self.source.name, folder.mailbox, [ref.id for ref in present], self.pool.versions())
+        fresh = {ref.id: ref for ref in present if ref.id not in seen}
+        tally.unchanged += len(present) - len(fresh)
+        results = [self._message(folder, ref) for ref in fresh.values()]
+        cases = self.store.commit_page(
+            source=self.source.name,
+            mailbox=folder.mailbox,
+            folder=folder.id,
+            token=page.token,
+            results=results,
+            now=self.clock(),
+        )
+        tally.messages += len(results)
+        tally.new_cases += len(cases)
+        tally.findings += sum(len(result.verdict.findings) for result in results)
+        tally.incomplete += sum(not result.verdict.complete for result in results)
+
+    def _message(self, folder: Folder, ref: ItemRef) -> Committed:
+        verdict = self._verdict(ref)
+        log.info(
+            "message parts=%d findings=%d problems=%d complete=%s ms=%.0f",
+            verdict.parts, len(verdict.findings), len(verdict.problems), verdict.complete, verdict.elapsed_ms,
+        )  # fmt: skip
+        return Committed(ref.id, ref.internet_id or verdict.message_id, folder.mailbox, folder.id, verdict)
+
+    def _verdict(self, ref: ItemRef) -> Verdict:
+        try:
+            fetched = self.source.fetch(ref)
+        except ConnectorError as error:
+            if not error.permanent:
+                raise  # the page comes again; its cursor was not saved
+            return _unread(ref, "unavailable", f"could not be fetched (status {error.status})")
+        outcomes = self.pool.judge(fetched)
+        if not outcomes:
+            return _unread(ref, "corrupt", "held no message")
+        return outcomes[0].verdict
+
+
+def _unread(ref: ItemRef, kind: ProblemKind, detail: str) -> Verdict:
+    """The verdict on a message that no worker saw: nothing found, and said to be incomplete."""
+    return Verdict(
+        message_id=ref.internet_id,
+        direction="inbound",
+        findings=(),
+        problems=(Problem("document", "fetch", kind, "none", detail),),
+        complete=False,
+        unread_protected=0,
+        facts=(),
+        versions=Versions("", "", ""),
+        content_hash=hashlib.sha256(f"unread {ref.mailbox} {ref.id}".encode()).hexdigest()[:32],
+    )
