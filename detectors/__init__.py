@@ -17,7 +17,7 @@ from pathlib import Path
 from detectors.analysis import Analysis
 from detectors.base import Context, MessageDetector, PatternDetector, TextDetector, Waking
 from detectors.gate import Gate
-from detectors.tables import TableMap
+from detectors.tables import TableMap, delimited
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, People, Table
 from scanner.ports import Detectors, Message, NameBudget
@@ -104,6 +104,7 @@ class _Loaded:
         budget: NameBudget | None = None,
     ) -> list[Hit]:
         wakings = self._gate.scan(text)
+        tables = tables or delimited(text)
         cells = TableMap(text, tables)
         hits = self._analysis.patterns(text, wakings, cells)
         names: tuple[tuple[int, int], ...] = ()

@@ -98,3 +98,100 @@ def _headings(text: str, table: Table) -> Headings | None:
 def _may_head(cell: str) -> bool:
     digits = sum(character.isdigit() for character in cell)
     return len(cell) <= _LONGEST_HEADING and digits <= 2 and any(character.isalpha() for character in cell)
+
+
+# --- what a heading means -------------------------------------------------------------------------------------------
+
+# Reference uk-personal-data, section 4.1, from the field names of SIMS, Arbor, Bromcom, iSAMS and the CTF; as keys.
+_GROUPS = {
+    "name": (
+        "name legalsurname legalforename preferredforename chosenforename preferredsurname knownas forename surname "
+        "firstname lastname fullname studentname pupilname childname childsname pupil student child learner familyname "
+        "givenname givennames middlename middlenames initials employee employeename staffname candidatename "
+        "nameofchild nameofpupil nameofstudent pupilsname studentsname candidate patient"
+    ),
+    "identity": (
+        "upn formerupn uln uci candidatenumber candidateno examnumber admissionno admissionnumber adno studentid pupilid "
+        "misid arborid arborstudentid simsid personid externalid isamsschoolid trn ninumber nino dbsnumber payrollnumber "
+        "payrollno employeenumber"
+    ),
+    "personal": (
+        "dob dateofbirth birthdate gender sex age nationality countryofbirth ethnicity ethnicgroup ethniccode religion "
+        "firstlanguage homelanguage eal photoconsent"
+    ),
+    "class": (
+        "year yeargroup ncyear reggroup registrationgroup reg form formgroup tutorgroup tutor house class classname "
+        "teachinggroup yr set"
+    ),
+    "contact": (
+        "address homeaddress postcode homephone mobile phone telephone parent parentcarer parentcarer1 parent1 contactname "
+        "relationship parentalresponsibility priority email emailaddress salutation emergencycontact emergencynumber "
+        "contact contactnumber mother father carer guardian nextofkin"
+    ),
+    "status": (
+        "senstatus senprovision senneed sen send ehcp ehcplan fsm fsm6 ever6 pupilpremium pp ppi lac cla plac incare cin "
+        "cpp cp childprotection servicechild youngcarer medicalconditions medicalcondition medical dietary allergies "
+        "allergy doctor gp nhsnumber nhsno disability needs condition diagnosis medication"
+    ),
+    "record": (
+        "attendance attendancepercent sessionsmissed attendancemarks behaviourpoints behaviour exclusions suspensions "
+        "progress8 predictedgrade targetgrade currentgrade grade mark score result readingage ks2scaledscore cats cat "
+        "absences lates detentions sanction effort"
+    ),
+    "staff": (
+        "staffcode employeeid jobtitle salary contract qts startdate absence bankaccount sortcode accountnumber fte "
+        "grosspay netpay taxcode payscale department post role pension"
+    ),
+}
+GROUP_OF = {key: group for group, keys in _GROUPS.items() for key in keys.split()}
+
+
+def group_of(heading: str) -> str:
+    """The group of a column heading (name, identity, personal, class, contact, status, record, staff), or empty."""
+    key = heading_key(heading)
+    return GROUP_OF.get(key) or GROUP_OF.get(key.rstrip("0123456789"), "")
+
+
+# --- tables written as plain text -------------------------------------------------------------------------------------
+
+_DELIMITERS = ("\t", "|", ";", ",")
+_MOST_ROWS = 20_000
+
+
+def delimited(text: str) -> tuple[Table, ...]:
+    """Tables typed or pasted into running text: a line of known headings, then lines with as many delimiters.
+
+    Quoted cells are not understood here: a real CSV file is read as one and comes with its tables.
+    """
+    if text.count("\n") < 2:
+        return ()
+    tables: list[Table] = []
+    rows: list[tuple[tuple[int, int], ...]] = []
+    delimiter, columns, start = "", 0, 0
+    for line in text.splitlines(keepends=True):
+        if delimiter:
+            if line.count(delimiter) == columns and len(rows) < _MOST_ROWS:
+                rows.append(_cells(line, start, delimiter))
+            elif line.strip():
+                tables.append(Table(tuple(rows)))
+                delimiter, rows = "", []
+        if not delimiter and len(line) <= 600:
+            for candidate in _DELIMITERS:
+                columns = line.count(candidate)
+                if columns and len({group_of(cell) for cell in line.split(candidate)} - {""}) >= 2:
+                    delimiter, rows = candidate, [_cells(line, start, candidate)]
+                    break
+        start += len(line)
+    if delimiter:
+        tables.append(Table(tuple(rows)))
+    return tuple(table for table in tables if len(table.rows) >= 2)
+
+
+def _cells(line: str, start: int, delimiter: str) -> tuple[tuple[int, int], ...]:
+    cells: list[tuple[int, int]] = []
+    for cell in line.split(delimiter):
+        stripped = cell.strip()
+        first = start + len(cell) - len(cell.lstrip()) if stripped else start
+        cells.append((first, first + len(stripped)))
+        start += len(cell) + 1
+    return tuple(cells)

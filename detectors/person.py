@@ -1,0 +1,468 @@
+"""Names of people."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from detectors.base import Context, TextDetector, Waking, heading_key
+from detectors.tables import Cell, TableMap, group_of
+from scanner.model import Hit, People
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
+_CAPITALISED = r"[A-ZÀ-ÖØ-Þ][^\W\d_]*(?:['’-][^\W\d_]+){0,3}"
+_PARTICLES = frozenset("al ap bin bint da das de del della den der di dos du el ibn la le van von ter ten st".split())
+_TITLES = frozenset("mr mrs ms miss mx dr prof professor sir dame lord lady rev revd father sister cllr madam".split())
+_GREETINGS = frozenset(
+    "dear hi hello hiya hey morning afternoon evening good thanks thank regards cheers sincerely best kind warm wishes "
+    "fwd re from to cc subject sent ps nb please sorry congratulations yours faithfully love".split()
+)
+# A word that makes the span something else than a person: organisations, places, things of a school, calendar, products.
+_NOT_NAMES = frozenset(
+    (
+        "academy school primary secondary college university trust council borough county nursery infant junior infants "
+        "juniors sixth federation diocese church cathedral hospital clinic surgery nhs camhs police court ltd limited plc "
+        "llp inc co company group team department dept office services service centre center association society union "
+        "committee board panel foundation charity club agency authority ofsted dfe hmrc ico ofqual jcq aqa ocr edexcel "
+        "pearson wjec eduqas cambridge btec gcse gcses igcse sats ks1 ks2 ks3 ks4 ks5 eyfs phonics ebacc nasuwt neu naht unison "
+        "road street lane avenue close drive crescent court gardens grove terrace mews park hill station airport house "
+        "hall library gym theatre field pitch canteen reception playground room block building site centre street bridge "
+        "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
+        "september october november december spring summer autumn winter easter christmas eid diwali ramadan hanukkah "
+        "halloween term week today tomorrow yesterday lunch break assembly period lesson homework inset "
+        "maths mathematics english science biology chemistry physics history geography french german spanish welsh latin "
+        "music drama art pe re rs ict it dt pshe computing literacy numeracy reading writing phonics citizenship "
+        "microsoft google excel word outlook teams onedrive sharepoint windows office adobe apple iphone ipad android "
+        "facebook twitter instagram whatsapp snapchat tiktok youtube zoom seesaw tapestry showbie kahoot quizlet duolingo "
+        "arbor sims bromcom cpoms myconcern parentpay parentmail classcharts satchel firefly evolve wonde isams iris "
+        "head headteacher deputy assistant teacher tutor senco sendco dsl governor governors chair clerk bursar manager "
+        "officer director coordinator co-ordinator lead leader principal secretary administrator technician caretaker "
+        "year years class form set key stage section appendix annex figure table page paper unit module chapter question "
+        "policy form plan report letter email e-mail mail message attachment document file list copy draft invoice order "
+        "ref reference number no yes ok dob upn uln nhs nino ehcp ehc sen send fsm lac cin pp eal adhd asd asc semh iep "
+        "london manchester birmingham leeds liverpool bristol sheffield england scotland wales ireland britain uk usa "
+        "europe america france germany spain italy india china africa city united kingdom north south east west "
+        "mum dad mother father parent parents carer carers pupil pupils student students child children staff son daughter "
+        "brother sister boy girl sir madam colleagues all everyone team sender recipient "
+        "linux unix java perl python apache debian redhat razor spamassassin internet web html http xml url "
+        "the a an and or of for with this that these those our your his her their my we you he she they who what when "
+        "everyone everybody anyone anybody someone somebody nobody none most some several many few both each every any other "
+        "others another one two three four five six seven eight nine ten twelve twenty boys girls kids learners teachers "
+        "parents families friends people children now then also only just even still here there where why how yes no "
+        "well new old more less same next last first second third final main whole current welcome see meet join given "
+        "not but if so as at by on in is was are be has have had will would can could should do does did"
+    ).split()
+)
+# Writers, rulers and scientists that are taught; a mail about them is a lesson, not a data subject.
+_TAUGHT = frozenset(
+    (
+        "shakespeare dickens orwell austen bronte brontë priestley steinbeck golding duffy armitage heaney agard dharker "
+        "stevenson shelley wells conan doyle macbeth hamlet romeo juliet scrooge cratchit birling eva hyde jekyll napoleon "
+        "squealer boxer othello banquo duncan churchill hitler stalin lenin mussolini chamberlain attlee thatcher gandhi "
+        "mandela luther caesar cleopatra tutankhamun boudicca cromwell victoria elizabeth einstein darwin newton faraday "
+        "curie fleming jenner pasteur mendeleev pythagoras archimedes galileo rutherford bohr turing lovelace seacole "
+        "nightingale fawkes pankhurst beethoven mozart bach vivaldi picasso monet kahlo warhol "
+        "jesus muhammad moses buddha allah god santa"
+    ).split()
+)
+# Forenames that are words as well: alone they name nobody.
+_ALSO_WORDS = frozenset(
+    (
+        "will mark may june april grace hope rose art bill chase drew faith ivy jack joy lance miles pat penny pearl rob "
+        "robin ruby sky summer sue violet dawn frank grant harry holly jade lily olive poppy autumn daisy hazel heather "
+        "amber angel charity constance crystal dale dean earl ernest felicity gene glen heath iris jasmine melody mercy "
+        "nick norm pierce prudence ray reed rich rusty sandy stone storm tiger tim trip van victor wade ward woody"
+    ).split()
+)
+_CLASS = r"(?:1[0-3]|[1-9])[A-Z]{1,3}\d?"
+_YEAR = r"(?:Y|Yr|Year) ?(?:1[0-3]|[1-9])(?:[A-Z]{1,2})?"
+_FORM = rf"{_CLASS}|{_YEAR}"
+# A bare blank joins a name to a class ("JS 10X"), not to a year: "Welcome Year 7", "All Year 9" name nobody.
+_NAME_AND_FORM = re.compile(
+    rf"(?<![\w'’/-])(?P<name>{_CAPITALISED}(?: {_CAPITALISED}){{0,2}})"
+    rf"(?:(?:,? \(|,? (?:in|from|of) |, )(?:class |form )?(?P<form>{_FORM})| (?P<class>{_CLASS}))(?![\w'’-])"
+)
+_IN_YEAR = re.compile(rf"{_YEAR}\Z")
+# Endings of nouns that begin sentences about a year group; a forename that shares one is confirmed by the name model.
+_ABSTRACT = re.compile(r"(?:tion|ment|ness|ings?|ance|ence|ity|ies|ers|ism|ents)\Z", re.IGNORECASE)
+_NAME_LINE = re.compile(
+    rf"^[^\w\n]{{0,4}}(?:\d{{1,3}}[.):]? {{0,2}})?(?P<name>(?:{_CAPITALISED}|[A-Z]{{2,30}})(?P<comma>,)?"
+    rf"(?: (?:{_CAPITALISED}|[A-Z]{{2,30}})){{1,3}})(?P<rest>[^\n]{{0,120}})$",
+    re.MULTILINE,
+)
+# What stands after a name in a list of pupils: a form or year, or a grade, mark, level or percentage.
+_LIST_TOKENS = {
+    "form": re.compile(rf"(?<![\w/])(?:{_FORM})(?![\w/])"),
+    "grade": re.compile(
+        r"(?<![\w£/.])(?:[A-EU][*+-]?|[1-9][+-]?|\d{1,3} ?%|\d{1,3}/\d{1,3}|WT|EXS|GDS|WTS|BLW)(?![\w/.])"
+    ),
+}
+_LEAST_LINES = 5
+_SURNAME_FIRST = re.compile(
+    rf"^[^\w\n]{{0,4}}(?P<name>(?:{_CAPITALISED}|[A-Z]{{2,30}}), {{0,2}}{_CAPITALISED}(?: {_CAPITALISED})?)[ .]{{0,2}}$",
+    re.MULTILINE,
+)
+_LEAST_SURNAME_FIRST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class NameLine:
+    """A line of running text that is a name followed by the token that repeats down the list."""
+
+    start: int
+    end: int
+    name_start: int
+    name_end: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class NameList:
+    """At least five lines one below the other, each a name with a token of one kind (`form` or `grade`)."""
+
+    kind: str
+    lines: tuple[NameLine, ...]
+
+
+def name_lists(text: str) -> list[NameList]:
+    """Lists of pupils that were typed as lines; blank lines may lie between, other lines end the list."""
+    if text.count("\n") < _LEAST_LINES - 1:
+        return []
+    lists: list[NameList] = []
+    run: list[tuple[NameLine, frozenset[str]]] = []
+    for match in _NAME_LINE.finditer(text):
+        kinds = frozenset(kind for kind, token in _LIST_TOKENS.items() if token.search(match["rest"]))
+        if not kinds or len(match["rest"].split()) > 8 or not looks_like_name(match["name"].replace(",", "")):
+            continue
+        line = NameLine(match.start(), match.end(), match.start("name"), match.end("name"), _in_order(match["name"]))
+        if run and text[run[-1][0].end : line.start].strip():
+            lists.extend(_as_list(run))
+            run = []
+        run.append((line, kinds))
+    lists.extend(_as_list(run))
+    return lists
+
+
+def _as_list(run: Sequence[tuple[NameLine, frozenset[str]]]) -> Iterator[NameList]:
+    for kind in _LIST_TOKENS:
+        lines = tuple(line for line, kinds in run if kind in kinds)
+        if len(lines) >= _LEAST_LINES:
+            yield NameList(kind, lines)
+            return
+
+
+class PersonName(TextDetector):
+    """Names of people: known pupils and their families, names that spaCy recognises, lists and "Callum in 9B".
+
+    `person` is a data subject. `staff_name` is a member of staff of the directory, whom a rule may leave aside: that the
+    SENCO signs a letter is not news about the SENCO. Often mistaken for names: places, products, examination boards,
+    houses and authors being taught.
+    """
+
+    labels = ("person", "staff_name")
+    wake = ()
+    stage = 2
+
+    def __init__(self) -> None:
+        self._known: tuple[People, _Directory] | None = None
+
+    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:
+        found: list[Hit] = []
+        if context.people is not None:
+            found.extend(self._directory(context.people).find(text))
+        if context.tables:
+            found.extend(_in_columns(text, TableMap(text, context.tables)))
+        for each in name_lists(text):
+            found.extend(
+                Hit(
+                    "person",
+                    line.name_start,
+                    line.name_end,
+                    line.name,
+                    0.75,
+                    ("name in a list", f"{each.kind} after it"),
+                )
+                for line in each.lines
+            )
+        found.extend(_surname_first(text))
+        found.extend(_with_form(text, context.names))
+        found.extend(_from_model(text, context.names))
+        return _best(found)
+
+    def _directory(self, people: People) -> _Directory:
+        """The snapshot's names; built anew only when another snapshot comes."""
+        if self._known is None or self._known[0] is not people:
+            self._known = (people, _Directory(people))
+        return self._known[1]
+
+
+# --- who is known -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    words: tuple[str, ...]
+    name: str
+    label: str
+    confidence: float
+    reason: str
+
+
+class _Directory:
+    """Finds the names of a people snapshot in a text, in either order, whatever the case; linear in the text."""
+
+    def __init__(self, people: People) -> None:
+        known: dict[tuple[str, ...], _Known] = {}
+        self._forms: dict[tuple[str, str], str] = {}
+        pupils = [(each.name, each.class_name) for each in people.people if each.role == "pupil"]
+        pupils += [(pupil.name, pupil.class_name) for contact in people.contacts for pupil in contact.pupils]
+        for name, class_name in pupils:
+            self._add(known, name, "person", 0.85, "known pupil")
+            words = _words(name)
+            if words and class_name:
+                self._forms[(words[0], heading_key(class_name))] = name
+        for contact in people.contacts:
+            self._add(known, contact.name, "person", 0.8, "known parent or carer")
+        for each in people.people:
+            if each.role in ("staff", "governor", "contractor"):
+                self._add(known, each.name, "staff_name", 0.85, "in the staff directory")
+        self._by_first: dict[str, list[_Known]] = defaultdict(list)
+        self._all_words: set[str] = set()
+        for words, entry in known.items():
+            self._by_first[words[0]].append(entry)
+            self._all_words.update(words)
+        for entries in self._by_first.values():
+            entries.sort(key=lambda entry: -len(entry.words))
+
+    @staticmethod
+    def _add(known: dict[tuple[str, ...], _Known], name: str, label: str, confidence: float, reason: str) -> None:
+        words = _words(name)
+        if len(words) < 2:
+            return
+        for order in {words, (*words[-1:], *words[:-1])}:
+            known.setdefault(order, _Known(order, name, label, confidence, reason))
+
+    def find(self, text: str) -> Iterator[Hit]:
+        if not self._by_first:
+            return
+        # Two set operations clear nearly every text before anything is looked at in order.
+        present = {word.lower() for word in _WORD.findall(text)} & self._all_words
+        if len(present) < 2 and not self._forms:
+            return
+        tokens = [(match.group().lower(), match.start(), match.end()) for match in _WORD.finditer(text)]
+        place = 0
+        while place < len(tokens):
+            step = 1
+            for each in self._by_first.get(tokens[place][0], ()):
+                span = tokens[place : place + len(each.words)]
+                if len(span) == len(each.words) and all(
+                    token[0] == word for token, word in zip(span, each.words, strict=True)
+                ):
+                    start, end = span[0][1], span[-1][2]
+                    # Only blanks, one comma or a cell's edge may stand between the words of a name.
+                    if end - start <= sum(len(word) for word in each.words) + 3 * len(each.words):
+                        yield Hit(each.label, start, end, each.name, each.confidence, (each.reason,))
+                        step = len(each.words)
+                        break
+            place += step
+        if self._forms:
+            for match in _NAME_AND_FORM.finditer(text):
+                forename = _words(match["name"])[:1]
+                name = (
+                    self._forms.get((forename[0], heading_key(match["form"] or match["class"]))) if forename else None
+                )
+                if name is not None:
+                    yield Hit("person", match.start(), match.end(), name, 0.85, ("known pupil by forename and class",))
+
+
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(name))
+
+
+# --- shapes -----------------------------------------------------------------------------------------------------------
+
+
+def _with_form(text: str, names: Sequence[tuple[int, int]]) -> Iterator[Hit]:
+    """ "Callum in 9B", "Callum Hughes (Year 9)", "JS 10X"; surer where the name model saw a person there as well."""
+    for match in _NAME_AND_FORM.finditer(text):
+        words = match["name"].split()
+        # "Yesterday Callum in 9B": the sentence's first word is not part of the name.
+        while words and not _may_be_name(words[0]):
+            words = words[1:]
+        name = " ".join(words)
+        start = match.end("name") - len(name)
+        if not words or not looks_like_name(name) or (len(words) == 1 and len(name) > 3 and name.isupper()):
+            continue
+        confidence = 0.75
+        if len(words) == 1:
+            seen = any(first < match.end("name") and start < last for first, last in names)
+            if name.isupper():
+                confidence = 0.6
+            elif not seen and (_ABSTRACT.search(name) or _used_as_word(text, name)):
+                continue
+            elif not seen and _begins_sentence(text, start) and _IN_YEAR.search(match.group()):
+                confidence = 0.5
+        yield Hit("person", start, match.end("name"), name, confidence, ("name with a class or year",))
+
+
+def _surname_first(text: str) -> Iterator[Hit]:
+    """Lines that hold nothing but "Surname, Forename"; fewer than three could be places ("Leeds, Yorkshire")."""
+    if "," not in text:
+        return
+    matches = [match for match in _SURNAME_FIRST.finditer(text) if looks_like_name(match["name"])]
+    if len(matches) >= _LEAST_SURNAME_FIRST:
+        for match in matches:
+            yield Hit(
+                "person", match.start("name"), match.end("name"), _in_order(match["name"]), 0.6, ("surname, forename",)
+            )
+
+
+def _used_as_word(text: str, name: str) -> bool:
+    """The same word stands in the text in small letters, so its capital is only that of a sentence's beginning."""
+    return re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", text) is not None
+
+
+def _begins_sentence(text: str, start: int) -> bool:
+    before = text[max(0, start - 3) : start].rstrip(" ")
+    return not before or before[-1] in ".!?:\n-*•"
+
+
+def _in_columns(text: str, tables: TableMap) -> Iterator[Hit]:
+    """Names in the cells beneath a heading that says so, forename and surname of one row joined."""
+    for number, headings in enumerate(tables.headings):
+        if headings is None:
+            continue
+        groups = [group_of(heading) for heading in headings.texts]
+        name_columns = {column for column, group in enumerate(groups) if group == "name"}
+        if not name_columns:
+            continue
+        # "Name, quantity, price" heads a stock list: a lone "Name" needs company that speaks of people.
+        sure = len(set(groups) - {""}) >= 2 or len(name_columns) >= 2
+        rows: dict[int, list[Cell]] = defaultdict(list)
+        for cell in tables.cells:
+            if cell.table == number and cell.row > headings.row and cell.column in name_columns:
+                rows[cell.row].append(cell)
+        for row, cells in rows.items():
+            yield from _row_name(text, cells, sure, (number, row))
+
+
+def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]) -> Iterator[Hit]:
+    cells = [
+        cell
+        for cell in cells
+        if cell.end - cell.start <= 60 and looks_like_name(_in_order(text[cell.start : cell.end]))
+    ]
+    if not cells:
+        return
+    parts = {heading_key(cell.heading): " ".join(text[cell.start : cell.end].split()) for cell in cells}
+    surname = next((value for key, value in parts.items() if "surname" in key or key in ("lastname", "familyname")), "")
+    forename = next(
+        (value for key, value in parts.items() if "forename" in key or "first" in key or "given" in key), ""
+    )
+    first = cells[0]
+    if surname and forename:
+        together = [cell for cell in cells if abs(cell.column - first.column) == 1]
+        end = together[0].end if together else first.end
+        start = first.start
+        yield Hit("person", start, end, f"{forename} {surname}", 0.85, ("names by column",), row=row)
+        return
+    name = _in_order(text[first.start : first.end])
+    if sure or " " in name:
+        confidence = 0.85 if sure else 0.6
+        yield Hit("person", first.start, first.end, name, confidence, (f"column '{first.heading}'",), row=row)
+
+
+def _in_order(name: str) -> str:
+    """ "HUGHES, Callum" as "Callum HUGHES"; anything else with its white space made single."""
+    surname, comma, forenames = name.partition(",")
+    ordered = f"{forenames} {surname}" if comma and forenames.strip() else name
+    return " ".join(ordered.split())
+
+
+def _may_be_name(word: str) -> bool:
+    plain = word.strip(".'’").lower().removesuffix("'s").removesuffix("’s")
+    return plain not in _NOT_NAMES and plain not in _GREETINGS and plain not in _TAUGHT
+
+
+def looks_like_name(text: str) -> bool:
+    """One to four words that could be a person's, at least one of them not a mere initial or particle."""
+    words = text.replace(",", " ").split()
+    if not 1 <= len(words) <= 5 or any(
+        character.isdigit() or character in "@/\\:;&%£$#=+<>()[]{}!?" for character in text
+    ):
+        return False
+    return all(_may_be_name(word) for word in words) and any(len(word.strip(".")) >= 2 for word in words)
+
+
+# --- what spaCy saw ---------------------------------------------------------------------------------------------------
+
+
+def _from_model(text: str, names: Sequence[tuple[int, int]]) -> Iterator[Hit]:
+    for start, end in names:
+        hit = _cleaned(text, start, end)
+        if hit is not None:
+            yield hit
+
+
+def _cleaned(text: str, start: int, end: int) -> Hit | None:
+    """A raw span as a name: one line, without titles, greetings and what follows the name; None where none is left."""
+    line_end = text.find("\n", start, end)
+    if line_end >= 0:
+        end = line_end
+    words = [
+        (match.group(), match.start(), match.end()) for match in re.finditer(r"[^\s,;:()\[\]\"“”<>|]+", text[start:end])
+    ]
+    titled = False
+    while words and (words[0][0].strip(".").lower() in _TITLES | _GREETINGS or not words[0][0][:1].isalpha()):
+        titled = titled or words[0][0].strip(".").lower() in _TITLES
+        words = words[1:]
+    kept: list[tuple[str, int, int]] = []
+    for word in words:
+        # "al-Farsi", "van der Berg": a particle may be small in the middle of a name.
+        if not (word[0][:1].isupper() or (kept and word[0].lower().partition("-")[0] in _PARTICLES)):
+            break
+        kept.append(word)
+    while kept and kept[-1][0].lower() in _PARTICLES:
+        kept.pop()
+    if not kept or len(kept) > 4:
+        return None
+    first, last = start + kept[0][1], start + kept[-1][2]
+    name = text[first:last]
+    for ending in ("'s", "’s", "s'", "s’"):
+        if name.endswith(ending):
+            name = name[: -2 if ending[0] in "'’" else -1]
+    name = name.rstrip(".'’,-")
+    last = first + len(name)
+    if len(name) < 2 or "\t" in name or not looks_like_name(name):
+        return None
+    if len(kept) == 1:
+        # "HUGHES, Callum" and "Hughes, Callum" at the beginning of a line or cell.
+        after = re.match(rf", {{0,2}}({_CAPITALISED})(?![\w'’])", text[last : last + 40])
+        begins = first == 0 or text[first - 1] in "\n\t|" or (name.isupper() and len(name) > 2)
+        if after is not None and begins and _may_be_name(after.group(1)):
+            return Hit("person", first, last + after.end(), f"{after.group(1)} {name}", 0.75, ("surname, forename",))
+        lower = name.lower()
+        if (
+            name.isupper()
+            or (name.lower() in _ALSO_WORDS and not titled)
+            or re.search(rf"(?<!\w){re.escape(lower)}(?!\w)", text)
+        ):
+            return None
+        return Hit("person", first, last, name, 0.5, ("name of one word",))
+    confidence = 0.6 if name.isupper() else 0.75
+    return Hit("person", first, last, " ".join(name.split()), confidence, ("name recognised",))
+
+
+def _best(found: Sequence[Hit]) -> list[Hit]:
+    """Of hits that overlap the surest, and of equally sure ones the longest."""
+    result: list[Hit] = []
+    for hit in sorted(found, key=lambda hit: hit.start):
+        if result and hit.start < result[-1].end:
+            other = result[-1]
+            if (hit.confidence, hit.end - hit.start) > (other.confidence, other.end - other.start):
+                result[-1] = hit
+            continue
+        result.append(hit)
+    return result
