@@ -17,7 +17,7 @@ _DOCUMENTS = (
     "text/csv", "application/vnd.oasis", "application/rtf", "message/rfc822",
 )  # fmt: skip
 _TELLING = frozenset(
-    {"person", "colleague", "class_list", "nino", "nhs", "upn", "uln", "health", "sen", "safeguarding", "behaviour", "payroll",
+    {"person", "staff_name", "class_list", "nino", "nhs", "upn", "uln", "health", "sen", "safeguarding", "behaviour", "payroll",
      "care_status", "confidential"}
 )  # fmt: skip
 _CONTENT_READ = 20_000
@@ -60,7 +60,7 @@ class WorkContent(MessageDetector):
         if words or attached_words:
             number = len(words | attached_words)
             signs.append((min(0.4 + 0.2 * number, 0.8), f"{number} words of school business"))
-        if telling - {"person", "colleague"} or (telling and documents):
+        if telling - {"person", "staff_name"} or (telling and documents):
             signs.append((0.7, "personal or confidential data"))
         if forwarded:
             signs.append((0.4, "a forwarded message"))

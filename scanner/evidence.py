@@ -13,10 +13,11 @@ from scanner.model import Evidence, Fact, Hit
 DOT = "•"
 # What kind of thing a label is decides how much of it a mask may show. A label that is not listed shows nothing at all.
 _NUMBERS = frozenset(
-    "nino nhs chi hc upn uln uci candidate_number trn gtcs dbs utr vat passport brp driving_licence sort_code account "
-    "bank_account iban payment_card phone vehicle ip_address elector_number crime_reference pnc case_number".split()
+    "nino temporary_nino nhs chi upn uln uci candidate_number trn dbs_certificate utr vat uk_passport brp driving_licence "
+    "sort_code_account iban payment_card phone vrn ip_address elector_number crime_reference pnc_id case_number "
+    "urn_school laestab".split()
 )
-_PEOPLE = frozenset({"person", "colleague"})
+_PEOPLE = frozenset({"person", "staff_name"})
 _PLACES = frozenset({"address", "postcode"})
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _POSTCODE_AREA = re.compile(r"\b([A-Z]{1,2})\d[A-Z\d]? ?\d[A-Z]{2}\b")

@@ -242,8 +242,8 @@ def _withhold_names(
 
 
 def _discount(hits: list[Hit], envelope: Envelope, directory: Directory) -> list[Hit]:
-    """Leave out what is nobody's secret: the sender's and recipients' own names and addresses, what the organisation
-    publishes, and (as `colleague`) the names of its staff, which say something only beside sensitive facts.
+    """Leave out what is nobody's secret: the sender's and recipients' own names and addresses, and what the organisation
+    publishes.
     """
     listed = [item for item in (envelope.from_, envelope.sender, *envelope.recipients) if item is not None]
     own_names: set[str] = set()
@@ -263,7 +263,7 @@ def _discount(hits: list[Hit], envelope: Envelope, directory: Directory) -> list
                 continue
             known = directory.person_named(name)
             if known is not None and known.role in ("staff", "governor", "contractor"):
-                hit = replace(hit, label="colleague")
+                hit = replace(hit, label="staff_name")
         elif (hit.label == "email" and hit.value.lower() in own_addresses) or (
             published and _squeeze(hit.value) in published
         ):
@@ -290,7 +290,7 @@ def _number_subjects(hits: list[Hit]) -> list[Hit]:
     numbers: dict[str, int] = {}
     full_by_word: dict[str, str] = {}
     for hit in hits:
-        if hit.label in ("person", "colleague"):
+        if hit.label in ("person", "staff_name"):
             name = _SPACE.sub(" ", hit.value).strip().casefold()
             words = name.split(" ")
             if len(words) > 1:
@@ -306,7 +306,7 @@ def _number_subjects(hits: list[Hit]) -> list[Hit]:
     in_row: dict[tuple[str, tuple[int, int]], int] = {}
     for index in ordered:
         hit = hits[index]
-        if hit.label in ("person", "colleague"):
+        if hit.label in ("person", "staff_name"):
             hits[index] = replace(hit, subject=person_number(hit.value))
             if hit.row is not None:
                 in_row.setdefault((hit.part, hit.row), hits[index].subject or 0)

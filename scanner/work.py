@@ -62,13 +62,13 @@ class WorkerPool:
             return worker.ready().versions
 
     def judge_all(
-        self, items: Iterable[tuple[Place, Callable[[], RawItem]]], *, explain: bool = False
+        self, items: Iterable[tuple[Place, Callable[[], RawItem | Envelope]]], *, explain: bool = False
     ) -> Iterator[tuple[Place, list[Outcome] | Exception]]:
         """Outcomes of many items as they finish, in any order. `items` is read lazily; each item's bytes are loaded when
         its turn has come. What loading raises is handed on as the answer for that place.
         """
 
-        def one(load: Callable[[], RawItem]) -> list[Outcome]:
+        def one(load: Callable[[], RawItem | Envelope]) -> list[Outcome]:
             return self.judge(load(), explain=explain)
 
         with ThreadPoolExecutor(self.size) as threads:

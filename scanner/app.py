@@ -1,0 +1,216 @@
+"""The composition root: builds the real things from settings and hands each what it needs. Only here and in the worker are
+detectors built, only here connectors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from connectors.files import FileSource, shown_path
+from connectors.people_file import load_people
+from scanner.errors import ConfigError, ConfigErrors, MailwardenError
+from scanner.extract import Limits, normalise
+from scanner.keys import RootKey
+from scanner.model import Envelope, People
+from scanner.policy import load_policy
+from scanner.ports import Detectors, RawItem
+from scanner.report import Line
+from scanner.routing import load_routing
+from scanner.rulebook import load_rulebook
+from scanner.work import WorkerPool
+from scanner.worker import Proved, Start, Worker, WorkerLimits
+
+_HERE = Path(__file__).resolve().parent
+
+
+def rules_folder(given: Path | None) -> Path:
+    """The rules to use: the given folder, else the shipped one (beside the package in a checkout, inside it in a wheel)."""
+    if given is not None:
+        if not given.is_dir():
+            raise MailwardenError(f"--rules: {given} is not a folder")
+        return given.resolve()
+    return next(folder for folder in (_HERE.parent / "rules", _HERE / "rules") if (folder / "detect").is_dir())
+
+
+def start_of(
+    rules: Path, policy: str, people: People, key: RootKey, *, as_outbound: bool = False, limits: Limits | None = None
+) -> Start:
+    """The first frame for a worker. Of the root key it gets the subkey for fingerprints alone."""
+    worker_limits = WorkerLimits()
+    return Start(
+        rules_dir=str(rules),
+        policy=policy,
+        people=people,
+        limits=limits or Limits(),
+        key_number=key.number,
+        key=key.subkey("evidence"),
+        address_space_bytes=worker_limits.address_space_bytes,
+        cpu_seconds=worker_limits.cpu_seconds,
+        as_outbound=as_outbound,
+    )
+
+
+@cache
+def _detectors() -> Detectors:
+    """All detectors, for commands that need no worker: texts that the operator typed or piped in."""
+    import detectors  # importing it loads every engine, which only these commands should pay for
+
+    return detectors.load()
+
+
+# --- proving --------------------------------------------------------------------------------------------------------
+
+
+def _stamps() -> Path:
+    """Where it is remembered which sets have proved themselves."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailwarden" / "proved"
+
+
+def ensure_proved(pool: WorkerPool, rules: Path, say: Callable[[str], None]) -> None:
+    """A rule that fails its own examples cannot be loaded (Never 7). Once for each version of rules, lists and detectors."""
+    with pool.worker() as worker:
+        stamp = _stamps() / worker.ready().proof
+        if stamp.is_file():
+            return
+        say("Checking the rules against their own examples (once for each version of the set) …")
+        proved = worker.prove(_cast(rules))
+    if proved.failures:
+        raise ConfigErrors(
+            [
+                ConfigError(
+                    item.place,
+                    f"rule {item.rule} {'misses' if item.must_flag else 'flags'} its own example: {item.why}",
+                )
+                for item in proved.failures
+            ]
+        )
+    try:
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.touch()
+    except OSError:
+        say("The proof could not be remembered (no writable cache folder), so it will be made again at the next start.")
+
+
+def _cast(rules: Path) -> People:
+    return load_people(rules / "examples.people.yml", shown=f"{rules.name}/examples.people.yml")
+
+
+def check_rules(given: Path | None, policy: str) -> str:
+    """Load everything a rule set consists of. Raises ConfigErrors with every mistake; says in one line what is there."""
+    rules = rules_folder(given)
+    rulebook = load_rulebook(rules, _detectors().labels)
+    pack = load_policy(rules, policy, rulebook)
+    load_routing(rules)
+    _cast(rules)
+    running = sum(rule.runs for rule in rulebook.rules)
+    examples = sum(len(rule.examples) for rule in rulebook.rules)
+    return f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found"
+
+
+def test_rules(given: Path | None, only: tuple[str, ...]) -> Proved:
+    """Run the rules' examples in a worker."""
+    rules = rules_folder(given)
+    with Worker(start_of(rules, "base", People(), RootKey.random())) as worker:
+        worker.ready()
+        if only:
+            known = {path.stem for path in (rules / "detect").glob("*.yml")}
+            unknown = sorted(set(only) - known)
+            if unknown:
+                raise MailwardenError(f"no rule {', '.join(unknown)} (known: {', '.join(sorted(known))})")
+        return worker.prove(_cast(rules), only)
+
+
+# --- files ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileScan:
+    """What `scan` was asked to do."""
+
+    paths: Sequence[Path]
+    people: Path | None
+    policy: str
+    rules: Path | None
+    as_outbound: bool
+    jobs: int
+    explain: bool
+
+
+def detect(name: str, text: str, *, by_line: bool) -> Iterator[dict[str, Any]]:
+    """Raw hits of the content detectors over plain text (contract section 3). Offsets count code points of `text`."""
+    built = _detectors()
+    pieces = text.split("\n") if by_line else [text]
+    for number, piece in enumerate(pieces, 1):
+        normal = normalise(piece)
+        for hit in built.content(normal.text, names_near=None):
+            start, end = normal.original(hit.start, hit.end)
+            line = number if by_line else piece.count("\n", 0, start) + 1
+            yield {
+                "path": name,
+                "line": line,
+                "label": hit.label,
+                "start": start,
+                "end": end,
+                "confidence": round(hit.confidence, 2),
+                "reasons": list(hit.reasons),
+            }
+
+
+def protection_of(paths: Sequence[Path]) -> Iterator[tuple[Path, dict[str, Any] | str]]:
+    """Contract section 4 for each file, or a sentence why there is no answer."""
+    with Worker(start_of(rules_folder(None), "base", People(), RootKey.random())) as worker:
+        for path in paths:
+            try:
+                data = path.read_bytes()
+            except OSError as error:
+                yield path, f"cannot be read: {error.strerror}"
+                continue
+            media_type, protection = worker.grade(data, path.name)
+            yield (
+                path,
+                {
+                    "path": str(path),
+                    "type": media_type,
+                    "protection": protection.grade,
+                    "mechanism": protection.mechanism,
+                    "readable_without_password": protection.readable_without_password,
+                    "reasons": list(protection.reasons),
+                },
+            )
+
+
+@contextmanager
+def scanning(job: FileScan, say: Callable[[str], None]) -> Iterator[Iterator[Line | str]]:
+    """Lines of a scan as they finish, and a sentence for each argument that is missing or unreadable.
+
+    The workers end with the context.
+    """
+    rules = rules_folder(job.rules)
+    people = load_people(job.people) if job.people is not None else People()
+    start = start_of(rules, job.policy, people, RootKey.random(), as_outbound=job.as_outbound)
+    with WorkerPool(start, job.jobs) as pool:
+        ensure_proved(pool, rules, say)
+        yield _lines(FileSource([str(path) for path in job.paths]), pool, job.explain)
+
+
+def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line | str]:
+    yield from source.check()
+
+    def items() -> Iterator[tuple[str, Callable[[], RawItem | Envelope]]]:
+        for folder in source.folders():
+            for page in source.changes(folder, None):
+                for ref in page.items:
+                    yield ref.id, partial(source.fetch, ref)
+
+    for path, outcomes in pool.judge_all(items(), explain=explain):
+        if isinstance(outcomes, Exception):
+            yield f"{shown_path(path)}: {outcomes}"
+            continue
+        for outcome in outcomes:
+            yield Line(shown_path(path) + outcome.member, outcome.verdict, outcome.silences)

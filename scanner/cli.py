@@ -1,0 +1,319 @@
+"""The command line: verbs, formats and exit codes of the contract. Thin: each command is a few calls into `scanner.app`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.metadata import version as distribution_version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from scanner import app, report
+from scanner.errors import MailwardenError
+from scanner.report import Line, Summary
+
+cli = typer.Typer(
+    name="mailwarden",
+    help="Scans mail and documents of a school trust for breaches of its acceptable-use policy. No found value is ever printed.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+rules_cli = typer.Typer(help="Works on rules.", no_args_is_help=True)
+account_cli = typer.Typer(help="Local accounts for the triage page.", no_args_is_help=True)
+cli.add_typer(rules_cli, name="rules")
+cli.add_typer(account_cli, name="account")
+
+
+class Format(StrEnum):
+    table = "table"
+    jsonl = "jsonl"
+    csv = "csv"
+    html = "html"
+
+
+class Direction(StrEnum):
+    auto = "auto"
+    outbound = "outbound"
+
+
+class Role(StrEnum):
+    dpo = "dpo"
+    manager = "manager"
+    admin = "admin"
+
+
+RulesOption = Annotated[Path | None, typer.Option("--rules", help="Folder of rules; default: the shipped ones.")]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="mailwarden.yaml; default: $MAILWARDEN_CONFIG or ./mailwarden.yaml.")
+]
+
+errors = Console(stderr=True, soft_wrap=True, highlight=False)
+
+
+def main() -> None:
+    """Entry point: an error becomes one plain sentence on standard error and exit status 2."""
+    try:
+        cli()
+    except MailwardenError as error:
+        errors.print(f"mailwarden: {error}", style="red", markup=False)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(2)
+    except KeyboardInterrupt:
+        errors.print("mailwarden: stopped", markup=False)
+        sys.exit(2)
+
+
+@contextmanager
+def _progress(total: int | None, what: str) -> Iterator[Progress]:
+    """A bar on standard error where that is a terminal; silent on a pipe."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        progress.add_task(what, total=total)
+        yield progress
+
+
+@cli.command()
+def scan(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Mails, documents, mailboxes, or folders of these.", metavar="PATH…")
+    ],
+    people: Annotated[Path | None, typer.Option(help="people.yaml: who is who.")] = None,
+    policy: Annotated[str, typer.Option(help="Policy pack.")] = "base",
+    rules: RulesOption = None,
+    as_: Annotated[
+        Direction, typer.Option("--as", help="outbound: judge every message as sent to outsiders.")
+    ] = Direction.auto,
+    format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
+    explain: Annotated[bool, typer.Option("--explain", help="Also say why the other rules stayed quiet.")] = False,
+) -> None:
+    """Scan mails (.eml, mbox, Maildir) and documents on this machine.
+
+    Exit status: 0 nothing found and everything read, 1 something found, 2 not done or something was not read.
+    """
+    job = app.FileScan(
+        paths=paths,
+        people=people,
+        policy=policy,
+        rules=rules,
+        as_outbound=as_ is Direction.outbound or people is None,
+        jobs=jobs,
+        explain=explain,
+    )
+    summary = Summary()
+    console = Console(soft_wrap=True, highlight=False)
+    kept: list[Line] = []
+    with app.scanning(job, say=_say) as lines, _progress(None, "Scanning") as progress:
+        for entry in lines:
+            if isinstance(entry, str):
+                summary.unread_arguments.append(entry)
+                errors.print(f"mailwarden: {entry}", style="red", markup=False)
+                continue
+            summary.add(entry)
+            progress.advance(progress.task_ids[0])
+            if format_ is Format.jsonl:
+                print(report.as_json(entry), flush=True)
+            elif format_ is Format.table:
+                report.print_line(console, entry)
+            elif entry.verdict.findings or entry.verdict.problems:
+                kept.append(entry)
+    if format_ is Format.csv:
+        for row in report.as_csv(kept):
+            print(row)
+    elif format_ is Format.html:
+        title = f"Mailwarden report: {', '.join(path.name or str(path) for path in paths[:3])}"
+        print(report.as_html(kept, summary, title, datetime.now(UTC)))
+    elif format_ is Format.table:
+        report.print_summary(console, summary)
+    raise typer.Exit(summary.exit_status)
+
+
+def _say(sentence: str) -> None:
+    errors.print(sentence, style="dim", markup=False)
+
+
+@cli.command()
+def detect(
+    files: Annotated[list[str], typer.Argument(help="Plain UTF-8 texts; - is standard input.", metavar="FILE…|-")],
+    lines: Annotated[bool, typer.Option("--lines", help="Each line is a text of its own.")] = False,
+    format_: Annotated[Format, typer.Option("--format", help="jsonl")] = Format.jsonl,
+) -> None:
+    """Print the raw hits of every content detector, before any rule.
+
+    The text itself is not printed: a hit is a label with its place and the reasons for it.
+    """
+    if format_ is not Format.jsonl:
+        raise MailwardenError("--format: detect prints jsonl only")
+    found = failed = False
+    for name, text in _texts(files):
+        if text is None:
+            failed = True
+            continue
+        for hit in app.detect(name, text, by_line=lines):
+            found = True
+            print(json.dumps(hit, ensure_ascii=False))
+    raise typer.Exit(2 if failed else int(found))
+
+
+def _texts(names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    for name in names:
+        try:
+            data = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            yield name, data.decode("utf-8-sig")
+        except OSError as error:
+            errors.print(f"mailwarden: {name}: cannot be read: {error.strerror}", style="red", markup=False)
+            yield name, None
+        except UnicodeDecodeError as error:
+            errors.print(f"mailwarden: {name}: not UTF-8 text (byte {error.start})", style="red", markup=False)
+            yield name, None
+
+
+@cli.command()
+def protection(
+    files: Annotated[list[Path], typer.Argument(help="Files of any kind.", metavar="FILE…")],
+    format_: Annotated[Format | None, typer.Option("--format", help="jsonl, or a table where left out.")] = None,
+) -> None:
+    """Say how a file is protected, judged from its bytes, and grade it: none, signed, weak, strong or unknown."""
+    failed = False
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("file", "protection", "mechanism", "opens without password", "why"):
+        table.add_column(heading, overflow="fold")
+    for path, answer in app.protection_of(files):
+        if isinstance(answer, str):
+            failed = True
+            errors.print(f"mailwarden: {path}: {answer}", style="red", markup=False)
+        elif format_ is Format.jsonl:
+            print(json.dumps(answer, ensure_ascii=False))
+        else:
+            opens = "yes" if answer["readable_without_password"] else "no"
+            table.add_row(
+                str(path), str(answer["protection"]), str(answer["mechanism"]), opens, "; ".join(answer["reasons"])
+            )
+    if table.row_count:
+        Console(soft_wrap=False).print(table)
+    raise typer.Exit(2 if failed else 0)
+
+
+@rules_cli.command("check")
+def rules_check(rules: RulesOption = None, policy: Annotated[str, typer.Option(help="Policy pack.")] = "base") -> None:
+    """Load rules, lists, policy pack and routing, and list every mistake with its file and line."""
+    print(app.check_rules(rules, policy))
+
+
+@rules_cli.command("test")
+def rules_test(
+    rules: RulesOption = None,
+    only: Annotated[list[str] | None, typer.Argument(help="Rule ids; default: all.", metavar="[RULE…]")] = None,
+) -> None:
+    """Run the examples of the rules. Exit status 1 when a rule fails one of its own."""
+    proved = app.test_rules(rules, tuple(only or ()))
+    for failure in proved.failures:
+        wanted = "must flag" if failure.must_flag else "must let pass"
+        print(
+            f"{failure.place}: {failure.rule} {wanted}: {failure.why}"
+            + (f" ({failure.reason})" if failure.reason else "")
+        )
+    print(f"{proved.number} examples, {len(proved.failures)} failed")
+    raise typer.Exit(1 if proved.failures else 0)
+
+
+@cli.command()
+def demo(
+    web: Annotated[bool, typer.Option("--web/--no-web", help="Open the triage page afterwards.")] = True,
+    folder: Annotated[Path, typer.Option(help="Where the demo keeps its database and report.")] = Path("demo-data"),
+    port: Annotated[int, typer.Option(help="Port of the triage page.")] = 8766,
+) -> None:
+    """Start a small made-up tenant behind a Graph-shaped HTTPS server on this machine, scan it, show what was found."""
+    _log_to_stderr(logging.ERROR)
+    with _progress(None, "Scanning the demo tenant's mailboxes") as progress:
+        result = app.run_demo(
+            folder, say=_say, advance=lambda total: progress.update(progress.task_ids[0], completed=total)
+        )
+    console = Console(soft_wrap=True, highlight=False)
+    for sentence in app.demo_summary(result, console):
+        console.print(sentence, markup=False)
+    if web:
+        app.serve_demo(result, port, say=_say)
+
+
+@cli.command()
+def run(
+    once: Annotated[bool, typer.Option("--once", help="One round over all mailboxes, then stop.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """The service: rounds over the tenant's mailboxes, notices, and the triage page."""
+    _log_to_stderr(logging.INFO)
+    settings = app.settings(config)
+    if once:
+        with _progress(None, "Mailboxes") as progress:
+            tally = app.run_once(settings, lambda done: progress.update(progress.task_ids[0], completed=done))
+        print(tally)
+    else:
+        app.run_service(settings)
+
+
+@cli.command()
+def web(config: ConfigOption = None) -> None:
+    """The triage page alone."""
+    _log_to_stderr(logging.INFO)
+    app.run_web(app.settings(config))
+
+
+@account_cli.command("add")
+def account_add(
+    name: Annotated[str, typer.Argument(help="Name to sign in with.")],
+    email: Annotated[str, typer.Option(help="The person's work address: cases are routed by it.")],
+    role: Annotated[list[Role], typer.Option(help="dpo, manager or admin; may be given more than once.")],
+    totp: Annotated[bool, typer.Option("--totp/--no-totp", help="Ask for a one-time code as well.")] = True,
+    config: ConfigOption = None,
+) -> None:
+    """Add a local account for the triage page. The password is asked for and never shown."""
+    password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
+    for sentence in app.add_account(app.settings(config), name, email, [item.value for item in role], password, totp):
+        print(sentence)
+
+
+@cli.command("settings")
+def settings_(config: ConfigOption = None) -> None:
+    """Print every setting with where it came from; secrets are hidden."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("setting", "value", "from"):
+        table.add_column(heading, overflow="fold")
+    for row in app.describe_settings(config):
+        table.add_row(*row)
+    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+@cli.command()
+def version() -> None:
+    """Print the version."""
+    print(f"mailwarden {distribution_version('mailwarden')}")
+
+
+def _log_to_stderr(level: int) -> None:
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for noisy in ("urllib3", "msal", "presidio-analyzer", "apscheduler", "uvicorn.access"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+if __name__ == "__main__":
+    main()
