@@ -293,18 +293,18 @@ def decide(
     action: Annotated[Action, Form()],
     note: Annotated[str, Form()] = "",
 ) -> Response:
-    detail = case_for(services, visitor, case_id)
+    case_for(services, visitor, case_id)
     try:
         take_step(services, visitor, case_id, action, note)
     except RefusedError as refused:
-        fresh = case_for(services, visitor, detail.case.id)
+        fresh = case_for(services, visitor, case_id)
         return _case_page(services, visitor, fresh, wrong=refused.sentence, note=note[:MAX_NOTE], status=refused.status)
     return RedirectResponse(f"/cases/{case_id}?done={action}", status_code=303)
 
 
 def take_step(services: WebServices, visitor: Visitor, case_id: int, action: Action, note: str) -> CaseState:
     """Takes the step for the visitor, or raises RefusedError with a sentence. The case was checked to be theirs."""
-    text = note.replace("\r\n", "\n").strip()
+    text = typed(note)
     if action == "note" and not text:
         raise RefusedError("Nothing written", "Write a note first; nothing was changed.", 422)
     if len(text) > MAX_NOTE:
@@ -312,7 +312,14 @@ def take_step(services: WebServices, visitor: Visitor, case_id: int, action: Act
     try:
         return services.store.decide(case_id, actor=visitor.name, action=action, note=text, now=services.clock())
     except DecisionRefused as refused:
-        raise RefusedError("That step is not possible", str(refused), 409) from refused
+        state = wording.STATES[case_for(services, visitor, case_id).case.state][0].lower()
+        sentence = f"Nothing was changed: the state of this case is “{state}” by now, and that step does not follow it."
+        raise RefusedError("That step is not possible", sentence, 409) from refused
+
+
+def typed(text: str) -> str:
+    """What somebody typed, without characters that are no text: PostgreSQL refuses NUL, screens obey the others."""
+    return "".join(c for c in text.replace("\r\n", "\n") if c.isprintable() or c == "\n").strip()
 
 
 def reveal(
@@ -324,7 +331,7 @@ def reveal(
 ) -> Response:
     """Records first, then fetches: there is no way to have read a message that left no trace (D19)."""
     detail = case_for(services, visitor, case_id)
-    why = " ".join(reason.split())
+    why = " ".join(typed(reason).split())
     if not MIN_REASON <= len(why) <= MAX_REASON:
         sentence = (
             f"Say in {MIN_REASON} to {MAX_REASON} characters why you need to read the message. Nothing was fetched."
@@ -354,7 +361,7 @@ def reveal(
         "reason": why,
         "headings": result.headings,
         "parts": [_part_view(part) for part in result.parts],
-        "unread": [problem_view(problem) for problem in result.problems],
+        "not_shown": [problem_view(problem) for problem in result.problems],
     }
     return page("reveal.html", values)
 

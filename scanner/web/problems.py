@@ -56,6 +56,7 @@ def show_problems(
             for row in rows[:PAGE_SIZE]
         ],
         "more": more,
+        "orphans": len(services.store.cases(person="", limit=PAGE_SIZE)),
         "page_size": PAGE_SIZE,
         "parked": [
             {"mailbox": place.mailbox, "since": wording.london(place.since), "reason": place.reason}

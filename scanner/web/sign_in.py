@@ -71,7 +71,7 @@ def _prove(
     """The account, or a sentence why not."""
     store = services.store
     with sessions.proving:
-        account = store.account(name)
+        account = store.account(name) if name.isprintable() else None
         if account is not None and account.locked_until is not None and account.locked_until > now:
             return None, _locked(account.locked_until)
         fits = password_fits(account.password_hash if account else None, password)

@@ -73,9 +73,8 @@ def create_app(services: WebServices) -> FastAPI:
     app.add_exception_handler(RefusedError, _say_refused)
     app.add_exception_handler(HTTPException, _say_http)
     app.add_exception_handler(RequestValidationError, _say_invalid)
-    app.add_exception_handler(Exception, _say_broken)
     app.add_middleware(_Renewal, services=services, sessions=app.state.sessions)
-    app.add_middleware(Shield, https=https)
+    app.add_middleware(Shield, https=https, say_broken=_say_broken)
     return app
 
 
@@ -144,5 +143,5 @@ async def _say_invalid(request: Request, _: Exception) -> Response:
     return _say(request, "That did not work", "Something in the address or the form is not allowed there.", 422)
 
 
-async def _say_broken(request: Request, _: Exception) -> Response:
+def _say_broken(request: Request) -> Response:
     return _say(request, "Something broke", "This page failed; nothing was changed. Tell your administrator.", 500)
