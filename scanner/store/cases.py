@@ -224,12 +224,16 @@ def counts(connection: sa.Connection, audience: Audience | None) -> CaseCounts:
 
 def _for(audience: Audience) -> sa.ColumnElement[bool]:
     persons = [person.strip().lower() for person in audience.persons if person.strip()]
+    mine = CASE.c.route_person.in_(persons)
+    if not audience.roles and not audience.topics:
+        return mine
+    # A role or a topic fits every few rows of the list. SQLite would rather gather and sort all that fit (100 ms with
+    # 100,000 cases, against 2): coalesce() keeps it from using those two indexes.
+    role, topic = sa.func.coalesce(CASE.c.route_role, ""), sa.func.coalesce(CASE.c.topic, "")
     return sa.or_(
-        CASE.c.route_person.in_(persons),
-        sa.and_(
-            CASE.c.route_role.in_(audience.roles), sa.or_(sa.not_(CASE.c.route_fallback), CASE.c.route_person != "")
-        ),
-        sa.and_(CASE.c.topic.in_(audience.topics), sa.not_(CASE.c.route_fallback)),
+        mine,
+        sa.and_(role.in_(audience.roles), sa.or_(sa.not_(CASE.c.route_fallback), CASE.c.route_person != "")),
+        sa.and_(topic.in_(audience.topics), sa.not_(CASE.c.route_fallback)),
     )
 
 
