@@ -98,6 +98,9 @@ class HttpSession(requests.Session):
             return super().request(method, address, *args, **kwargs)
         except requests.RequestException as error:
             raise _transport_error(host, error) from error
+        except OSError as error:
+            # What requests raises as it is when the file of certificates has gone.
+            raise NotReached(f"{host}: {self._trust} is not a readable file of certificates", permanent=True) from error
 
 
 def is_loopback(host: str) -> bool:
@@ -303,7 +306,7 @@ class GraphClient:
 
     def _address(self, url: str) -> str:
         """An absolute URL on the configured host. A link to any other host never sees the token."""
-        if url.startswith("/"):
+        if url.startswith("/") and not url.startswith("//"):
             return self.root + url
         if _origin(url) != self._origin:
             host = urlsplit(url).hostname or "no host"

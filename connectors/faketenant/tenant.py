@@ -309,7 +309,6 @@ def folder_json(box: FakeMailbox, folder: FakeFolder, *, hidden: bool) -> Json:
         "childFolderCount": len(shown),
         "unreadItemCount": sum(not message.read for message in inside),
         "totalItemCount": len(inside),
-        "sizeInBytes": sum(len(message.mime) for message in inside),
         "isHidden": folder.hidden,
     }
     if folder.search:
