@@ -37,7 +37,8 @@ LISTS = next(
 
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALLOWED = re.compile(r"[\w \-'&/.,:;!=£$€@+#%()|?\[\]{}<>…\\]+\Z")
-_BRACES = re.compile(r"\{\d(?:,\d)?\}")
+_TIMES = re.compile(r"\d(?:,\d)?\Z")
+_CLASS = re.compile(r"[\w.,:;'’£-]+\Z")
 _SLOT = re.compile(r"<([a-z_]+)>")
 _BLANK = r"[\s\-]{1,3}"
 # Between two words of one sentence: a little punctuation, or one line end, never an empty line.
@@ -83,11 +84,12 @@ def read_list(name: str, labels: Sequence[str], weights: Sequence[str]) -> tuple
         raise ConfigError(place, f"is not YAML: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("groups"), list):
         raise ConfigError(place, "needs a list `groups` (and may have a mapping `slots`)")
-    slots: dict[str, str] = {}
+    slots: dict[str, tuple[_Piece, ...]] = {}
     for slot, words in (content.get("slots") or {}).items():
-        slots[str(slot)] = "(?:" + "|".join(_body(str(word), slots, f"{place}: slot {slot}") for word in words) + ")"
+        parts = [_Notation(str(word), slots, f"{place}: slot {slot}").read() for word in words]
+        slots[str(slot)] = (_one_of(parts),)
     entries: list[Entry] = []
-    seen: dict[tuple[str, bool], int] = {}
+    seen: dict[tuple[str, str, bool], int] = {}
     for number, group in enumerate(content["groups"], 1):
         where = f"{place}: group {number}"
         entries.extend(_group(group, slots, where, labels, weights, seen))
@@ -96,11 +98,11 @@ def read_list(name: str, labels: Sequence[str], weights: Sequence[str]) -> tuple
 
 def _group(
     group: object,
-    slots: Mapping[str, str],
+    slots: Mapping[str, tuple[_Piece, ...]],
     where: str,
     labels: Sequence[str],
     weights: Sequence[str],
-    seen: dict[tuple[str, bool], int],
+    seen: dict[tuple[str, str, bool], int],
 ) -> Iterator[Entry]:
     allowed = ("label", "weight", "means", "group", "exact", "needs", "terms")
     if not isinstance(group, dict):
@@ -118,29 +120,29 @@ def _group(
     if not isinstance(terms, list) or not terms:
         raise ConfigError(where, "needs terms: a list of words")
     for term in map(str, terms):
-        if (term, exact) in seen:
-            raise ConfigError(where, f"term {term!r} stands in the list twice (also group {seen[term, exact]})")
-        seen[term, exact] = int(where.rpartition(" ")[2])
-        body = _body(term, slots, where)
-        if "|" in re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", term))):
-            raise ConfigError(where, f"term {term!r} has | outside parentheses")
-        if any(stretch.count("(") != stretch.count(")") for stretch in term.split("…")):
-            raise ConfigError(where, f"term {term!r} has … inside parentheses; it may only stand between them")
+        if (label, term, exact) in seen:
+            raise ConfigError(where, f"term {term!r} stands in the list twice (also group {seen[label, term, exact]})")
+        seen[label, term, exact] = int(where.rpartition(" ")[2])
+        pieces = _Notation(term, slots, where).read()
+        body = _expression(pieces)
         try:
             pattern = re.compile(rf"(?<!\w){body}(?!\w)", re.NOFLAG if exact else re.IGNORECASE)
         except re.error as error:
             raise ConfigError(where, f"term {term!r} is not in the notation of lists: {error}") from error
         if pattern.match(""):
             raise ConfigError(where, f"term {term!r} matches nothing at all")
-        whole = r"\b" + _body(max(term.split("…"), key=_sure).strip(), slots, where) + r"\b"
+        has_gap = any(piece.kind == "gap" for piece in pieces)
+        anchors = _anchors(pieces) or _anchors(pieces, common=frozenset())
+        if not anchors and has_gap:
+            raise ConfigError(where, f"term {term!r} has … and no word rare enough to be found by")
         yield Entry(
             label,
             weight,
             str(group.get("means", "")),
             str(group.get("group", "")),
             pattern,
-            _anchors(term, whole),
-            "…" in term,
+            anchors or (rf"\b{body}\b",),
+            has_gap,
             str(group.get("needs", "")),
         )
 
@@ -151,106 +153,146 @@ _COMMON = frozenset(
     that with have from their this been were they will would your about into over when them what some more other there could
     should school schools pupil pupils child children student students staff teacher parent parents after before because
     being going which where today every year please meeting also just like send email this these those then than week time
+    the and for are was his her our you all any can has had not but who how out off own get got its let may one two way
     """.split()
 )
-_RUN = re.compile(r"[a-z]+\??", re.IGNORECASE)
-_GROUP = re.compile(r"\(([^()]*)\)(?!\?)")
 
 
-def _anchors(term: str, fallback: str) -> tuple[str, ...]:
-    """Hyperscan expressions of which at least one is in every form of the term: its longest rare word, where there is one.
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A term read: `expression` for Python, and for Hyperscan either plain `letters`, or `parts` of which one must stand there."""
 
-    Else the rare words of one of its groups, a word for each alternative. Plain words compile far quicker than whole terms
-    with their alternatives, and terms that share a word share the expression. `fallback` serves where no word is rare.
+    expression: str
+    letters: str = ""
+    kind: str = "other"  # letters, blank, gap, hyphen, one of (alternatives), optional, other
+    parts: tuple[tuple[_Piece, ...], ...] = ()
+
+
+class _Notation:
+    """Reads one term. Raises ConfigError naming list, group and term."""
+
+    def __init__(self, term: str, slots: Mapping[str, tuple[_Piece, ...]], where: str) -> None:
+        self.term, self.slots, self.where, self.at = term, slots, where, 0
+
+    def fail(self, what: str) -> ConfigError:
+        return ConfigError(self.where, f"term {self.term!r} {what}")
+
+    def read(self) -> tuple[_Piece, ...]:
+        if not _ALLOWED.match(self.term):
+            raise self.fail("has characters that the notation of lists does not know")
+        pieces = self._sequence(0)
+        if self.at < len(self.term):
+            raise self.fail(f"has {self.term[self.at]!r} where none may be")
+        return pieces
+
+    def _sequence(self, depth: int) -> tuple[_Piece, ...]:
+        pieces: list[_Piece] = []
+        term = self.term
+        while self.at < len(term) and term[self.at] not in "|)":
+            character = term[self.at]
+            self.at += 1
+            if character == "…":
+                if depth:
+                    raise self.fail("has … inside parentheses; it may only stand between them")
+                while pieces and pieces[-1].kind == "blank":
+                    pieces.pop()
+                while term[self.at : self.at + 1] == " ":
+                    self.at += 1
+                pieces.append(_Piece(_GAP, kind="gap"))
+                continue
+            piece = self._piece(character, depth)
+            if term[self.at : self.at + 1] == "?":
+                self.at += 1
+                piece = _Piece(f"(?:{piece.expression})?", kind="optional")
+            pieces.append(piece)
+        return tuple(pieces)
+
+    def _piece(self, character: str, depth: int) -> _Piece:
+        term = self.term
+        if character == "(":
+            parts = [self._sequence(depth + 1)]
+            while term[self.at : self.at + 1] == "|":
+                self.at += 1
+                parts.append(self._sequence(depth + 1))
+            if term[self.at : self.at + 1] != ")":
+                raise self.fail("has a parenthesis that is not closed")
+            self.at += 1
+            return _one_of(parts)
+        if character == "<":
+            found = _SLOT.match(term, self.at - 1)
+            if found is None or found[1] not in self.slots:
+                raise self.fail(f"names a slot that is not there (slots: {', '.join(self.slots)})")
+            self.at = found.end()
+            return self.slots[found[1]][0]
+        if character in "[{":
+            close = term.find("]" if character == "[" else "}", self.at)
+            inside = term[self.at : close] if close > 0 else ""
+            if not (_CLASS if character == "[" else _TIMES).match(inside):
+                raise self.fail(f"has {character!r} that the notation of lists does not know")
+            self.at = close + 1
+            return _Piece(character + inside + term[close])
+        if character == "\\":
+            if term[self.at : self.at + 1] != "d":
+                raise self.fail(r"may hold \d and no other backslash")
+            self.at += 1
+            return _Piece(r"\d")
+        if character == " ":
+            return _Piece(_BLANK, kind="blank")
+        if character == "-":
+            return _Piece(r"[\s\-]?", kind="hyphen")
+        if character == "'":
+            return _Piece("['’]?", kind="hyphen")
+        if character in "?]}>":
+            raise self.fail(f"has {character!r} with nothing before it")
+        return _Piece(re.escape(character), letters=character if character.isalnum() else "", kind="letters")
+
+
+def _one_of(parts: Sequence[tuple[_Piece, ...]]) -> _Piece:
+    return _Piece("(?:" + "|".join(map(_expression, parts)) + ")", kind="one of", parts=tuple(parts))
+
+
+def _expression(pieces: Sequence[_Piece]) -> str:
+    return "".join(piece.expression for piece in pieces)
+
+
+def _anchors(
+    pieces: Sequence[_Piece], opened: bool = True, closed: bool = True, common: frozenset[str] = _COMMON
+) -> tuple[str, ...]:
+    """Hyperscan expressions of which at least one stands in every form of the term; empty where no word is rare enough.
+
+    They are plain words: those compile far quicker than whole terms with their alternatives, and terms that share a word
+    share the expression. `opened` and `closed` say that the pieces begin and end at a word boundary, `common` which words do
+    not say where to look.
     """
-    plain = _SLOT.sub(" . ", term)
-    while "(" in plain:
-        shorter = re.sub(r"\([^()]*\)\??", ".", plain)
-        if shorter == plain:
-            break
-        plain = shorter
-    word = _rarest(plain)
-    if word:
-        return (word,)
     best: tuple[str, ...] = ()
-    for group in _GROUP.finditer(_SLOT.sub(" . ", term)):
-        # A group inside an optional one need not be there at all.
-        before = term[: term.find(group[0])]
-        if before.count("(") != before.count(")"):
-            continue
-        words = tuple(_rarest(f".{alternative}.") for alternative in group[1].split("|"))
-        if all(words) and (not best or min(map(len, words)) > min(map(len, best))):
-            best = words
-    return best or (fallback,)
-
-
-def _rarest(plain: str) -> str:
-    """The longest rare word of a stretch without groups, closed by word boundaries where the stretch certainly is."""
-    best, length = "", 0
-    for run in _RUN.finditer(plain):
-        word, after, before = run[0], plain[run.end() : run.end() + 1], plain[run.start() - 1 : run.start()]
-        if word.endswith("?"):
-            word, after = word[:-2], "?"
-        if len(word) >= (3 if word.isupper() else 4) and len(word) > length and word.lower() not in _COMMON:
-            best = (r"\b" if before in ("", " ", "…") else "") + word + (r"\b" if after in ("", " ", "…") else "")
-            length = len(word)
+    position = 0
+    while position < len(pieces):
+        piece = pieces[position]
+        following = position + 1
+        if piece.kind == "letters":
+            while following < len(pieces) and pieces[following].kind == "letters":
+                following += 1
+        starts = opened if position == 0 else pieces[position - 1].kind in ("blank", "gap")
+        ends = closed if following == len(pieces) else pieces[following].kind in ("blank", "gap")
+        found: tuple[str, ...] = ()
+        if piece.kind == "letters":
+            word = "".join(item.letters for item in pieces[position:following])
+            long = len(word) >= 4 or (len(word) == 3 and (starts or ends))
+            if long and all(item.letters for item in pieces[position:following]) and word.lower() not in common:
+                found = ((r"\b" if starts else "") + word.lower() + (r"\b" if ends else ""),)
+        elif piece.kind == "one of":
+            each = [_anchors(part, starts, ends, common) for part in piece.parts]
+            if all(each):
+                found = tuple(dict.fromkeys(anchor for anchors in each for anchor in anchors))
+        if found and (not best or _rarity(found) > _rarity(best)):
+            best = found
+        position = following
     return best
 
 
-def _sure(stretch: str) -> int:
-    """How many letters certainly stand in a stretch, slots and options counted as few: the rarer, the fewer false wakings."""
-    fixed = _SLOT.sub("", re.sub(r"\([^()]*\)\??", "..", stretch))
-    return sum(character.isalnum() for character in re.sub(r"\w\?", "", fixed)) + fixed.count("..")
-
-
-def _body(term: str, slots: Mapping[str, str], where: str) -> str:
-    rest = _BRACES.sub("", term)
-    if not _ALLOWED.match(term) or "{" in rest or "\\" in rest.replace("\\d", ""):
-        raise ConfigError(where, f"term {term!r} has characters that the notation of lists does not know")
-    pieces: list[str] = []
-    position = 0
-    while position < len(term):
-        character = term[position]
-        if character == "<":
-            found = _SLOT.match(term, position)
-            if found is None or found[1] not in slots:
-                raise ConfigError(where, f"term {term!r} names a slot that is not there (slots: {', '.join(slots)})")
-            pieces.append(slots[found[1]])
-            position = found.end()
-            continue
-        if character == "[":
-            close = term.find("]", position)
-            pieces.append(term[position : close + 1])
-            position = close + 1 if close > 0 else len(term)
-            continue
-        if character == "{":
-            close = term.index("}", position)
-            pieces.append(term[position : close + 1])
-            position = close + 1
-            continue
-        if character == "…":
-            while pieces and pieces[-1] == _BLANK:
-                pieces.pop()
-            pieces.append(_GAP)
-            while position + 1 < len(term) and term[position + 1] == " ":
-                position += 1
-        elif character == " ":
-            pieces.append(r"(?:[\s\-]{1,3})" if term[position + 1 : position + 2] == "?" else _BLANK)
-        elif character == "-":
-            pieces.append(r"[\s\-]?")
-        elif character == "'":
-            pieces.append("['’]?")
-        elif character == "(":
-            pieces.append("(?:")
-        elif character == "\\":
-            pieces.append(r"\d")
-            position += 1
-        elif character in ")|?":
-            pieces.append(character)
-        else:
-            pieces.append(re.escape(character))
-        position += 1
-    return "".join(pieces)
+def _rarity(anchors: tuple[str, ...]) -> tuple[int, int]:
+    """Long words are rare words; beyond five letters few expressions matter more than length."""
+    return min(5, *(len(anchor.replace(r"\b", "")) for anchor in anchors)), -len(anchors)
 
 
 class WordList:

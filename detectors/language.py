@@ -1,0 +1,331 @@
+"""Abusive, sexual, threatening, harassing and discriminatory language, and disparagement, in the writer's own words.
+
+What the user sees: the kind of language, its strength and, for slurs, the characteristic attacked; never the words. A word
+list alone would accuse the pastoral log and the English lesson, so what stands around a match decides: quotation, reported
+speech, a report's or a lesson's vocabulary, names and trades lower the confidence and say so.
+Words and strengths: `rules/lists/language.yml` (after Ofcom's research on offensive language).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from detectors.base import Context, TextDetector, Waking
+from detectors.wording import LISTS, Match, WordList, read_list, sentence_around
+from scanner.model import Hit
+
+LABELS = ("profanity", "abuse", "sexual", "threat", "harassment", "discrimination", "disparagement")
+STRENGTH = {"faint": 0.3, "mild": 0.55, "moderate": 0.78, "strong": 0.88, "very_strong": 0.95}
+
+# --- who is called it -----------------------------------------------------------------------------------------------
+
+_ADJECTIVE = (
+    r"(?:absolute|complete|total|utter|right|proper|massive|little|fat|stupid|silly|lying|useless|lazy|dirty|ugly|pathetic|"
+    r"fucking|f[*]+ing|bloody|sodding|thick|sad|old|two-faced|miserable|cheeky|nasty|evil|vile|smelly|dumb|arrogant|"
+    r"worthless|ignorant|mad|crazy|stuck-up|jumped-up|spoilt|filthy|greedy|thieving|tight|sneaky|disgusting|poor|big)[ ,]{1,2}"
+)
+_YOU = re.compile(
+    rf"\b(?:you|u|ya|ur|you['’]?re|you are|yous|you lot)(?: (?:a|an|such a|all|are|being|is))?[ ,]{{1,2}}(?:{_ADJECTIVE}){{0,3}}\Z",
+    re.I,
+)
+_SOMEBODY_IS = re.compile(
+    r"\b(?!(?:it|there|this|which|here|what)\b)[\w'’]{1,20}(?: is|['’]s| was| are|['’]re| being|"
+    r" acting like|(?<=\b[Hh]e)s|(?<=\b[Ss]he)s)"
+    rf" (?:really |just |clearly |being |still |such )?(?:a|an|such a|the) (?:{_ADJECTIVE}){{0,3}}\Z"
+)
+_NASTY = re.compile(
+    rf"(?:\b(?:a|an|the|that|this|those|these|such|what|some|his|her|their|[A-Z][a-z]{{2,15}}|you)\b[ ,]{{1,2}})?(?:{_ADJECTIVE}){{1,3}}\Z",
+    re.I,
+)
+_LOT_OF = re.compile(r"\b(?:bunch|load|pair|lot|shower|pack|gang) of (?:[\w-]{1,12} ){0,2}\Z", re.I)
+
+# --- whose words they are -------------------------------------------------------------------------------------------
+
+_REPORTING = re.compile(
+    r"\b(?<!\bI )(?<!\bwe )(?:said|says|saying|called|calling|calls|shouted|shouting|screamed|yelled|wrote|writes|swore|swearing|"
+    r"muttered|stated|states|alleg\w{1,6}|claim(?:s|ed)|overheard|heard|quot(?:e|es|ed|ing)|repeated|"
+    r"shouts|sworn|told (?:him|her|me|us|them|another|a)|"
+    r"described (?:him|her|them|me|it)? ?as|referred to \w{1,15} as|texted|messaged|posted|commented|"
+    r"replied|chanted|chanting|sprayed|scratched|"
+    r"threatened|threatening|words?|terms?|phrases?|slurs?|language|insults?|name-?calling|graffiti|comments?)\b",
+    re.I,
+)
+_TURN = re.compile(r"\b(?:but|because|so|and I|which is why|honestly|frankly)\b", re.I)
+_REPORT_TEXT = re.compile(
+    r"\b(?:CPOMS|MyConcern|DSL|safeguarding|disclosure|disclosed|incident (?:report|form|log)|"
+    r"behaviour (?:log|report|incident)|statements?|"
+    r"hearing|allegations?|complainant|witness(?:es|ed)?|investigat(?:ion|ing|or)|grievance|disciplinary|"
+    r"for (?:your|the) (?:log|record|file)|"
+    r"word for word|verbatim|logged|reporting|exclu(?:ded|sion)|transcript|anti-bullying|sanction)\b",
+    re.I,
+)
+_LESSON = re.compile(
+    r"\b(?:novels?|poems?|poets?|plays?|playwright|Shakespeare\w{0,3}|act (?:\d|[IVX]+)|scenes?|chapters?|"
+    r"characters?|protagonist|narrator|set text|"
+    r"extract|lyrics|essay|quotations?|lessons?|homework|worksheet|propaganda|museum|segregation|"
+    r"apartheid|slave trade|civil rights|Holocaust|"
+    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breed(?:ing|"
+    r"s)?|species|birds?|survey|etymology|"
+    r"dictionary|Middle English|Chaucer\w{0,3}|Steinbeck|GCSE|A[- ]level|mark scheme|revis(?:ion|e)|vocab(?:ulary)?|translat\w{1,5}|"
+    r"(?:word|term) for|(?:in|the) (?:French|German|Spanish|Polish|Latin|Italian|Dutch|Danish|Swedish|"
+    r"Norwegian)|textbook|literature|film studies|rehearsal|"
+    r"song|album|title|script|costumes?|stage|drama)\b",
+    re.I,
+)
+_CHALLENGE = re.compile(
+    r"\b(?:challenge[ds]?|unacceptable|stereotyp\w{1,5}|prejudice|must (?:not|never)|should never|"
+    r"never acceptable|not (?:acceptable|ok|okay|tolerated?)|"
+    r"is wrong|are wrong|wrong to|racism|homophobi\w{1,2}|transphobi\w{1,2}|sexism|discriminat\w{2,5}|"
+    r"harassment|equality|hate crime|zero tolerance|"
+    r"nobody should|no one should|offensive|report (?:it|any)|misconception|myth|proscribed|banned words|"
+    r"filter list|word ?list|block ?list)\b",
+    re.I,
+)
+_EXCUSE = re.compile(r"\bnot (?:a )?(?:racist|sexist|homophobic|transphobic|prejudiced|being \w+),? but\b", re.I)
+# Places where the verbs of violence mean nothing.
+_HARMLESS = re.compile(
+    r"\b(?:match|game|games|team|goals?|ball|pitch|opponents?|opposition|league|cup|tournament|server|"
+    r"script|process|queue|thread|daemon|jobs?|battery|"
+    r"printer|laptop|level|boss fight|minecraft|fortnite|chess|darts|squash|badminton|netball|rugby|"
+    r"football|hockey|rounders|quiz|bake[- ]off|"
+    r"scene|play|act (?:\d|[IVX]+)|rehearsal|character|Macbeth|Hamlet|Julius Caesar|dragon|zombies?|"
+    r"wasps?|weeds?|moles|germs|bacteria|deadline|diet)\b",
+    re.I,
+)
+_KITCHEN = re.compile(
+    r"\b(?:peas|gravy|menu|mash(?:ed)?|lunch|canteen|firewood|custard|pudding|recipe|baking|jam|treacle|"
+    r"bakewell|kitchen order|butcher)\b",
+    re.I,
+)
+_LAUGH = re.compile(r"\b(?:lol|haha\w{0,6}|jk|only joking|just kidding)\b|😂|🤣|;-?\)", re.I)
+_QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
+
+# --- disguised spellings --------------------------------------------------------------------------------------------
+
+_VARIANTS = {
+    "a": "a@4àáâäå", "b": "b8", "c": "cç¢", "e": "e3èéêë€", "g": "g69", "h": "h", "i": "i1!|íìïî", "k": "k", "l": "l1|", "o": "o0öóòô",
+    "s": "s5$z", "t": "t7+", "u": "uvüúùûµ",
+}  # fmt: skip
+_MASK = r"*#@%_?•"
+_DISGUISED: tuple[tuple[str, str, str, str], ...] = (
+    *((root, "profanity", "very_strong", "") for root in ("fuck", "cunt", "motherfucker")),
+    *((root, "profanity", "strong", "") for root in ("wank", "wanker", "twat", "bastard", "bitch", "dickhead", "bellend")),
+    *((root, "profanity", "strong", "") for root in ("arsehole", "asshole", "prick")),
+    *((root, "profanity", "strong", "") for root in ("pussy", "whore", "slut", "tosser")),
+    *((root, "profanity", "moderate", "") for root in ("shit", "shite", "bollocks")),
+    *((root, "discrimination", "very_strong", "race") for root in ("nigger", "nigga", "paki", "pikey")),
+    *((root, "discrimination", "very_strong", "sexual orientation") for root in ("faggot",)),
+    *((root, "discrimination", "very_strong", "disability") for root in ("retard", "spastic")),
+)  # fmt: skip
+_ENDING = r"(?:ing|in|ed|er|ers|s|wit|y)?"
+
+
+def _disguised(root: str) -> str:
+    """Leet, repeated and masked spellings of `root`, or all its letters set apart; none of them ambiguous, so all linear."""
+    letters = [f"[{re.escape(_VARIANTS.get(letter, letter))}]" for letter in root]
+    inner = "".join(f"(?:{letter}{{1,5}}|[{_MASK}])" for letter in letters[1:-1])
+    close = f"{letters[0]}{{1,5}}{inner}{letters[-1]}{{1,5}}{_ENDING}"
+    apart = r"[ ._\-*]{1,2}".join(letters) + r"(?:[ ._\-*](?:i[ ._\-*]n[ ._\-*]g|e[ ._\-*]d|e[ ._\-*]r|s))?"
+    return f"(?:{close}|{apart})"
+
+
+class _Disguises:
+    """Disguised spellings. Few expressions wake it: a mask or digit inside a word, a letter thrice, letters set apart."""
+
+    wake = (
+        r"[a-z$][*#@%_?•!|$0-9€¢]{1,6}[a-z*]",
+        r"[a-z][*#@%]{2,5}",
+        r"[5$8][a-z]",
+        "|".join(letter * 3 for letter in "abceghikostu"),
+        r"\b[a-z$][ ._*-]{1,2}[a-z0-9@][ ._*-]{1,2}[a-z0-9][ ._*-]",
+        r"[vüúùûíìïîàáâäåèéêëöóòôç][a-z]",
+    )
+
+    def __init__(self) -> None:
+        bodies = "|".join(f"(?P<root{number}>{_disguised(root)})" for number, (root, *_) in enumerate(_DISGUISED))
+        starred = r"f\*{2,4}(?:ing|er|ed|s|k)?|c\*{2,3}t?s?"
+        self._pattern = re.compile(rf"(?<![\w@/.*])(?:{bodies}|{starred})(?![\w@*])", re.IGNORECASE)
+
+    def find(self, text: str, ends: Sequence[int]) -> Iterator[tuple[int, int, str, str, str]]:
+        """Start, end, label, weight and group of the disguised words about `ends`; plain ones are the list's own."""
+        done = 0
+        for end in ends:
+            low = max(done, text.rfind(" ", 0, max(0, end - 14)) + 1, end - 40)
+            for match in self._pattern.finditer(text, low, min(len(text), end + 40)):
+                if match.start() < done:
+                    continue
+                done = match.end()
+                seen = match[0].lower()
+                letters = sum(character.isalpha() for character in seen)
+                if match.lastgroup is None:
+                    yield match.start(), match.end(), "profanity", "strong", ""
+                    continue
+                root, label, weight, group = _DISGUISED[int(match.lastgroup.removeprefix("root"))]
+                if seen.startswith(root) or letters < max(2, len(root) // 3):
+                    continue
+                yield match.start(), match.end(), label, weight, group
+
+
+class Language(TextDetector):
+    """The lexicon, its disguised spellings, and whose words they are."""
+
+    labels: ClassVar[tuple[str, ...]] = LABELS
+    files: ClassVar[tuple[Path, ...]] = (LISTS / "language.yml",)
+    _words = WordList(read_list("language", LABELS, tuple(STRENGTH)))
+    _disguises = _Disguises()
+    wake: ClassVar[tuple[str, ...]] = _words.wake + _disguises.wake
+
+    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
+        plain = [waking for waking in wakings if waking.index < len(self._words.wake)]
+        matches = [match for match in self._words.matches(text, plain) if _counts(text, match)]
+        report = _REPORT_TEXT.search(text) is not None
+        hits = [
+            _judge(text, m.start, m.end, m.entry.label, m.entry.weight, m.entry.means, m.entry.group, report)
+            for m in matches
+        ]
+        ends = sorted({waking.end for waking in wakings if waking.index >= len(self._words.wake)})[:20_000]
+        for start, end, label, weight, group in self._disguises.find(text, ends):
+            hits.append(_judge(text, start, end, label, weight, "disguised spelling", group, report))
+        yield from _strengthened(_outermost(hits))
+
+
+def _counts(text: str, match: Match) -> bool:
+    """Whether an entry that needs somebody to be called it has that, and none is part of a name or an address."""
+    before, after = text[match.start - 1 : match.start], text[match.end : match.end + 1]
+    if (
+        before in ("@", "/", "#", "_")
+        or after == "@"
+        or (before == "." and text[match.start - 2 : match.start - 1].isalnum())
+    ):
+        return False
+    if after == "." and text[match.end + 1 : match.end + 2].isalpha() and text[match.end + 1].islower():
+        return False
+    head = text[max(0, match.start - 60) : match.start].replace("\n", " ")
+    if match.entry.needs == "nasty":
+        return bool(_YOU.search(head) or _NASTY.search(head) or _LOT_OF.search(head))
+    if match.entry.needs == "aimed":
+        return bool(_YOU.search(head) or _SOMEBODY_IS.search(head) or _NASTY.search(head) or _LOT_OF.search(head))
+    return True
+
+
+def _judge(text: str, start: int, end: int, label: str, weight: str, means: str, group: str, report: bool) -> Hit:
+    confidence = STRENGTH[weight]
+    reasons = [means, weight.replace("_", " ")]
+    if group and group != "any":
+        reasons.append(f"about {group}")
+    low, high = sentence_around(text, start, end)
+    head = text[low:start]
+    quoted = _in_quotes(text, start, end)
+    saying = [match.end() for match in _REPORTING.finditer(head[-160:])]
+    reported = bool(saying) and not _TURN.search(head[-160:][saying[-1] :])
+    near = slice(max(0, start - 250), min(len(text), end + 250))
+    to_you = re.search(r"\b(?:you|u|ur|your|you['’]re)\b", text[max(low, start - 40) : end + 20], re.I) is not None
+    if quoted and (reported or report or not to_you):
+        confidence *= 0.4
+        reasons.append("quoted")
+    elif reported and (report or not to_you):
+        confidence *= 0.45
+        reasons.append("reported speech")
+    elif quoted:
+        confidence *= 0.6
+        reasons.append("in quotation marks")
+    elif (
+        not to_you
+        and _LESSON.search(text[near])
+        and weight != "very_strong"
+        and label not in ("harassment", "disparagement")
+    ):
+        confidence *= 0.5
+        reasons.append("talk of a lesson, text or language")
+    elif label == "threat" and _HARMLESS.search(text[near]):
+        confidence *= 0.5
+        reasons.append("talk of sport, computing or theatre")
+    elif (
+        label in ("discrimination", "harassment", "profanity")
+        and _CHALLENGE.search(text, low, high)
+        and not _EXCUSE.search(text, low, high)
+    ):
+        confidence *= 0.5
+        reasons.append("said to be wrong, not meant")
+    elif label != "disparagement" and _KITCHEN.search(text[near]) and not to_you and weight != "very_strong":
+        confidence *= 0.4
+        reasons.append("talk of food")
+    if label == "threat" and _LAUGH.search(text, low, min(len(text), high + 10)) and not to_you:
+        confidence *= 0.8
+        reasons.append("said laughing")
+    if _is_name(text, start, end) and label in ("profanity", "sexual", "discrimination"):
+        confidence *= 0.4
+        reasons.append("capitalised like a name")
+    return Hit(label, start, end, text[start:end], round(confidence, 3), tuple(reasons))
+
+
+def _in_quotes(text: str, start: int, end: int) -> bool:
+    """Whether a quotation opened at most 200 characters before, in the same paragraph, and closes after."""
+    low = max(0, start - 200, text.rfind("\n\n", 0, start))
+    head = text[low:start]
+    tail = text[end : end + 200].split("\n\n", 1)[0]
+    for opening, closing in _QUOTES.items():
+        if opening == closing:
+            if head.count(opening) % 2 == 1 and closing in tail:
+                return True
+        elif head.rfind(opening) > head.rfind(closing) and closing in tail:
+            return True
+    # A single straight quote opens after a blank and closes before a blank or a stop; else it is an apostrophe.
+    opened = [match.start() for match in re.finditer(r"(?<![^\s(:])'(?=\w)", head)]
+    return (
+        bool(opened)
+        and not re.search(r"\w[.,!?]?'(?=[\s.,;:)!?]|\Z)", head[opened[-1] + 1 :])
+        and bool(re.search(r"[\w.,!?]'(?=[\s.,;:)!?]|\Z)", tail) or tail.startswith("'"))
+    )
+
+
+def _is_name(text: str, start: int, end: int) -> bool:
+    word = text[start:end]
+    if not (word[:1].isupper() and word[1:].islower()):
+        return False
+    before = re.search(r"(\w[\w'’.-]{0,20}) \Z", text[max(0, start - 24) : start])
+    after = re.match(r" ([A-Z][a-z]+)", text[end : end + 24])
+    titled = (
+        before is not None
+        and before[1][0].isupper()
+        and before[1].lower() not in ("you", "he", "she", "they", "what", "that", "this", "i")
+    )
+    return titled or (
+        after is not None
+        and before is not None
+        and not text[max(0, start - 3) : start].rstrip().endswith((".", "!", "?"))
+    )
+
+
+def _outermost(hits: list[Hit]) -> list[Hit]:
+    """Per label, a hit inside a longer or surer one is the same words seen twice; the surer keeps the place."""
+    kept: list[Hit] = []
+    last: dict[str, int] = {}
+    for hit in sorted(hits, key=lambda item: (item.start, -item.confidence, -item.end)):
+        at = last.get(hit.label)
+        if at is not None and hit.start < kept[at].end:
+            if hit.confidence > kept[at].confidence:
+                kept[at] = hit
+            continue
+        last[hit.label] = len(kept)
+        kept.append(hit)
+    return kept
+
+
+def _strengthened(hits: list[Hit]) -> Iterator[Hit]:
+    """Faint phrases count from the second of their label on: two are medium, three are plain."""
+    faint: dict[str, set[str]] = {}
+    for hit in hits:
+        if "faint" in hit.reasons:
+            faint.setdefault(hit.label, set()).add(hit.value.lower())
+    backed = {hit.label for hit in hits if hit.confidence >= 0.75}
+    for hit in hits:
+        number = len(faint.get(hit.label, ())) + (hit.label in backed)
+        if "faint" in hit.reasons and hit.confidence >= 0.3 and number > 1:
+            why = (*hit.reasons, f"one of {number} such")
+            yield Hit(hit.label, hit.start, hit.end, hit.value, 0.6 if number == 2 else 0.76, why)
+        else:
+            yield hit
