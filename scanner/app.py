@@ -12,8 +12,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import uvicorn
+from rich.console import Console
+
 from connectors.files import FileSource, shown_path
 from connectors.people_file import load_people
+from scanner import demo as demo_module
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.extract import Limits, normalise
 from scanner.keys import RootKey
@@ -23,6 +27,8 @@ from scanner.ports import Detectors, RawItem
 from scanner.report import Line
 from scanner.routing import load_routing
 from scanner.rulebook import load_rulebook
+from scanner.service import Service
+from scanner.web import create_app
 from scanner.work import WorkerPool
 from scanner.worker import Proved, Start, Worker, WorkerLimits
 
@@ -72,14 +78,13 @@ def _stamps() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailwarden" / "proved"
 
 
-def ensure_proved(pool: WorkerPool, rules: Path, say: Callable[[str], None]) -> None:
+def ensure_proved(worker: Worker, rules: Path, say: Callable[[str], None]) -> None:
     """A rule that fails its own examples cannot be loaded (Never 7). Once for each version of rules, lists and detectors."""
-    with pool.worker() as worker:
-        stamp = _stamps() / worker.ready().proof
-        if stamp.is_file():
-            return
-        say("Checking the rules against their own examples (once for each version of the set) …")
-        proved = worker.prove(_cast(rules))
+    stamp = _stamps() / worker.ready().proof
+    if stamp.is_file():
+        return
+    say("Checking the rules against their own examples (once for each version of the set) …")
+    proved = worker.prove(_cast(rules))
     if proved.failures:
         raise ConfigErrors(
             [
@@ -195,7 +200,8 @@ def scanning(job: FileScan, say: Callable[[str], None]) -> Iterator[Iterator[Lin
     people = load_people(job.people) if job.people is not None else People()
     start = start_of(rules, job.policy, people, RootKey.random(), as_outbound=job.as_outbound)
     with WorkerPool(start, job.jobs) as pool:
-        ensure_proved(pool, rules, say)
+        with pool.worker() as worker:
+            ensure_proved(worker, rules, say)
         yield _lines(FileSource([str(path) for path in job.paths]), pool, job.explain)
 
 
@@ -214,3 +220,34 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
             continue
         for outcome in outcomes:
             yield Line(shown_path(path) + outcome.member, outcome.verdict, outcome.silences)
+
+
+# --- the demo -------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def demo(
+    folder: Path, port: int, say: Callable[[str], None], advance: Callable[[int], None]
+) -> Iterator[demo_module.DemoRun]:
+    """A scanned demo tenant that stands until the context ends."""
+    rules = rules_folder(None)
+    with Worker(start_of(rules, "base", People(), RootKey.random())) as worker:
+        ensure_proved(worker, rules, say)
+    with demo_module.running(
+        folder.resolve(),
+        rules,
+        lambda people, key: start_of(rules, "base", people, key),
+        port,
+        say,
+        lambda tally: advance(tally.mailboxes),
+    ) as result:
+        yield result
+
+
+def show_demo(result: demo_module.DemoRun, console: Console) -> None:
+    demo_module.show(result, console)
+
+
+def serve(service: Service, host: str, port: int) -> None:
+    """The triage page until a stop signal."""
+    uvicorn.run(create_app(service.web_services()), host=host, port=port, log_level="warning", access_log=False)

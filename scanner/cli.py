@@ -244,15 +244,22 @@ def demo(
 ) -> None:
     """Start a small made-up tenant behind a Graph-shaped HTTPS server on this machine, scan it, show what was found."""
     _log_to_stderr(logging.ERROR)
+    console = Console(soft_wrap=False, highlight=False)
     with _progress(None, "Scanning the demo tenant's mailboxes") as progress:
-        result = app.run_demo(
-            folder, say=_say, advance=lambda total: progress.update(progress.task_ids[0], completed=total)
-        )
-    console = Console(soft_wrap=True, highlight=False)
-    for sentence in app.demo_summary(result, console):
-        console.print(sentence, markup=False)
-    if web:
-        app.serve_demo(result, port, say=_say)
+
+        def advance(mailboxes: int) -> None:
+            progress.update(progress.task_ids[0], completed=mailboxes)
+
+        with app.demo(folder, port, say=_say, advance=advance) as result:
+            progress.stop()
+            app.show_demo(result, console)
+            if web:
+                name, password = result.account, result.password
+                console.print(
+                    f"\nTriage page: http://127.0.0.1:{port}   sign in as {name} with {password}", style="bold"
+                )
+                console.print("Ctrl-C ends it.", style="dim")
+                app.serve(result.service, "127.0.0.1", port)
 
 
 @cli.command()

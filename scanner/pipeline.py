@@ -46,14 +46,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Pulls from a source, has workers judge, commits. `clock` gives the time in UTC; `stop` ends after the message in hand."""
+    """Pulls from a source, has workers judge, commits. `clock` gives the time in UTC; `stop` ends after the page in hand;
+    `on_result` hears of each message once it is committed.
+    """
 
     source: Source
     pool: WorkerPool
     store: Store
     clock: Callable[[], datetime]
     stop: Event
-    folder_kinds: frozenset[str] = frozenset()
+    on_result: Callable[[Committed], None] | None = None
 
     def round(self, mailboxes: Sequence[str], progress: Callable[[Tally], None] | None = None) -> Tally:
         """Every folder of every mailbox from its cursor on. A mailbox that is out of reach is parked, the others go on."""
@@ -72,8 +74,7 @@ class Pipeline:
             return tally
         tally.mailboxes = 1
         try:
-            folders = [item for item in self.source.folders(mailbox) if self._wanted(item)]
-            for folder in folders:
+            for folder in self.source.folders(mailbox):
                 self._folder(folder, tally)
         except ConnectorError as error:
             if error.permanent and error.status in (401, 403, 404):
@@ -84,9 +85,6 @@ class Pipeline:
                 tally.unfinished.append(mailbox)
                 log.warning("mailbox not finished status=%s code=%s", error.status, error.code)
         return tally
-
-    def _wanted(self, folder: Folder) -> bool:
-        return not self.folder_kinds or folder.kind in self.folder_kinds
 
     def _folder(self, folder: Folder, tally: Tally) -> None:
         tally.folders += 1
@@ -111,6 +109,9 @@ class Pipeline:
             results=results,
             now=self.clock(),
         )
+        if self.on_result is not None:
+            for result in results:
+                self.on_result(result)
         tally.messages += len(results)
         tally.new_cases += len(cases)
         tally.findings += sum(len(result.verdict.findings) for result in results)
