@@ -37,7 +37,7 @@ def list_cases(
     severity: SeverityFilter = "",
     topic: str = "",
     route: str = "",
-    order: OrderChoice = "newest",
+    order: OrderChoice = "severest",
     after: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> dict[str, Any]:
     """One page of cases; `next` is the `after` of the next page, null at the end."""

@@ -38,13 +38,13 @@ DONE: Final = {
     "reopen": "The case is open again.",
     "close": "The case is closed.",
 }
-ORDERS: Final = {"newest": "Newest first", "severest": "Severest first"}
+ORDERS: Final = {"severest": "Severest first", "newest": "Newest first"}
 # The buttons of each state, the likeliest first; the store refuses every other step.
 _CHOICES: Final[dict[str, tuple[tuple[Action, str], ...]]] = {
     "new": (("confirm", "Confirm"), ("false_alarm", "False alarm"), ("note", "Add note only")),
     "open": (("confirm", "Confirm"), ("false_alarm", "False alarm"), ("note", "Add note only")),
-    "confirmed": (("close", "Close"), ("note", "Add note only"), ("reopen", "Reopen")),
-    "false_alarm": (("close", "Close"), ("note", "Add note only"), ("reopen", "Reopen")),
+    "confirmed": (("close", "Close"), ("reopen", "Reopen"), ("note", "Add note only")),
+    "false_alarm": (("close", "Close"), ("reopen", "Reopen"), ("note", "Add note only")),
     "closed": (("reopen", "Reopen"), ("note", "Add note only")),
 }
 
@@ -99,7 +99,7 @@ def _line(services: WebServices, row: CaseRow) -> str:
         named.append(f"{len(row.labels) - 4} more")
     what = ", ".join(named) or row.why
     people = f"; about {wording.count_of(row.subjects, 'person', 'people')}" if row.subjects else ""
-    return f"{wording.topic_title(row.topic)}: {what}{people}"
+    return wording.topic_title(row.topic) + (f": {what}" if what else "") + people
 
 
 def _row_view(services: WebServices, row: CaseRow) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def show_cases(
     severity: SeverityFilter = "",
     topic: str = "",
     route: str = "",
-    order: OrderChoice = "newest",
+    order: OrderChoice = "severest",
     after: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     rows, last = cases_for(
@@ -131,7 +131,7 @@ def show_cases(
     )
     counts = services.store.case_counts(visitor.audience)
     chosen = {"state": state, "severity": severity, "topic": topic, "route": route, "order": order}
-    kept = {name: value for name, value in chosen.items() if value and (name, value) != ("order", "newest")}
+    kept = {name: value for name, value in chosen.items() if value and (name, value) != ("order", "severest")}
     narrowing = {name for name in kept if name != "order"}
     values = {
         **frame(services, visitor, "/cases"),
@@ -220,6 +220,7 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
     facts.append(("Severity", f"{wording.SEVERITIES[row.severity][0]}. {wording.SEVERITIES[row.severity][1]}"))
     findings = detail.findings
     clauses = dict.fromkeys(clause for finding in findings for clause in finding.clauses)
+    reasons = dict.fromkeys(reason for finding in findings for reason in finding.reasons)
     places = detail.appearances
     return {
         **_row_view(services, row),
@@ -229,7 +230,7 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
         "facts": facts,
         "advice": list(dict.fromkeys(finding.advice for finding in findings if finding.advice)),
         "evidence": _by_part(services, [item for finding in findings for item in finding.evidence]),
-        "reasons": list(dict.fromkeys(reason for finding in findings for reason in finding.reasons)),
+        "reasons": [wording.reason_words(reason, {**wording.LABELS, **services.labels}) for reason in reasons],
         "owners": [
             wording.SEGMENT_OWNERS[owner] for owner in dict.fromkeys(f.owner for f in findings) if owner != "sender"
         ],
@@ -398,6 +399,7 @@ def _part_view(part: Part) -> dict[str, Any]:
             for owner, words in segments
             if words.strip()
         ],
+        "mixed": len({owner for owner, words in segments if words.strip()}) > 1,
         "cut": len(part.text) > MAX_SHOWN,
         "limit": MAX_SHOWN,
     }

@@ -215,16 +215,16 @@ DIRECTIONS: Mapping[str, str] = {
 
 # In the middle of a sentence; `capital` makes the start of one.
 ROUTE_ROLES: Mapping[str, str] = {
-    "dpo": "data protection officer",
-    "deputy_dpo": "deputy data protection officer",
+    "dpo": "the data protection officer",
+    "deputy_dpo": "the deputy data protection officer",
     "it_security": "IT security",
     "hr": "human resources",
-    "chair_of_governors": "chair of governors",
-    "headteacher": "headteacher",
-    "dsl": "designated safeguarding lead",
-    "line_manager": "line manager",
-    "governors": "governors",
-    "sender": "sender",
+    "chair_of_governors": "the chair of governors",
+    "headteacher": "the headteacher",
+    "dsl": "the designated safeguarding lead",
+    "line_manager": "the line manager",
+    "governors": "the governors",
+    "sender": "the sender",
 }
 
 ACTIONS: Mapping[str, str] = {
@@ -301,6 +301,14 @@ def topic_title(topic: str) -> str:
 
 def route_role(role: str) -> str:
     return ROUTE_ROLES.get(role, spaced(role))
+
+
+def reason_words(reason: str, labels: Mapping[str, str]) -> str:
+    """A reason of the verdict with its label in words: `nhs (12 times): …` → `NHS number (12 times): …`."""
+    head, _, _ = reason.partition(":")
+    name = head.partition(" (")[0]
+    words = labels.get(name.replace(" ", "_")) if ":" in reason or head != name else None
+    return capital(words + reason[len(name) :] if words else reason)
 
 
 def spaced(name: str) -> str:
