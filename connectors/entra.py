@@ -111,6 +111,9 @@ class EntraTokens:
             result = self._application().acquire_token_for_client(self._scopes, claims_challenge=claims)
         except (ValueError, TypeError) as error:
             raise self._unusable(error) from error
+        except msal.exceptions.MsalError as error:
+            # What msal raises for any 5xx of the token endpoint; it answers from memory for some seconds afterwards.
+            raise ConnectorError(f"{self._host}: the sign-in service is busy ({error})", permanent=False) from error
         token = result.get("access_token")
         if not isinstance(token, str) or not token:
             raise self._refusal(result)

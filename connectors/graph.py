@@ -329,17 +329,18 @@ class GraphClient:
         body: Json | None = None,
     ) -> _Answer:
         address = self._address(url)
-        token = self._tokens.token()
+        token = ""
         refreshed = False
         failures = 0
         with self._places.one(mailbox):
             while True:
                 pause: float | None = None
                 try:
+                    token = token or self._tokens.token()
                     answer = self._exchange(method, address, what, token, params, headers, limit, body)
-                except (NotReached, Interrupted) as error:
-                    failure: ConnectorError = error
-                    if body is not None and isinstance(error, Interrupted):
+                except ConnectorError as error:
+                    failure = error
+                    if body is not None and isinstance(error, Interrupted) and token:
                         raise UnsureOutcome(f"{what}: {error}", permanent=True) from error
                     if error.permanent:
                         raise

@@ -291,6 +291,13 @@ def test_a_trust_file_that_has_gone_is_named() -> None:
         read_inbox(client)
 
 
+def test_a_busy_sign_in_service_is_waited_for() -> None:
+    waits: list[float] = []
+    with checked_fake(two_mailboxes(), Plan(Fault("openid-configuration", reset="before"))) as fake:
+        assert read_inbox(client_for(fake, wait=waits.append))["id"]
+    assert len(waits) == 1
+
+
 def test_a_wrong_secret_is_said_in_one_sentence_by_check() -> None:
     with FakeTenant(two_mailboxes()) as fake:
         client = client_for(fake, tokens=tokens_for(fake, credential=ClientSecret("wrong-secret-value")))

@@ -483,7 +483,7 @@ class FakeTenant:
         try:
             head64, claims64, signature64 = assertion.split(".")
             head, claims = json.loads(_unbase64url(head64)), json.loads(_unbase64url(claims64))
-            certificate = self._certificates.get(head.get("x5t#S256", ""))
+            certificate = self._certificates.get(str(head.get("x5t#S256")).rstrip("="))
             if certificate is None or head.get("alg") != "PS256":
                 return False
             key = certificate.public_key()
