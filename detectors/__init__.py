@@ -34,20 +34,23 @@ def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None) -> Det
 
     Raises ConfigErrors naming every file that cannot be imported and every label or name that is used twice.
     """
+    return _Loaded(walk(extra), model)
+
+
+def walk(extra: Sequence[AnyDetector] = ()) -> dict[str, AnyDetector]:
+    """One instance of each detector by file stem (`stem.Class` where a file has several); raises as `load` does."""
     errors: list[ConfigError] = []
     found: dict[str, AnyDetector] = {}
     for module in sorted(pkgutil.iter_modules([str(_FOLDER)]), key=lambda module: module.name):
-        place = f"detectors/{module.name}.py"
         try:
             loaded = importlib.import_module(f"{__name__}.{module.name}")
         except (ImportError, SyntaxError, ValueError, TypeError, AttributeError, OSError, ConfigError) as error:
-            errors.append(ConfigError(place, f"cannot be imported: {error}"))
+            errors.append(ConfigError(f"detectors/{module.name}.py", f"cannot be imported: {error}"))
             continue
         own = [kind for _, kind in inspect.getmembers(loaded, inspect.isclass) if kind.__module__ == loaded.__name__]
         kinds = [kind for kind in own if issubclass(kind, AnyDetector) and not inspect.isabstract(kind)]
         for kind in kinds:
-            name = module.name if len(kinds) == 1 else f"{module.name}.{kind.__name__}"
-            found[name] = kind()
+            found[module.name if len(kinds) == 1 else f"{module.name}.{kind.__name__}"] = kind()
     for detector in extra:
         name = type(detector).__name__
         if name in found:
@@ -56,7 +59,7 @@ def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None) -> Det
     errors.extend(_label_clashes(found))
     if errors:
         raise ConfigErrors(errors)
-    return _Loaded(found, model)
+    return found
 
 
 def _label_clashes(found: Mapping[str, AnyDetector]) -> list[ConfigError]:
@@ -152,4 +155,4 @@ def _version(found: Mapping[str, AnyDetector], model_version: str) -> str:
     return digest.hexdigest()[:16]
 
 
-__all__ = ["Context", "MessageDetector", "PatternDetector", "TextDetector", "Waking", "load"]
+__all__ = ["Context", "MessageDetector", "PatternDetector", "TextDetector", "Waking", "load", "walk"]

@@ -12,6 +12,7 @@ import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -294,21 +295,43 @@ class _SpacyNames(NlpEngine):
         return ["en"]
 
 
+FORENAMES_FILE = Path(__file__).parent / "models" / "forenames.txt"
+_CAPITALS = re.compile(
+    r"(?<![\w'’@./-])[A-ZÀ-ÖØ-Þ][^\W\d_]*(?:['’-][^\W\d_]+){0,3}"
+    r"(?: (?:(?:al|bin|da|de|del|der|di|la|le|van|von|ap) )?[A-ZÀ-ÖØ-Þ][^\W\d_]*(?:['’-][^\W\d_]+){0,3}){0,4}"
+)
+
+
+@cache
+def forenames() -> frozenset[str]:
+    """Forenames in lower case that are not also everyday words."""
+    lines = FORENAMES_FILE.read_text("utf-8").splitlines()
+    return frozenset(name for line in lines if not line.startswith("#") for name in line.split())
+
+
 class _NameRecogniser(EntityRecognizer):
-    """spaCy's PERSON spans as presidio results."""
+    """spaCy's PERSON spans, and runs of capitals that begin with a known forename, as presidio results.
+
+    The small English model does not know half of the forenames in a British school; the list mends that.
+    """
 
     def __init__(self) -> None:
+        self._forenames = forenames()
         super().__init__(supported_entities=[_PERSON], name="names", supported_language="en")
 
     def load(self) -> None:
         """Nothing to load: the engine holds the model."""
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
-        return [
-            RecognizerResult(_PERSON, span.start_char, span.end_char, 0.75, recognition_metadata={})
-            for span in nlp_artifacts.entities
-            if span.label_ == "PERSON"
-        ]
+        spans = {(span.start_char, span.end_char) for span in nlp_artifacts.entities if span.label_ == "PERSON"}
+        for match in _CAPITALS.finditer(text):
+            start = match.start()
+            for word in match.group().split(" "):
+                if word.lower().partition("-")[0] in self._forenames:
+                    spans.add((start, match.end()))
+                    break
+                start += len(word) + 1
+        return [RecognizerResult(_PERSON, *span, 0.75, recognition_metadata={}) for span in sorted(spans)]
 
 
 # --- the engines ------------------------------------------------------------------------------------------------------

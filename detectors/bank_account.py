@@ -50,6 +50,8 @@ class BankAccount(PatternDetector):
         if all_equal(sort) or all_equal(account):
             return None
         alone = 0.3 if _like_a_date(sort) else 0.6
+        if "gap" not in match.groupdict():
+            return Reading(f"{sort} {account}", Ladder(0.8, 0.8, 0.9), ("sort code named", "account number"))
         return Reading(f"{sort} {account}", Ladder(alone, 0.8, 0.9), ("sort code and account number",))
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from detectors.analysis import FORENAMES_FILE, forenames
 from detectors.base import Context, TextDetector, Waking, heading_key
 from detectors.tables import Cell, TableMap, group_of
 from scanner.model import Hit, People
@@ -20,7 +21,7 @@ _GREETINGS = frozenset(
     "fwd re from to cc subject sent ps nb please sorry congratulations yours faithfully love".split()
 )
 # A word that makes the span something else than a person: organisations, places, things of a school, calendar, products.
-_NOT_NAMES = frozenset(
+_ORGANISATIONS = frozenset(
     (
         "academy school primary secondary college university trust council borough county nursery infant junior infants "
         "juniors sixth federation diocese church cathedral hospital clinic surgery nhs camhs police court ltd limited plc "
@@ -29,6 +30,10 @@ _NOT_NAMES = frozenset(
         "pearson wjec eduqas cambridge btec gcse gcses igcse sats ks1 ks2 ks3 ks4 ks5 eyfs phonics ebacc nasuwt neu naht unison "
         "road street lane avenue close drive crescent court gardens grove terrace mews park hill station airport house "
         "hall library gym theatre field pitch canteen reception playground room block building site centre street bridge "
+    ).split()
+)
+_NOT_NAMES = _ORGANISATIONS | frozenset(
+    (
         "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
         "september october november december spring summer autumn winter easter christmas eid diwali ramadan hanukkah "
         "halloween term week today tomorrow yesterday lunch break assembly period lesson homework inset "
@@ -67,13 +72,15 @@ _TAUGHT = frozenset(
         "jesus muhammad moses buddha allah god santa"
     ).split()
 )
+_ENDS_A_NAME = (_NOT_NAMES | _GREETINGS) - _ORGANISATIONS
 # Forenames that are words as well: alone they name nobody.
 _ALSO_WORDS = frozenset(
     (
         "will mark may june april grace hope rose art bill chase drew faith ivy jack joy lance miles pat penny pearl rob "
         "robin ruby sky summer sue violet dawn frank grant harry holly jade lily olive poppy autumn daisy hazel heather "
-        "amber angel charity constance crystal dale dean earl ernest felicity gene glen heath iris jasmine melody mercy "
-        "nick norm pierce prudence ray reed rich rusty sandy stone storm tiger tim trip van victor wade ward woody"
+        "amber angel carol charity chelsea constance crystal dale dean earl ernest felicity florence gene georgia glen "
+        "heath iris jasmine jordan max melody mercy nick norm pierce prudence ray reed rich rusty sandy stone storm tiger "
+        "tim trip van victor wade ward woody"
     ).split()
 )
 _CLASS = r"(?:1[0-3]|[1-9])[A-Z]{1,3}\d?"
@@ -101,7 +108,7 @@ _LIST_TOKENS = {
 }
 _LEAST_LINES = 5
 _SURNAME_FIRST = re.compile(
-    rf"^[^\w\n]{{0,4}}(?P<name>(?:{_CAPITALISED}|[A-Z]{{2,30}}), {{0,2}}{_CAPITALISED}(?: {_CAPITALISED})?)[ .]{{0,2}}$",
+    rf"^[^\w\n]{{0,4}}(?P<name>(?:{_CAPITALISED} )?{_CAPITALISED}, {{0,2}}{_CAPITALISED}(?: {_CAPITALISED})?)[ .]{{0,2}}$",
     re.MULTILINE,
 )
 _LEAST_SURNAME_FIRST = 3
@@ -164,6 +171,7 @@ class PersonName(TextDetector):
     labels = ("person", "staff_name")
     wake = ()
     stage = 2
+    files = (FORENAMES_FILE,)
 
     def __init__(self) -> None:
         self._known: tuple[People, _Directory] | None = None
@@ -376,8 +384,8 @@ def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]
 
 def _in_order(name: str) -> str:
     """ "HUGHES, Callum" as "Callum HUGHES"; anything else with its white space made single."""
-    surname, comma, forenames = name.partition(",")
-    ordered = f"{forenames} {surname}" if comma and forenames.strip() else name
+    surname, comma, given = name.partition(",")
+    ordered = f"{given} {surname}" if comma and given.strip() else name
     return " ".join(ordered.split())
 
 
@@ -422,6 +430,9 @@ def _cleaned(text: str, start: int, end: int) -> Hit | None:
     for word in words:
         # "al-Farsi", "van der Berg": a particle may be small in the middle of a name.
         if not (word[0][:1].isupper() or (kept and word[0].lower().partition("-")[0] in _PARTICLES)):
+            break
+        # "Callum Hughes Year 9" ends before the year; "Thomas Hardy School" is no person at all.
+        if kept and word[0].lower() in _ENDS_A_NAME:
             break
         kept.append(word)
     while kept and kept[-1][0].lower() in _PARTICLES:
