@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
+
+import web_cases
 
 from scanner.errors import ConnectorError
 from scanner.notify import MAX_LISTED, Told, notice_for, send_pending
 from scanner.ports import Notice
+from scanner.store import Store
 
 NOW = datetime(2026, 10, 5, 9, 0, tzinfo=UTC)
 URL = "https://mailwarden.elt.example"
@@ -127,3 +131,17 @@ def test_a_title_can_neither_add_a_line_nor_a_header() -> None:
     assert "\r" not in notice.text
     assert max(len(line) for line in notice.text.splitlines()) <= 125
     assert "\n" not in notice.subject
+
+
+def test_the_store_hands_each_case_out_once_and_a_notice_holds_no_person_and_no_find(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'notices.db'}")
+    cases = web_cases.commit(store, web_cases.sample_messages())
+    sender = MemorySender()
+    assert send_pending(store, sender, public_url=URL, clock=lambda: web_cases.NOW) == Told(sent=len(cases))
+    assert {notice.to for notice in sender.sent} == {web_cases.DPO, web_cases.HEAD, "deputy@elt.example"}
+    for notice in sender.sent:
+        for word in ("••", "2016", "A.B.", "list.xlsx", "j.smith", "NHS", "ZZ9"):
+            assert word not in notice.text + notice.subject
+    assert send_pending(store, sender, public_url=URL, clock=lambda: web_cases.NOW) == Told()
+    assert store.notice_counts()["sent"] == len(cases)
+    store.close()

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 import web_cases
-from playwright.sync_api import BrowserContext, Page, Playwright, sync_playwright
+from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
 from scanner.store import Store
 from scanner.web import WebServices, create_app
@@ -165,7 +165,8 @@ def test_a_dpo_walks_from_sign_in_to_a_decision(site: Site, playing: Playwright,
         # The filter changes the list in place, and the address with it.
         page.get_by_label("Severity").select_option("severe")
         page.wait_for_url("**severity=severe**")
-        assert page.locator(".cases li").count() == 1
+        expect(page.locator(".cases li")).to_have_count(1)
+        expect(page.get_by_role("status").first).to_have_text("1 case shown")
         page.get_by_role("link", name="Several people's records went outside").click()
         page.get_by_role("heading", name="Evidence, masked").wait_for()
         assert "••••••••19" in page.content()
