@@ -17,7 +17,7 @@ _SIGNS = (
     ),
     (
         re.compile(
-            r"\b(?:copy|copied|download(?:ed)?|burn(?:ed|t)?)\b[^\n.]{0,60}\b(?:album|track|single|song|film|movie|series|episode|cd|dvd|"
+            r"\b(?:copy of|copied|download(?:ed)?|burn(?:ed|t)?)\b[^\n.]{0,60}\b(?:album|track|single|song|film|movie|series|episode|cd|dvd|"
             r"chart|for free)\b",
             re.IGNORECASE,
         ),
@@ -25,7 +25,7 @@ _SIGNS = (
     ),
     (
         re.compile(
-            r"\b(?:album|track|single|song|film|movie|series|episode|cd|dvd)\b[^\n.]{0,60}\b(?:copy|copied|download(?:ed)?|without paying|"
+            r"\b(?:album|track|single|song|film|movie|series|episode|cd|dvd)\b[^\n.]{0,60}\b(?:copied|downloaded|without paying|"
             r"for free|off (?:the internet|youtube|spotify))\b",
             re.IGNORECASE,
         ),
