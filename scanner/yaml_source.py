@@ -23,6 +23,8 @@ _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)\Z")
 _FLOAT = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+)\Z")
 _DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})\Z")
 MAX_BYTES = 5_000_000
+# libyaml composes nodes by recursion in C and dies of a deep file; no rule, pack or people file needs a tenth of this.
+MAX_DEPTH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +63,30 @@ def load(path: Path, shown: str | None = None) -> Node:
 
 def parse(text: str, name: str) -> Node:
     try:
+        _refuse_depth(text, name)
         root = yaml.compose(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise ConfigError(f"{name}:{mark.line + 1 if mark else 1}", f"is not valid YAML: {error.problem}") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(name, f"is not valid YAML: {error}") from error
-    except RecursionError as error:
-        raise ConfigError(name, "is nested too deeply") from error
     if root is None:
         return Node(None, f"{name}:1")
     seen: set[int] = set()
     return _convert(root, name, seen)
+
+
+def _refuse_depth(text: str, name: str) -> None:
+    """Walk the events, which need no stack, before anything recursive sees the text."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > MAX_DEPTH:
+                place = f"{name}:{event.start_mark.line + 1}"
+                raise ConfigError(place, f"is nested more than {MAX_DEPTH} deep")
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _convert(node: yaml.Node, name: str, seen: set[int]) -> Node:
