@@ -6,6 +6,7 @@ import csv
 import email
 import email.policy
 import io
+import os
 import re
 import zipfile
 from collections import Counter
@@ -25,6 +26,7 @@ from scanner.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
 HERE = ROOT / "connectors" / "faketenant" / "demo"
+EXAMPLE = ROOT / "deploy" / "mailwarden.example.yaml"
 # The topics of contract section 2 that a message, as opposed to a mailbox setting or a clock, can show.
 TOPICS = {
     "personal_data", "weak_protection", "password_exposed", "credentials_in_mail", "personal_address",
@@ -352,3 +354,66 @@ def test_a_mistake_in_the_data_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 def test_the_badge_is_a_png_of_its_size():
     assert attachments.logo()[:8] == b"\x89PNG\r\n\x1a\n"
     assert attachments.logo()[16:24] == bytes([0, 0, 0, 32, 0, 0, 0, 32])
+
+
+# --- the deployment's example settings --------------------------------------------------------------------------------
+
+
+def test_the_example_settings_load_and_every_path_in_them_is_absolute(monkeypatch: pytest.MonkeyPatch):
+    from scanner import settings
+
+    forget_environment(monkeypatch)
+    loaded = settings.load(EXAMPLE)
+    assert loaded.public_url == "https://mailwarden.trust.example"
+    assert loaded.tenant is not None
+    assert loaded.tenant.mailboxes.include == ("head@trust.example", "office@trust.example")
+    written = re.findall(r"(?:_file|_dir): (\S+)", EXAMPLE.read_text(encoding="utf-8"))
+    assert len(written) >= 10
+    assert all(path.startswith("/") for path in written)
+
+
+def test_the_example_names_every_setting_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from scanner import settings
+
+    forget_environment(monkeypatch)
+    text = EXAMPLE.read_text(encoding="utf-8")
+    for row in settings.describe(settings.load(EXAMPLE)):
+        assert re.search(rf"^ *(?:# )?{row.name.rpartition('.')[2]}:", text, re.M), f"{row.name} is not in the example"
+    # Every commented line, uncommented, is a setting as well; what excludes another takes its place.
+    text = re.sub(r"^( *)# (?=[a-z_]+: \S)", r"\1", text, flags=re.M)
+    for alternative in ("client_secret_file", "smtp_host", "smtp_user", "smtp_password_file"):
+        text = re.sub(rf"^ *{alternative}:.*\n", "", text, flags=re.M)
+    everything = tmp_path / "mailwarden.yaml"
+    everything.write_text(text, encoding="utf-8")
+    settings.load(everything)
+
+
+def test_the_defaults_that_the_example_gives_are_the_real_ones():
+    from scanner import settings
+
+    text = EXAMPLE.read_text(encoding="utf-8")
+    table = settings.Settings.model_construct()
+    sections = {"scan": table.scan, "web": table.web, "limits": table.scan.limits}
+    checked = 0
+    for section, model in sections.items():
+        for name, value in model:
+            written = re.search(rf"^ *# {name}: ([^\s#]+)", text, re.M)
+            if written:
+                assert float(written[1]) == value if isinstance(value, int | float) else written[1] == value, (
+                    section,
+                    name,
+                )
+                checked += 1
+    assert checked >= 12
+
+
+def test_the_unit_hands_over_the_credentials_that_the_example_names():
+    unit = (ROOT / "deploy" / "systemd" / "mailwarden.service").read_text(encoding="utf-8")
+    given = set(re.findall(r"^LoadCredential=([^:]+):", unit, re.M))
+    used = set(re.findall(r"^ *[a-z_]+_file: /run/credentials/mailwarden\.service/(\S+)", EXAMPLE.read_text(), re.M))
+    assert used == given
+
+
+def forget_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.upper().startswith("MAILWARDEN_")]:
+        monkeypatch.delenv(name)
