@@ -427,7 +427,7 @@ class FakeTenant:
         if not to:
             raise _Refused(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
         self.tenant.sent.append((box.address, body))
-        if body.get("saveToSentItems", True):
+        if str(body.get("saveToSentItems", True)).lower() != "false":
             mail = EmailMessage()
             mail["From"], mail["To"] = box.address, ", ".join(to)
             mail["Subject"] = message.get("subject", "")
