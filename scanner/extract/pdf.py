@@ -1,0 +1,226 @@
+"""PDF (ISO 32000): how it is locked, its text, its form fields, notes and attached files."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from pypdf import PdfReader
+from pypdf.errors import DependencyError, PyPdfError
+from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
+
+from scanner.errors import UnreadablePart
+from scanner.extract.content import Child, Content, Trouble
+from scanner.extract.limits import Limits
+from scanner.model import UNPROTECTED, Protection
+
+# pypdf quotes what it stumbles over; a log must hold no content.
+logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
+
+# What pypdf lets out for a broken file, besides its own errors.
+_BROKEN = (
+    PyPdfError, DependencyError, KeyError, ValueError, TypeError, AttributeError, IndexError, AssertionError, EOFError,
+    OSError, NotImplementedError, ZeroDivisionError, OverflowError,
+)  # fmt: skip
+# Fewer characters than a scanner's stamp or a page number need.
+_FEW_CHARACTERS = 25
+_PAGE_PICTURE_PIXELS = 250_000
+
+
+def lock(data: bytes) -> Protection:
+    """How the PDF is locked. A file that cannot be parsed is `unknown`."""
+    try:
+        return _open(data)[1]
+    except UnreadablePart as error:
+        return Protection("unknown", "pdf, cannot be read", False, (error.detail,))
+
+
+def read_pdf(data: bytes, claimed: str, limits: Limits) -> Content:
+    """Text of all pages, then form fields and notes; attached files become children."""
+    reader, protection = _open(data)
+    if not protection.readable_without_password:
+        content = Content(protection=protection)
+        content.missed(Trouble("encrypted", protection.mechanism))
+        return content
+    try:
+        return _read(reader, protection, limits)
+    except _BROKEN as error:
+        raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
+
+
+def _open(data: bytes) -> tuple[PdfReader, Protection]:
+    try:
+        reader = PdfReader(io.BytesIO(data), strict=False)
+        if "/Encrypt" not in reader.trailer:
+            return reader, UNPROTECTED
+        encrypt = reader.trailer["/Encrypt"].get_object()
+    except _BROKEN as error:
+        raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
+    if not isinstance(encrypt, DictionaryObject):
+        raise UnreadablePart("corrupt", "PDF: no encryption dictionary")
+    handler = str(encrypt.get("/Filter", ""))
+    cipher = _cipher(encrypt)
+    if handler != "/Standard":
+        # ISO 32000 section 7.6.5: public-key handlers; others belong to products and their servers.
+        kind = f"pdf {handler.strip('/') or 'unnamed'} handler, {cipher}"
+        return reader, Protection("strong" if "PubSec" in handler else "unknown", kind, False, ("no standard handler",))
+    try:
+        opens = reader.decrypt("") != 0
+    except DependencyError:
+        opens = False
+    except _BROKEN as error:
+        raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
+    if opens:
+        return reader, Protection(
+            "weak", f"pdf owner password only, {cipher}", True, ("opens without a password", "the lock is a request to readers")
+        )
+    if cipher.startswith("RC4-") and int(cipher[4:]) < 112:
+        return reader, Protection("weak", f"pdf user password, {cipher}", False, (f"{cipher[4:]}-bit keys can be tried out",))
+    reasons = ("password needed to open",)
+    if cipher.startswith("RC4"):
+        reasons += ("RC4 is obsolete",)
+    return reader, Protection("strong", f"pdf user password, {cipher}", False, reasons)
+
+
+def _cipher(encrypt: DictionaryObject) -> str:
+    """ISO 32000-2 tables 20, 21 and 25: algorithm and key length from V, R, Length and the crypt filters."""
+    version = _number(encrypt.get("/V"), 0)
+    bits = _number(encrypt.get("/Length"), 40)
+    if version == 1:
+        return "RC4-40"
+    if version in (2, 3):
+        return f"RC4-{max(40, min(bits, 128))}"
+    filters = encrypt.get("/CF")
+    name = encrypt.get("/StmF", "/Identity")
+    method = ""
+    if isinstance(filters, DictionaryObject) and isinstance(filters.get(str(name)), DictionaryObject):
+        method = str(filters[str(name)].get("/CFM", ""))
+    if method == "/AESV3" or version == 5:
+        return "AES-256"
+    if method == "/AESV2":
+        return "AES-128"
+    if method == "/V2":
+        # Writers leave Length out although the default is 40: V4 keys have 128 bits (table 25).
+        return "RC4-128"
+    return "attachments only" if str(name) == "/Identity" else f"V{version}"
+
+
+def _number(value: Any, default: int) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return default
+
+
+def _read(reader: PdfReader, protection: Protection, limits: Limits) -> Content:
+    pieces: list[str] = []
+    characters = 0
+    pages = len(reader.pages)
+    unread: list[int] = []
+    broken = 0
+    content = Content(protection=protection)
+    for number in range(min(pages, limits.max_pages)):
+        try:
+            page = reader.pages[number]
+            text = page.extract_text()
+            notes = _notes(page)
+        except RecursionError:
+            broken += 1
+            continue
+        except _BROKEN:
+            broken += 1
+            continue
+        if len(text.strip()) < _FEW_CHARACTERS and _is_picture(page):
+            unread.append(number + 1)
+        pieces.append(text)
+        pieces.extend(notes)
+        characters += len(text)
+        if characters > limits.max_text_chars:
+            break
+    pieces.extend(_fields(reader))
+    content.text = "\n".join(pieces)
+    if unread:
+        state = "none" if len(unread) == pages else "part"
+        content.missed(Trouble("unsupported", f"{len(unread)} of {pages} pages are pictures: text in them was not read", state))  # type: ignore[arg-type]
+    if broken:
+        content.missed(Trouble("corrupt", f"{broken} of {pages} pages could not be read", "none" if broken == pages else "part"))
+    if pages > limits.max_pages:
+        content.missed(Trouble("too_large", f"{limits.max_pages} of {pages} pages read", "part"))
+    if not pages and not broken:
+        raise UnreadablePart("corrupt", "PDF without pages")
+    content.children = _attached(reader)
+    return content
+
+
+def _is_picture(page: Any) -> bool:
+    """Does the page show a picture big enough to be a scanned sheet?"""
+    try:
+        resources = page.get("/Resources")
+        resources = resources.get_object() if isinstance(resources, IndirectObject) else resources
+        return isinstance(resources, DictionaryObject) and _has_big_picture(resources, 3)
+    except _BROKEN:
+        return True  # nobody can say that there is nothing on it
+
+
+def _has_big_picture(resources: DictionaryObject, levels: int) -> bool:
+    objects = resources.get("/XObject")
+    objects = objects.get_object() if isinstance(objects, IndirectObject) else objects
+    if not isinstance(objects, DictionaryObject):
+        return False
+    for reference in list(objects.values())[:200]:
+        thing = reference.get_object()
+        if not isinstance(thing, StreamObject):
+            continue
+        if thing.get("/Subtype") == "/Image":
+            if _number(thing.get("/Width"), 0) * _number(thing.get("/Height"), 0) >= _PAGE_PICTURE_PIXELS:
+                return True
+        elif levels and thing.get("/Subtype") == "/Form":
+            inner = thing.get("/Resources")
+            inner = inner.get_object() if isinstance(inner, IndirectObject) else inner
+            if isinstance(inner, DictionaryObject) and _has_big_picture(inner, levels - 1):
+                return True
+    return False
+
+
+def _notes(page: Any) -> list[str]:
+    """The text of notes and stamps on a page (ISO 32000-2 section 12.5)."""
+    found = []
+    annotations = page.get("/Annots")
+    annotations = annotations.get_object() if isinstance(annotations, IndirectObject) else annotations
+    for reference in list(annotations or [])[:1_000] if isinstance(annotations, ArrayObject) else []:
+        note = reference.get_object()
+        if isinstance(note, DictionaryObject) and isinstance(note.get("/Contents"), str):
+            found.append(str(note["/Contents"]))
+    return found
+
+
+def _fields(reader: PdfReader) -> list[str]:
+    """Form fields as `name: value`; a filled form's answers are often nowhere else."""
+    try:
+        fields = reader.get_fields() or {}
+    except (*_BROKEN, RecursionError):
+        return []
+    found = []
+    for name, field in list(fields.items())[:5_000]:
+        value = field.get("/V")
+        if isinstance(value, str) and value.strip() and value not in ("/Off", "/Yes"):
+            found.append(f"{name}: {value}")
+    return found
+
+
+def _attached(reader: PdfReader) -> Iterator[Child]:
+    try:
+        attachments = list(reader.attachment_list)
+    except (*_BROKEN, RecursionError):
+        return
+    for attachment in attachments:
+        yield Child(str(attachment.name), lambda one=attachment: _bytes_of(one))  # type: ignore[misc]
+
+
+def _bytes_of(attachment: Any) -> bytes:
+    try:
+        return bytes(attachment.content)
+    except _BROKEN as error:
+        raise UnreadablePart("corrupt", f"PDF attachment: {type(error).__name__}") from None

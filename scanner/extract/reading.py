@@ -1,0 +1,378 @@
+"""From an envelope to its parts: recursion, limits and the promise that nothing is left out silently.
+
+Each file ends as exactly one `Part`: read, partly read or not read; the last two with a `Problem` that says why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from scanner.errors import UnreadablePart
+from scanner.extract import archives, legacy, mail_stores, office, pdf, pictures, sealed, texts
+from scanner.extract.content import Child, Content, Trouble, tables_in
+from scanner.extract.limits import Account, Limits
+from scanner.extract.mail import messages_in, parse_message
+from scanner.extract.markup import html_text
+from scanner.extract.normal import clean, plain_name
+from scanner.extract.segments import all_owned, segments
+from scanner.extract.sniff import DOCX, EXECUTABLES, ODF, OOXML_LOCKED, PPTX, XLSX, is_disguised, media_type
+from scanner.model import Blob, Body, Envelope, Part, Problem, ProblemKind, Segment
+from scanner.ports import RawItem
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """All parts of one message in reading order, and everything that was not read."""
+
+    parts: tuple[Part, ...]
+    problems: tuple[Problem, ...]
+
+
+Reader = Callable[[bytes, str, Limits], Content]
+
+# One reader for each media type that can be read. A type that is not here is a recorded `unsupported` problem.
+_READERS: dict[str, Reader] = {
+    "application/x-empty": texts.read_nothing,
+    "text/plain": texts.read_plain,
+    "text/x-script": texts.read_plain,
+    "text/html": texts.read_html,
+    "text/xml": texts.read_xml,
+    "text/csv": texts.read_table,
+    "text/calendar": texts.read_properties,
+    "text/vcard": texts.read_properties,
+    "application/json": texts.read_plain,
+    "application/rtf": texts.read_rtf,
+    "application/pgp-keys": texts.read_plain,
+    "application/pgp-signature": sealed.read_signature,
+    "application/pgp-encrypted": sealed.read_pgp,
+    "application/pkcs7-mime": sealed.read_cms,
+    "application/x-microsoft-rpmsg-message": sealed.read_rpmsg,
+    "application/x-age-encryption": sealed.read_age,
+    "application/pdf": pdf.read_pdf,
+    DOCX: office.read_document,
+    PPTX: office.read_slides,
+    XLSX: office.read_workbook,
+    OOXML_LOCKED: legacy.read_locked,
+    "application/msword": legacy.read_legacy,
+    "application/vnd.ms-excel": legacy.read_legacy,
+    "application/vnd.ms-powerpoint": legacy.read_legacy,
+    "application/vnd.ms-outlook": mail_stores.read_outlook_message,
+    "application/zip": archives.read_zip,
+    "application/x-tar": archives.read_tar,
+    "application/gzip": archives.read_packed,
+    "application/x-bzip2": archives.read_packed,
+    "application/x-xz": archives.read_packed,
+    "application/x-7z-compressed": archives.read_foreign,
+    "application/vnd.rar": archives.read_foreign,
+}
+
+
+def open_item(item: RawItem, limits: Limits) -> Iterator[tuple[str, Envelope]]:
+    """The messages of one item: `("", envelope)` for a mail or document, `("!/1", …)` and on for those in an mbox.
+
+    The type comes from the bytes; `claimed_type` only helps where a mail has hardly any headers. Never raises.
+    """
+    claimed = item.claimed_type.partition(";")[0].strip().lower()
+    kind = media_type(item.data, claimed) if claimed != "document" else ""
+    if kind == "application/mbox":
+        for number, message in enumerate(messages_in(item.data), 1):
+            yield f"!/{number}", parse_message(message, limits)
+    elif kind == "message/rfc822":
+        yield "", parse_message(item.data, limits)
+    elif kind == "application/vnd.ms-outlook" and (envelope := mail_stores.outlook_envelope(item.data, limits)) is not None:
+        yield "", envelope
+    else:
+        yield "", Envelope(source="document", blobs=(Blob(item.name, item.claimed_type, item.data),))
+
+
+def read(
+    envelope: Envelope,
+    limits: Limits,
+    opening: Callable[[str], None] = lambda path: None,
+    set_aside: Mapping[str, ProblemKind] = {},  # noqa: B006 -- never changed
+) -> Reading:
+    """Read every part of `envelope`. Never raises for what the parts contain.
+
+    `opening(path)` is called before each part is opened, so that whoever watches knows which one was the last;
+    a path in `set_aside` is not opened and becomes a problem of that kind.
+    """
+    reader = _Reader(limits, opening, set_aside)
+    if envelope.source == "document":
+        for blob in envelope.blobs:
+            reader.blob("document", blob, 0)
+    else:
+        reader.message(envelope, "", 0, own=True)
+    return Reading(tuple(reader.parts), tuple(reader.problems))
+
+
+class _Reader:
+    def __init__(self, limits: Limits, opening: Callable[[str], None], set_aside: Mapping[str, ProblemKind]) -> None:
+        self.parts: list[Part] = []
+        self.problems: list[Problem] = []
+        self._limits = limits
+        self._account = Account(limits)
+        self._opening = opening
+        self._set_aside = set_aside
+        self._paths: set[str] = set()
+        self._is_full = False
+
+    # --- messages ---------------------------------------------------------------------------------------------------
+
+    def message(self, envelope: Envelope, prefix: str, depth: int, own: bool) -> None:
+        """Subject, body and attachments. `own` is False for an attached mail: its words are forwarded."""
+        self.problems.extend(replace(problem, part=prefix + problem.part) for problem in envelope.problems)
+        if envelope.subject:
+            self._text_part(prefix + "subject", "text/plain", lambda: (envelope.subject, ()), depth, own)
+        if envelope.bodies:
+            is_html = any(body.media_type == "text/html" for body in envelope.bodies)
+            author = envelope.from_.name if envelope.from_ else ""
+            self._text_part(
+                prefix + "body",
+                "text/html" if is_html else "text/plain",
+                lambda: _body(envelope.bodies, envelope.subject, author),
+                depth,
+                own,
+            )
+        for number, blob in enumerate(envelope.blobs, 1):
+            if self._is_full:
+                return
+            self.blob(f"{prefix}attachment/{number}/{plain_name(blob.name) or 'unnamed'}", blob, depth)
+
+    def _text_part(
+        self, path: str, kind: str, text_of: Callable[[], tuple[str, tuple[Segment, ...]]], depth: int, own: bool
+    ) -> None:
+        part = Part(path=path, media_type=kind, claimed_type=kind, depth=depth, read="none")
+        troubles: list[Trouble] = []
+        if path in self._set_aside:
+            troubles.append(Trouble(self._set_aside[path], "set aside after it could not be read"))
+        else:
+            self._opening(path)
+            try:
+                text, owned = text_of()
+                text, cut = self._cut(text)
+                troubles.extend(cut)
+                if cut:
+                    owned = tuple(Segment(s.owner, s.start, min(s.end, len(text))) for s in owned if s.start < len(text))
+                data = text.encode("utf-8", "surrogatepass")
+                part = replace(
+                    part,
+                    text=text,
+                    tables=tables_in(text),
+                    segments=owned if own else all_owned(text, "forwarded"),
+                    sha256=hashlib.sha256(data).hexdigest(),
+                    size=len(data),
+                    read="part" if cut else "all",
+                )
+                if "-----BEGIN PGP MESSAGE-----" in text:
+                    part, trouble = sealed.inline_armour(part)
+                    troubles.extend(trouble)
+            except Exception as error:  # the promise of read(): whatever a body holds, the other parts are read
+                troubles.append(_trouble_of(error))
+        self._add(part, troubles)
+
+    # --- files ------------------------------------------------------------------------------------------------------
+
+    def blob(self, path: str, blob: Blob, depth: int) -> None:
+        """One attachment or document."""
+        child = Child(blob.name, lambda: blob.data, len(blob.data), blob.claimed_type)
+        self._file(path, child, depth, inline=blob.inline, content_id=blob.content_id)
+
+    def _file(self, path: str, child: Child, depth: int, inline: bool = False, content_id: str = "") -> None:
+        try:
+            self._account.add_part()
+        except UnreadablePart as error:
+            if not self._is_full:
+                self._is_full = True
+                self.problems.append(Problem(path, "limits", "too_many_parts", "none", error.detail))
+            return
+        path = self._unique(path)
+        claimed = child.claimed_type.partition(";")[0].strip().lower()
+        part = Part(
+            path=path, media_type="application/octet-stream", claimed_type=claimed, name=child.name, depth=depth,
+            protection=child.protection, size=child.size, read="none", inline=inline,
+        )  # fmt: skip
+        if child.trouble is not None or child.unpack is None:
+            self._add(part, [child.trouble or Trouble("unsupported", "no content")])
+            return
+        if path in self._set_aside:
+            self._add(part, [Trouble(self._set_aside[path], "set aside after it could not be read")])
+            return
+        self._opening(path)
+        try:
+            self._account.reserve(child.size)
+            data = child.unpack()
+            part = replace(part, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+            kind = media_type(data, claimed)
+            part = replace(part, media_type=kind, disguised=is_disguised(child.name, claimed, kind))
+            if kind in ("message/rfc822", "application/mbox"):
+                self._mails(part, data, kind, child.own_words)
+                return
+            content = self._content(kind, data, child, inline, content_id)
+            text = content.text if content.tables else clean(content.text)
+            text, cut = self._cut(text)
+            for trouble in cut:
+                content.missed(trouble)
+            tables = content.tables or (tables_in(text) if kind.startswith("text/") or kind == "application/rtf" else ())
+            part = replace(
+                part, text=text, tables=tables if not cut else (), protection=content.protection, read=content.read
+            )
+        except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
+            self._add(part, [_trouble_of(error)])
+            return
+        self._add(part, content.troubles)
+        self._children(path, content, depth)
+
+    def _content(self, kind: str, data: bytes, child: Child, inline: bool, content_id: str) -> Content:
+        if kind.startswith("image/"):
+            return pictures.read_picture(data, kind, inline or bool(content_id))
+        if kind.startswith(("audio/", "video/")):
+            return pictures.read_recording(data)
+        reader = _READERS.get(kind)
+        if reader is not None:
+            return reader(data, child.claimed_type, self._limits)
+        if kind.startswith(ODF) or kind == "application/epub+zip":
+            return archives.read_zip(data, child.claimed_type, self._limits)
+        if kind in EXECUTABLES:
+            # Recognised for what it is; a program has no words to read.
+            return Content()
+        raise UnreadablePart("unsupported", f"no reader for {kind}")
+
+    def _children(self, path: str, content: Content, depth: int) -> None:
+        number = 0
+        children = iter(content.children)
+        while not self._is_full:
+            try:
+                child = next(children, None)
+            except Exception as error:  # an archive whose list breaks off in the middle
+                self._problem(path, _trouble_of(error))
+                return
+            if child is None:
+                return
+            number += 1
+            if depth + 1 > self._limits.max_depth:
+                self._problem(path, Trouble("too_deep", f"more than {self._limits.max_depth} files inside each other"))
+                return
+            name = "/".join(filter(None, (plain_name(piece) for piece in re.split(r"[/\\]", child.name))))
+            self._file(f"{path}/{name or number}" if child.name else path, child, depth + 1)
+
+    def _mails(self, container: Part, data: bytes, kind: str, own: bool) -> None:
+        """An attached mail or mailbox file; what is in an opaque signature is the sender's own (`own`)."""
+        if container.depth >= self._limits.max_depth:
+            self._add(container, [Trouble("too_deep", f"more than {self._limits.max_depth} mails inside each other")])
+            return
+        messages = messages_in(data) if kind == "application/mbox" else iter((data,))
+        first = True
+        for number, message in enumerate(messages, 1):
+            envelope = parse_message(message, self._limits)
+            if first:
+                text = "" if own or kind == "application/mbox" else _headers_shown(envelope)
+                self._add(replace(container, text=text, segments=all_owned(text, "forwarded"), read="all"), [])
+                first = False
+            prefix = container.path if kind == "message/rfc822" else f"{container.path}/{number}"
+            self.message(envelope, prefix + "/", container.depth + 1, own)
+            if self._is_full:
+                return
+
+    # --- keeping the books ------------------------------------------------------------------------------------------
+
+    def _add(self, part: Part, troubles: list[Trouble]) -> None:
+        self.parts.append(part)
+        for trouble in troubles:
+            self._problem(part.path, trouble)
+
+    def _problem(self, path: str, trouble: Trouble) -> None:
+        self.problems.append(Problem(path, "extract", trouble.kind, trouble.read, trouble.detail))
+
+    def _cut(self, text: str) -> tuple[str, list[Trouble]]:
+        most = self._limits.max_text_chars
+        if len(text) <= most:
+            return text, []
+        return text[:most], [Trouble("too_large", f"text of {len(text)} characters read to {most}", "part")]
+
+    def _unique(self, path: str) -> str:
+        """Two members of an archive may have the same name; each needs a path of its own."""
+        wanted, number = path, 1
+        while path in self._paths:
+            number += 1
+            path = f"{wanted}~{number}"
+        self._paths.add(path)
+        return path
+
+
+def _trouble_of(error: Exception) -> Trouble:
+    """What an exception means for the part. Of one that nobody foresaw only the class is told, never its text."""
+    if isinstance(error, UnreadablePart):
+        return Trouble(error.kind, error.detail)  # type: ignore[arg-type]
+    if isinstance(error, RecursionError):
+        return Trouble("too_deep", "nested too deeply")
+    if isinstance(error, MemoryError):
+        return Trouble("too_large", "needs more memory than allowed")
+    return Trouble("crashed", type(error).__name__)
+
+
+def _headers_shown(envelope: Envelope) -> str:
+    """The header lines that a reader of the attached mail sees."""
+    lines = []
+    if envelope.from_:
+        lines.append(f"From: {envelope.from_.name} <{envelope.from_.address}>")
+    lines.extend(f"{one.kind.title()}: {one.name} <{one.address}>" for one in envelope.recipients[:200])
+    return "\n".join(lines)
+
+
+# --- bodies ---------------------------------------------------------------------------------------------------------
+
+_WORD = re.compile(r"\w+")
+# What plain variants carry for links and pictures; no words of anybody.
+_LINK_NOISE = re.compile(r"<(?:https?|mailto|tel|cid):[^<>\s]{1,2000}>|https?://[^\s<>\"]{1,2000}|\[(?:cid|image):[^\]\n]{0,300}\]")
+
+
+def _body(bodies: tuple[Body, ...], subject: str, author: str) -> tuple[str, tuple[Segment, ...]]:
+    """One text for all renderings of a body, losing no word that only one of them has, and its segments."""
+    plain = "\n".join(clean(body.text) for body in bodies if body.media_type != "text/html").rstrip()
+    html = "\n".join(html_text(body.text) for body in bodies if body.media_type == "text/html")
+    if not html or not plain:
+        text = plain or html
+        return text, segments(text, subject, author)
+    if plain.split() == html.split():
+        return plain, segments(plain, subject, author)
+    plain_words, html_words = _words(plain), _words(html)
+    only_html, only_plain = html_words - plain_words, plain_words - html_words
+    text, other, missing = (html, plain, only_plain) if only_html else (plain, html, only_html)
+    owned = segments(text, subject, author)
+    if not missing:
+        return text, owned
+    return _with_missing_lines(text, owned, other, segments(other, subject, author), missing)
+
+
+def _words(text: str) -> set[str]:
+    if "://" in text or "mailto:" in text or "[" in text:
+        text = _LINK_NOISE.sub(" ", text)
+    return set(_WORD.findall(text))
+
+
+def _with_missing_lines(
+    text: str, owned: tuple[Segment, ...], other: str, others: tuple[Segment, ...], missing: set[str]
+) -> tuple[str, tuple[Segment, ...]]:
+    """Append the lines of the other rendering that hold words missing in `text`, each with its owner there."""
+    result = list(owned)
+    pieces = [text]
+    length = len(text)
+    position = 0
+    index = 0
+    for line in other.split("\n"):
+        if not missing.isdisjoint(_words(line)):
+            while index < len(others) - 1 and others[index].end <= position:
+                index += 1
+            pieces.append("\n" + line)
+            end = length + 1 + len(line)
+            owner = others[index].owner if others else "sender"
+            if result and result[-1].owner == owner:
+                result[-1] = Segment(owner, result[-1].start, end)
+            else:
+                result.append(Segment(owner, length, end))
+            length = end
+        position += len(line) + 1
+    return "".join(pieces), tuple(result)

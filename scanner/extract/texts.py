@@ -1,0 +1,164 @@
+"""Plain text and its kin: HTML, XML, tables parted by commas or tabs, calendars, cards, RTF."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from scanner.errors import UnreadablePart
+from scanner.extract.content import Content, Sheets, Trouble
+from scanner.extract.limits import Limits
+from scanner.extract.markup import html_file_text, xml_text
+from scanner.extract.normal import charset_of, clean, decode
+from scanner.extract.sniff import delimiter_of
+
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{2,40})", re.IGNORECASE)
+
+
+def _charset(claimed: str) -> str:
+    match = _CHARSET.search(claimed[:500])
+    return match.group(1) if match else ""
+
+
+def read_nothing(data: bytes, claimed: str, limits: Limits) -> Content:
+    """An empty file is read: there is nothing in it."""
+    return Content()
+
+
+def read_plain(data: bytes, claimed: str, limits: Limits) -> Content:
+    return Content(decode(data, _charset(claimed)))
+
+
+def read_html(data: bytes, claimed: str, limits: Limits) -> Content:
+    return Content(html_file_text(data, _charset(claimed)))
+
+
+def read_xml(data: bytes, claimed: str, limits: Limits) -> Content:
+    return Content(xml_text(data, limits.max_text_chars))
+
+
+def read_table(data: bytes, claimed: str, limits: Limits) -> Content:
+    """CSV or TSV (RFC 4180) as a table; a row the csv module refuses makes the rest plain text."""
+    text = clean(decode(data, _charset(claimed)))
+    delimiter = delimiter_of(text, claimed.partition(";")[0].strip().lower()) or ","
+    sheets = Sheets(limits.max_cells, limits.max_text_chars)
+    try:
+        sheets.add(csv.reader(io.StringIO(text), delimiter=delimiter))
+    except csv.Error:
+        return Content(text)
+    table_text, tables = sheets.finish()
+    content = Content(table_text, tables)
+    if sheets.full:
+        content.missed(Trouble("too_large", f"table read to {limits.max_cells} cells", "part"))
+    return content
+
+
+# Folded lines of RFC 5545 section 3.1 and RFC 6350 section 3.2.
+_FOLD = re.compile(r"\r?\n[ \t]")
+_ESCAPED = re.compile(r"\\([nN,;\\])")
+
+
+def read_properties(data: bytes, claimed: str, limits: Limits) -> Content:
+    """iCalendar and vCard: lines unfolded, escapes undone; parameters stay, they name people."""
+    text = _FOLD.sub("", decode(data, _charset(claimed)))
+    return Content(_ESCAPED.sub(lambda match: "\n" if match.group(1) in "nN" else match.group(1), text))
+
+
+# --- RTF (specification 1.9.1) --------------------------------------------------------------------------------------
+
+_RTF_TOKEN = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.DOTALL)
+_RTF_SKIPPED = frozenset(
+    "fonttbl colortbl stylesheet listtable listoverridetable rsidtbl themedata colorschememapping datastore latentstyles pict "
+    "generator xmlnstbl mmathpr sp fldinst filetbl revtbl bkmkstart bkmkend blipuid nonshppict panose falt wgrffmtfilter".split()
+)
+# Destinations that older readers may ignore and that hold the writer's words all the same.
+_RTF_SHOWN = frozenset({"shpinst", "shptxt", "annotation", "footnote"})
+_RTF_BREAKS = {"par": "\n", "line": "\n", "row": "\n", "page": "\n", "sect": "\n", "cell": "\t", "nestcell": "\t", "tab": "\t"}
+_RTF_SIGNS = {"endash": "-", "emdash": "-", "lquote": "'", "rquote": "'", "ldblquote": '"', "rdblquote": '"', "bullet": "*"}
+_MAX_RTF_DEPTH = 10_000
+
+
+def read_rtf(data: bytes, claimed: str, limits: Limits) -> Content:
+    """The text of an RTF file in one pass over its tokens; embedded objects are a problem, pictures are left out."""
+    source = data.decode("latin-1")
+    codec = "cp1252"
+    pieces: list[str] = []
+    # For each open group: is its text skipped, and how many characters stand in for a \u.
+    stack: list[tuple[bool, int]] = []
+    skipped, fallback = False, 1
+    to_drop = 0
+    high = bytearray()
+    opened = False
+    has_object = False
+
+    def flush() -> None:
+        if high:
+            pieces.append(bytes(high).decode(codec, "replace"))
+            high.clear()
+
+    for match in _RTF_TOKEN.finditer(source):
+        word, number, octet, symbol, brace, text = match.groups()
+        if octet is not None:
+            if to_drop:
+                to_drop -= 1
+            elif not skipped:
+                high.append(int(octet, 16))
+            opened = False
+            continue
+        flush()
+        if brace == "{":
+            if len(stack) >= _MAX_RTF_DEPTH:
+                raise UnreadablePart("too_deep", "RTF groups nested too deeply")
+            stack.append((skipped, fallback))
+            opened = True
+            continue
+        if brace == "}":
+            if stack:
+                skipped, fallback = stack.pop()
+            to_drop = 0
+        elif word is not None:
+            if word in _RTF_SKIPPED and opened:
+                skipped = True
+            elif word in _RTF_SHOWN:
+                skipped = False
+            elif word in ("objdata", "objemb"):
+                has_object = True
+                skipped = skipped or word == "objdata"
+            elif word == "bin":
+                # Raw bytes follow; the pattern would take them for text, so what is left is not read.
+                raise UnreadablePart("unsupported", "RTF with raw binary data")
+            elif word == "ansicpg" and number:
+                codec = charset_of(f"cp{number}") or codec
+            elif word == "uc" and number:
+                fallback = max(0, min(int(number), 20))
+            elif word == "u" and number:
+                if not skipped:
+                    pieces.append(_rtf_character(int(number)))
+                to_drop = fallback
+            elif not skipped and word in _RTF_BREAKS:
+                pieces.append(_RTF_BREAKS[word])
+            elif not skipped and word in _RTF_SIGNS:
+                pieces.append(_RTF_SIGNS[word])
+        elif symbol is not None:
+            if symbol == "*" and opened:
+                # A destination older readers may ignore: its text is not the document's.
+                skipped = True
+                continue
+            if not skipped:
+                pieces.append({"~": " ", "_": "-", "-": "", "\n": "\n", "\r": "\n"}.get(symbol, symbol))
+        elif text is not None:
+            if to_drop:
+                text, to_drop = text[to_drop:], max(0, to_drop - len(text))
+            if not skipped:
+                pieces.append(text)
+        opened = False
+    flush()
+    content = Content("".join(pieces).encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    if has_object:
+        content.missed(Trouble("unsupported", "an object embedded in RTF was not read", "part"))
+    return content
+
+
+def _rtf_character(number: int) -> str:
+    return chr(number & 0xFFFF)
