@@ -7,28 +7,42 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
+from getpass import getuser
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import uvicorn
 from rich.console import Console
 
+from connectors.entra import GLOBAL_AUTHORITY, ClientSecret, Credential, EntraTokens, PemCertificate, PfxCertificate
 from connectors.files import FileSource, shown_path
+from connectors.graph import GraphClient
+from connectors.m365_mail import M365Mail
+from connectors.m365_notices import M365Notices
+from connectors.m365_people import M365People
 from connectors.people_file import load_people
+from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import demo as demo_module
+from scanner import schedule
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.extract import Limits, normalise
-from scanner.keys import RootKey
+from scanner.keys import RootKey, create_root_key, load_root_key
 from scanner.model import Envelope, People
+from scanner.pipeline import Tally
 from scanner.policy import load_policy
-from scanner.ports import Detectors, RawItem
+from scanner.ports import Detectors, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
 from scanner.rulebook import load_rulebook
 from scanner.service import Service
-from scanner.web import create_app
+from scanner.settings import Row, Settings, Tenant, describe, read_secret, store_url
+from scanner.settings import load as load_settings
+from scanner.store import AccountRole, Store
+from scanner.web import create_app, hash_password, new_totp_secret
 from scanner.work import WorkerPool
 from scanner.worker import Proved, Start, Worker, WorkerLimits
 
@@ -45,10 +59,17 @@ def rules_folder(given: Path | None) -> Path:
 
 
 def start_of(
-    rules: Path, policy: str, people: People, key: RootKey, *, as_outbound: bool = False, limits: Limits | None = None
+    rules: Path,
+    policy: str,
+    people: People,
+    key: RootKey,
+    *,
+    as_outbound: bool = False,
+    limits: Limits | None = None,
+    worker: WorkerLimits | None = None,
 ) -> Start:
     """The first frame for a worker. Of the root key it gets the subkey for fingerprints alone."""
-    worker_limits = WorkerLimits()
+    worker_limits = worker or WorkerLimits()
     return Start(
         rules_dir=str(rules),
         policy=policy,
@@ -251,3 +272,180 @@ def show_demo(result: demo_module.DemoRun, console: Console) -> None:
 def serve(service: Service, host: str, port: int) -> None:
     """The triage page until a stop signal."""
     uvicorn.run(create_app(service.web_services()), host=host, port=port, log_level="warning", access_log=False)
+
+
+# --- the service ----------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _service(settings: Settings, say: Callable[[str], None]) -> Iterator[Service]:
+    """The service as the settings describe it. Everything it holds ends with the context."""
+    tenant = settings.tenant
+    if tenant is None:
+        raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
+    rules = rules_folder(settings.rules_dir)
+    rulebook = load_rulebook(rules)
+    policy = load_policy(rules, settings.policy, rulebook)
+    if not settings.root_key_file.exists():
+        create_root_key(settings.root_key_file)
+        say(f"A new root key was made: {settings.root_key_file}. Keep a copy apart; without it sealed data is lost.")
+    key = load_root_key(settings.root_key_file, settings.root_key_number)
+    stop = Event()
+    tokens = EntraTokens(
+        tenant_id=tenant.tenant_id,
+        client_id=tenant.client_id,
+        credential=_credential(tenant),
+        authority=tenant.authority,
+        graph_url=tenant.graph_url,
+        ca_file=tenant.ca_file,
+        instance_discovery=tenant.authority == GLOBAL_AUTHORITY,
+    )
+    client = GraphClient(tokens, graph_url=tenant.graph_url, ca_file=tenant.ca_file, wait=stop.wait)
+    extra = load_people(settings.people_file) if settings.people_file else None
+    directory = M365People(client, extra)
+    limits = settings.scan.limits
+    worker_limits = WorkerLimits(
+        wall_seconds=limits.wall_seconds, cpu_seconds=limits.cpu_seconds, rss_bytes=limits.rss_mb * 1024 * 1024
+    )
+    start = start_of(rules, settings.policy, extra or People(), key, limits=_limits(settings), worker=worker_limits)
+    include = {address.lower() for address in tenant.mailboxes.include}
+    exclude = {address.lower() for address in tenant.mailboxes.exclude}
+    store = Store.open(store_url(settings), key.subkey("audit"))
+    try:
+        with WorkerPool(start, settings.scan.workers, worker_limits) as pool:
+            with pool.worker() as worker:
+                ensure_proved(worker, rules, say)
+            yield Service(
+                store=store,
+                key=key,
+                source=M365Mail(client, mailbox_ids=directory.mailbox_ids),
+                directory=directory,
+                pool=pool,
+                policy=policy,
+                sender=_sender(settings, client),
+                public_url=settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}",
+                clock=_now,
+                wanted=lambda address: (not include or address.lower() in include) and address.lower() not in exclude,
+                look_back=timedelta(days=settings.scan.look_back_days),
+                keep_clean=timedelta(days=settings.scan.keep_clean_days),
+                stop=stop,
+            )
+    finally:
+        store.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _credential(tenant: Tenant) -> Credential:
+    if tenant.certificate_file is not None:
+        password = ""
+        if tenant.certificate_password_file is not None:
+            password = read_secret(tenant.certificate_password_file, "tenant.certificate_password_file")
+        if tenant.certificate_key_file is not None or tenant.certificate_file.suffix.lower() in (
+            ".pem",
+            ".crt",
+            ".cer",
+        ):
+            return PemCertificate(
+                tenant.certificate_file, tenant.certificate_key_file or tenant.certificate_file, password
+            )
+        return PfxCertificate(tenant.certificate_file, password)
+    if tenant.client_secret_file is None:
+        raise ConfigError("tenant", "needs certificate_file or client_secret_file")
+    return ClientSecret(read_secret(tenant.client_secret_file, "tenant.client_secret_file"))
+
+
+def _limits(settings: Settings) -> Limits:
+    given = settings.scan.limits
+    return replace(
+        Limits(),
+        max_depth=given.max_depth,
+        max_parts=given.max_parts,
+        max_part_bytes=given.max_part_bytes,
+        max_total_bytes=given.max_total_bytes,
+        max_text_chars=given.max_text_chars,
+    )
+
+
+def _sender(settings: Settings, client: GraphClient) -> Sender | None:
+    notices = settings.notices
+    if notices.via == "none":
+        return None
+    if notices.from_mailbox is None:
+        raise ConfigError("notices.from_mailbox", "is needed: the mailbox that notices come from")
+    if notices.via == "graph":
+        return M365Notices(client, notices.from_mailbox)
+    if notices.smtp_host is None:
+        raise ConfigError("notices.smtp_host", "is needed when notices go out by smtp")
+    password = ""
+    if notices.smtp_password_file is not None:
+        password = read_secret(notices.smtp_password_file, "notices.smtp_password_file")
+    server = SmtpServer(
+        notices.smtp_host,
+        notices.smtp_port,
+        notices.smtp_security,
+        notices.smtp_user or "",
+        password,
+        notices.smtp_ca_file,
+    )
+    return SmtpNotices(server, notices.from_mailbox)
+
+
+def run_once(config: Path | None, say: Callable[[str], None], advance: Callable[[int], None]) -> Tally:
+    """Read the directory, then one round over every mailbox in scope."""
+    with _service(load_settings(config), say) as service:
+        service.refresh_people()
+        return service.round(lambda tally: advance(tally.mailboxes))
+
+
+def run_service(config: Path | None, say: Callable[[str], None]) -> None:
+    """Rounds, people and clearing at their times, and the triage page, until a stop signal."""
+    settings = load_settings(config)
+    with _service(settings, say) as service:
+        service.refresh_people()
+        jobs = [
+            schedule.Job("mail", service.round, settings.scan.minutes * 60),
+            schedule.Job("people", service.refresh_people, settings.scan.people_hours * 3600, at_once=False),
+            schedule.Job("clearing", service.clear, 24 * 3600, at_once=False),
+        ]
+        schedule.run(jobs, service.stop, lambda: serve(service, settings.web.host, settings.web.port))
+
+
+def run_web(config: Path | None, say: Callable[[str], None]) -> None:
+    """The triage page without rounds: for a second machine, or to look at what was found."""
+    settings = load_settings(config)
+    with _service(settings, say) as service:
+        serve(service, settings.web.host, settings.web.port)
+
+
+def add_account(
+    config: Path | None, name: str, email: str, roles: Sequence[AccountRole], password: str, totp: bool
+) -> list[str]:
+    """A local account; the sentences to show once, the secret for the one-time codes among them."""
+    settings = load_settings(config)
+    if not settings.root_key_file.exists():
+        create_root_key(settings.root_key_file)
+    key = load_root_key(settings.root_key_file, settings.root_key_number)
+    try:
+        hashed = hash_password(password)
+    except ValueError as error:
+        raise MailwardenError(f"password: {error}") from error
+    secret = new_totp_secret() if totp else None
+    store = Store.open(store_url(settings), key.subkey("audit"))
+    try:
+        store.add_account(
+            name, password_hash=hashed, totp_secret=secret, roles=roles, email=email, actor=getuser(), now=_now()
+        )
+    finally:
+        store.close()
+    said = [f"Account {name} was added."]
+    if secret is not None:
+        said.append(f"Enter this secret into an authenticator app; it is not shown again: {secret}")
+    return said
+
+
+def settings_table(config: Path | None) -> list[Row]:
+    """Every setting with its value and where it came from, secrets hidden."""
+    return describe(load_settings(config))

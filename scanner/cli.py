@@ -15,6 +15,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -269,20 +270,26 @@ def run(
 ) -> None:
     """The service: rounds over the tenant's mailboxes, notices, and the triage page."""
     _log_to_stderr(logging.INFO)
-    settings = app.settings(config)
-    if once:
-        with _progress(None, "Mailboxes") as progress:
-            tally = app.run_once(settings, lambda done: progress.update(progress.task_ids[0], completed=done))
-        print(tally)
-    else:
-        app.run_service(settings)
+    if not once:
+        app.run_service(config, _say)
+        return
+    with _progress(None, "Mailboxes") as progress:
+        tally = app.run_once(config, _say, lambda done: progress.update(progress.task_ids[0], completed=done))
+    print(
+        f"{tally.mailboxes} mailboxes, {tally.messages} messages judged, {tally.unchanged} known, {tally.new_cases} new cases, "
+        f"{tally.incomplete} not wholly read"
+    )
+    for kind, mailboxes in (("out of reach", tally.parked), ("not finished", tally.unfinished)):
+        if mailboxes:
+            print(f"{kind}: {', '.join(sorted(set(mailboxes)))}")
+    raise typer.Exit(2 if tally.unfinished else 0)
 
 
 @cli.command()
 def web(config: ConfigOption = None) -> None:
     """The triage page alone."""
     _log_to_stderr(logging.INFO)
-    app.run_web(app.settings(config))
+    app.run_web(config, _say)
 
 
 @account_cli.command("add")
@@ -295,7 +302,7 @@ def account_add(
 ) -> None:
     """Add a local account for the triage page. The password is asked for and never shown."""
     password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
-    for sentence in app.add_account(app.settings(config), name, email, [item.value for item in role], password, totp):
+    for sentence in app.add_account(config, name, email, [item.value for item in role], password, totp):
         print(sentence)
 
 
@@ -303,11 +310,11 @@ def account_add(
 def settings_(config: ConfigOption = None) -> None:
     """Print every setting with where it came from; secrets are hidden."""
     table = Table(show_edge=False, pad_edge=False)
-    for heading in ("setting", "value", "from"):
+    for heading in ("setting", "value", "from", "meaning"):
         table.add_column(heading, overflow="fold")
-    for row in app.describe_settings(config):
-        table.add_row(*row)
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    for row in app.settings_table(config):
+        table.add_row(row.name, escape(row.value), escape(row.source), row.meaning)
+    Console().print(table)
 
 
 @cli.command()

@@ -11,11 +11,11 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 
 from scanner.errors import ConnectorError
-from scanner.model import Problem, ProblemKind, Verdict, Versions
+from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Problem, ProblemKind, Verdict, Versions
 from scanner.ports import Folder, ItemRef, Page, Source
 from scanner.store import Committed, Store
 from scanner.work import WorkerPool
@@ -46,8 +46,8 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """Pulls from a source, has workers judge, commits. `clock` gives the time in UTC; `stop` ends after the page in hand;
-    `on_result` hears of each message once it is committed.
+    """Pulls from a source, has workers judge, commits. `clock` gives the time in UTC; `stop` ends after the page in hand.
+    `look_back` bounds a folder's first round (zero: everything); `on_result` hears of each message once it is committed.
     """
 
     source: Source
@@ -55,6 +55,7 @@ class Pipeline:
     store: Store
     clock: Callable[[], datetime]
     stop: Event
+    look_back: timedelta = timedelta(0)
     on_result: Callable[[Committed], None] | None = None
 
     def round(self, mailboxes: Sequence[str], progress: Callable[[Tally], None] | None = None) -> Tally:
@@ -89,18 +90,19 @@ class Pipeline:
     def _folder(self, folder: Folder, tally: Tally) -> None:
         tally.folders += 1
         cursor = self.store.cursor(self.source.name, folder.mailbox, folder.id)
+        oldest = self.clock() - self.look_back if cursor is None and self.look_back else None
         for page in self.source.changes(folder, cursor):
             if self.stop.is_set():
                 tally.unfinished.append(folder.mailbox)
                 return
-            self._page(folder, page, tally)
+            self._page(folder, page, oldest, tally)
 
-    def _page(self, folder: Folder, page: Page, tally: Tally) -> None:
+    def _page(self, folder: Folder, page: Page, oldest: datetime | None, tally: Tally) -> None:
         present = [ref for ref in page.items if not ref.gone]
         seen = self.store.seen(self.source.name, folder.mailbox, [ref.id for ref in present], self.pool.versions())
         fresh = {ref.id: ref for ref in present if ref.id not in seen}
         tally.unchanged += len(present) - len(fresh)
-        results = [self._message(folder, ref) for ref in fresh.values()]
+        results = [self._message(folder, ref, oldest) for ref in fresh.values()]
         cases = self.store.commit_page(
             source=self.source.name,
             mailbox=folder.mailbox,
@@ -117,8 +119,12 @@ class Pipeline:
         tally.findings += sum(len(result.verdict.findings) for result in results)
         tally.incomplete += sum(not result.verdict.complete for result in results)
 
-    def _message(self, folder: Folder, ref: ItemRef) -> Committed:
-        verdict = self._verdict(ref)
+    def _message(self, folder: Folder, ref: ItemRef, oldest: datetime | None) -> Committed:
+        sent_at = ref.envelope.sent_at if ref.envelope is not None else None
+        if oldest is not None and sent_at is not None and sent_at < oldest:
+            verdict = _unread(ref, "skipped", f"older than the look-back of {self.look_back.days} days")
+        else:
+            verdict = self._verdict(ref)
         log.info(
             "message parts=%d findings=%d problems=%d complete=%s ms=%.0f",
             verdict.parts, len(verdict.findings), len(verdict.problems), verdict.complete, verdict.elapsed_ms,
@@ -145,7 +151,7 @@ def _unread(ref: ItemRef, kind: ProblemKind, detail: str) -> Verdict:
         direction="inbound",
         findings=(),
         problems=(Problem("document", "fetch", kind, "none", detail),),
-        complete=False,
+        complete=kind in PROBLEMS_THAT_LEAVE_COMPLETE,
         unread_protected=0,
         facts=(),
         versions=Versions("", "", ""),

@@ -225,7 +225,8 @@ def print_line(console: Console, line: Line) -> None:
 def _problem(problem: Problem) -> str:
     how = "partly read" if problem.read == "part" else "unread"
     detail = f" ({problem.detail})" if problem.detail else ""
-    return _printable(f"{problem.part}: {how}, {PROBLEM_WORDS[problem.kind]}{detail}")
+    shown: str = _printable(f"{problem.part}: {how}, {PROBLEM_WORDS[problem.kind]}{detail}")
+    return shown
 
 
 def print_summary(console: Console, summary: Summary) -> None:

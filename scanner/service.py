@@ -38,7 +38,11 @@ class Directory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One tenant's scanning. `wanted` says which mailboxes are in scope; `stop` ends after the message in hand."""
+    """One tenant's scanning. `wanted` says which mailboxes are in scope; `stop` ends after the page in hand.
+
+    `look_back`: mail older than this is left out of a folder's first round, and counted as left out; zero takes all.
+    `keep_clean`: how long facts about clean messages are kept (D10).
+    """
 
     store: Store
     key: RootKey
@@ -50,6 +54,8 @@ class Service:
     public_url: str
     clock: Callable[[], datetime]
     wanted: Callable[[str], bool] = lambda address: True
+    look_back: timedelta = timedelta(0)
+    keep_clean: timedelta = timedelta(days=14)
     stop: Event = field(default_factory=Event)
     on_result: Callable[[Committed], None] | None = None
 
@@ -74,7 +80,9 @@ class Service:
         tally = Tally()
         error = ""
         try:
-            pipeline = Pipeline(self.source, self.pool, self.store, self.clock, self.stop, on_result=self.on_result)
+            pipeline = Pipeline(
+                self.source, self.pool, self.store, self.clock, self.stop, self.look_back, self.on_result
+            )
             mailboxes = self._mailboxes()
             tally = pipeline.round(mailboxes, progress)
             for parked in self.store.parked():
@@ -105,6 +113,10 @@ class Service:
         resting = {item.mailbox for item in self.store.parked() if self.clock() - item.since < RETEST_AFTER}
         found = [address for address in self.directory.mailbox_ids() if self.wanted(address) and address not in resting]
         return sorted(found)
+
+    def clear(self) -> None:
+        """Forget the facts of clean messages whose time is over."""
+        log.info("facts of %d clean messages forgotten", self.store.forget_clean(self.clock() - self.keep_clean))
 
     def tell(self) -> None:
         """Send what waits to be sent, each notice once."""
