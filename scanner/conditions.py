@@ -28,6 +28,8 @@ from scanner.yaml_source import Node, Reader
 PART_KINDS = ("subject", "body", "attachment", "document", "headers")
 HIGH = 0.75  # contract section 3: from here on a hit alone is enough for a rule of the base policy
 MAX_NESTING = 8
+_NAMES = frozenset({"person", "staff_name"})
+_COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing to a finding, and the cost stays linear
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,21 +172,23 @@ class Near(Condition):
         for hits in by_part.values():
             hits.sort(key=lambda hit: hit.start)
             others = [hit for hit in hits if hit.label in self.to and hit.confidence >= self.to_confidence]
-            if not others:
-                continue
+            loose = [other for other in others if other.row is None]
+            by_row: dict[tuple[int, int], list[Hit]] = {}
+            for other in others:
+                if other.row is not None:
+                    by_row.setdefault(other.row, []).append(other)
             first = 0
-            rows = {hit.row for hit in others if hit.row is not None}
             for hit in (hit for hit in hits if hit.label in self.of and hit.confidence >= self.of_confidence):
-                while first < len(others) - 1 and others[first].end + self.within < hit.start:
-                    first += 1
                 if hit.row is not None:
-                    found = [other for other in others if other.row == hit.row] if hit.row in rows else []
+                    found = [other for other in by_row.get(hit.row, ())[:_COMPANY] if other is not hit]
                 else:
+                    while first < len(loose) - 1 and loose[first].end + self.within < hit.start:
+                        first += 1
                     found = []
-                    for other in others[first : first + 50]:
+                    for other in loose[first : first + _COMPANY]:
                         if other.start > hit.end + self.within:
                             break
-                        if other.row is None and other.end + self.within >= hit.start and other is not hit:
+                        if other.end + self.within >= hit.start and other is not hit:
                             found.append(other)
                 if found:
                     pairs += 1
@@ -202,9 +206,9 @@ class Near(Condition):
         return frozenset(self.of + self.to)
 
     def names_near(self) -> frozenset[str]:
-        if "person" in self.of:
-            return frozenset(self.to) - {"person"}
-        return frozenset(self.of) - {"person"} if "person" in self.to else frozenset()
+        if _NAMES & set(self.of):
+            return frozenset(self.to) - _NAMES
+        return frozenset(self.of) - _NAMES if _NAMES & set(self.to) else frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,13 +410,16 @@ def _labels(reader: Reader, node: Node, depth: int) -> Condition:
         distinct=reader.count(found.get("distinct"), 0, 0),
         parts=reader.choices(found["parts"], PART_KINDS) if "parts" in found else (),
     )
-    if found and not condition.labels():
+    if isinstance(node.value, dict) and not condition.labels():
         reader.wrong(node, "names no label: give any: […] or all: […]")
     return condition
 
 
 def _near(reader: Reader, node: Node, depth: int) -> Condition:
     found = reader.mapping(node, tuple(KEYS["near"].settings), needed=("of", "to"))
+    for side in ("of", "to"):
+        if side in found and not tuple(reader.items(found[side])):
+            reader.wrong(found[side], f"can never hold: {side} names no label")
     return Near(
         of=reader.texts(found.get("of")),
         to=reader.texts(found.get("to")),
@@ -449,6 +456,8 @@ def _recipients(reader: Reader, node: Node, depth: int) -> Condition:
         kind=reader.choice(found.get("kind"), get_args(AddressKind), ""),
         visible=reader.flag(found.get("visible"), False),
     )
+    if isinstance(node.value, dict) and not {"at_least", "at_most"} & set(found):
+        reader.wrong(node, "would always hold: give at_least or at_most")
     if condition.at_least > condition.at_most:
         reader.wrong(node, "can never hold: at_least is above at_most")
     return condition

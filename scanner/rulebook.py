@@ -168,7 +168,8 @@ def load_rulebook(folder: Path, known_labels: Iterable[str] | None = None) -> Ru
     if known_labels is not None:
         known = frozenset(known_labels)
         for rule in rules:
-            for label in sorted(rule.when.labels() - known):
+            named = rule.when.labels().union(*(step.when.labels() for step in rule.raises))
+            for label in sorted(named - known):
                 reader.wrong(rule.place, f"no detector gives the label {label!r} (known: {', '.join(sorted(known))})")
     reader.stop_if_wrong()
     running = tuple(rule for rule in rules if rule.runs)
