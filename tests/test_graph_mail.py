@@ -167,6 +167,20 @@ def test_empty_middle_pages_and_repeated_items_change_nothing() -> None:
     assert sum(len(page.items) for page in pages) > 9
 
 
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_of_two_versions_in_one_page_the_later_counts_in_any_order(newer_first: bool) -> None:
+    def twice(page: dict[str, Any]) -> dict[str, Any]:
+        (item,) = page["value"]
+        newer = {**item, "subject": "newer", "lastModifiedDateTime": "2030-01-01T00:00:00Z"}
+        part = {"id": item["id"], "isRead": True}
+        return {**page, "value": [newer, item, part] if newer_first else [part, item, newer]}
+
+    with serving(two_mailboxes(1), Plan(Fault("/messages/delta", change=twice))) as (_, source):
+        ((ref,), _) = walk(source, folder(source, "inbox"))
+    assert ref.envelope is not None
+    assert ref.envelope.subject == "newer"
+
+
 def test_a_round_that_was_broken_off_goes_on_from_the_last_page() -> None:
     with serving(two_mailboxes(10), page_size=4) as (_, source):
         inbox = folder(source, "inbox")
