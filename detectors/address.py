@@ -26,7 +26,7 @@ class Address(PatternDetector):
     """
 
     labels = ("address",)
-    wake = (rf"\d{{1,4}}[a-z]?,? {{1,2}}[a-z][a-z'-]{{1,20}} (?:[a-z'-]{{1,20}} ){{0,2}}(?:{_STREETS})\b",)
+    wake = (rf"\b\d{{1,4}}[a-z]?,? {{1,2}}[a-z][a-z'-]{{1,20}} (?:[a-z'-]{{1,20}} ){{0,2}}(?:{_STREETS})\b",)
     reach = 200
     patterns = (
         rf"(?<![\w/.:£$-])(?:Flat \d{{1,4}}[A-Za-z]?,? )?\d{{1,4}}(?:-\d{{1,4}})?[A-Za-z]?,? {{1,2}}(?P<street>[A-Z][A-Za-z'’-]{{1,20}})"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -80,6 +81,40 @@ def _merged(length: int, cores: Iterable[tuple[int, int, str]]) -> Iterator[tupl
         yield merged
 
 
+# --- phrases ----------------------------------------------------------------------------------------------------------
+
+
+class _Phrases:
+    """Spans of phrases in a window, in order and apart from each other."""
+
+    def __init__(self, spans: Sequence[tuple[int, int]]) -> None:
+        self._spans = spans
+        self._starts = [start for start, _ in spans]
+        self._ends = [end for _, end in spans]
+
+    def before(self, low: int, high: int) -> tuple[int, int] | None:
+        """The last phrase that lies wholly between `low` and `high`."""
+        place = bisect_right(self._ends, high) - 1
+        return self._spans[place] if place >= 0 and self._starts[place] >= low else None
+
+    def after(self, low: int, high: int) -> tuple[int, int] | None:
+        """The first phrase that lies wholly between `low` and `high`."""
+        place = bisect_left(self._starts, low)
+        return self._spans[place] if place < len(self._spans) and self._ends[place] <= high else None
+
+
+_NO_PHRASES = _Phrases(())
+
+
+def _phrases(phrases: Sequence[str]) -> re.Pattern[str] | None:
+    """One pattern over all phrases, whole words, any white space between the words; the longest phrase wins."""
+    if not phrases:
+        return None
+    longest_first = sorted(set(phrases), key=lambda phrase: (-len(phrase), phrase))
+    body = "|".join(r"\s{1,3}".join(re.escape(word) for word in phrase.split()) for phrase in longest_first)
+    return re.compile(rf"(?<![^\W_])(?:{body})(?![^\W_])", re.IGNORECASE)
+
+
 # --- pattern detectors as presidio recognisers ------------------------------------------------------------------------
 
 
@@ -90,6 +125,15 @@ class _Surrounded(NlpArtifacts):
         super().__init__([], cast(Doc, []), [], [], cast(NlpEngine, None), "en")
         self.window = window
         self.tables = tables
+        self._spoken: dict[re.Pattern[str], _Phrases] = {}
+
+    def spoken(self, pattern: re.Pattern[str] | None, text: str) -> _Phrases:
+        """Where the phrases of `pattern` stand in the window's text; looked for once, however many matches ask."""
+        if pattern is None:
+            return _NO_PHRASES
+        if pattern not in self._spoken:
+            self._spoken[pattern] = _Phrases([match.span() for match in pattern.finditer(text)])
+        return self._spoken[pattern]
 
 
 class _PatternRecogniser(EntityRecognizer):
@@ -168,69 +212,48 @@ def _judge(
     cell = around.tables.at(start + offset)
     low, high = max(0, start - CONTEXT), min(len(text), end + CONTEXT)
     if cell is not None and cell.heading:
-        if heading_key(cell.heading) in recogniser.headings or _first(recogniser.phrases, cell.heading):
+        if heading_key(cell.heading) in recogniser.headings or _says(recogniser.phrases, cell.heading):
             return ladder.near, f"column '{cell.heading}'"
-        if _first(recogniser.against, cell.heading):
+        if _says(recogniser.against, cell.heading):
             return min(ladder.alone, 0.4), f"column '{cell.heading}' says otherwise"
         # Under another heading the words of other columns say nothing about this one.
         low, high = _own_cells(cell, around, offset, low, high)
-    before = _last(recogniser.phrases, text, low, start)
-    after = _first(recogniser.phrases, text, end, high)
-    against = _last(recogniser.against, text, max(low, start - AGAINST - 20), start)
-    if against is not None and start - against.end() <= AGAINST and (before is None or before.end() < against.end()):
-        return min(ladder.alone, 0.4) * 0.8, f"'{_shown(against)}' just before"
-    best: tuple[int, re.Match[str]] | None = None
+    phrases = around.spoken(recogniser.phrases, text)
+    before, after = phrases.before(low, start), phrases.after(end, high)
+    against = around.spoken(recogniser.against, text).before(max(low, start - AGAINST - 20), start)
+    if against is not None and start - against[1] <= AGAINST and (before is None or before[1] < against[1]):
+        return min(ladder.alone, 0.4) * 0.8, f"'{_shown(text, against)}' just before"
+    best: tuple[int, tuple[int, int]] | None = None
     if before is not None:
-        best = (start - before.end(), before)
+        best = (start - before[1], before)
     # Words after the value that begin the next field ("… 0161 496 0000  NHS number: …") are not about this one.
-    if after is not None and not _opens_a_field(text, after.end()):
-        gap = after.start() - end
-        if "\n" in text[end : after.start()]:
+    if after is not None and not _FIELD.match(text, after[1]):
+        gap = after[0] - end
+        if "\n" in text[end : after[0]]:
             gap = max(gap, NEAR + 1)
         if best is None or gap < best[0]:
             best = (gap, after)
     if best is None:
         return ladder.alone, ""
     gap, phrase = best
-    return (ladder.near if gap <= NEAR else ladder.far), f"'{_shown(phrase)}' nearby"
+    return (ladder.near if gap <= NEAR else ladder.far), f"'{_shown(text, phrase)}' nearby"
+
+
+_FIELD = re.compile(r"\s{0,2}(?:no|number|ref|reference)?\.?\s{0,2}[:=#]", re.IGNORECASE)
+
+
+def _says(pattern: re.Pattern[str] | None, heading: str) -> bool:
+    return pattern is not None and pattern.search(heading) is not None
+
+
+def _shown(text: str, span: tuple[int, int]) -> str:
+    return " ".join(text[slice(*span)].split())
 
 
 def _own_cells(cell: Cell, around: _Surrounded, offset: int, low: int, high: int) -> tuple[int, int]:
     beside = around.tables.beside(cell)
     first = beside if beside is not None and not beside.is_heading and not beside.heading else cell
     return max(low, first.start - offset), min(high, cell.end - offset)
-
-
-def _phrases(phrases: Sequence[str]) -> re.Pattern[str] | None:
-    """One pattern over all phrases, whole words, any white space between the words; the longest phrase wins."""
-    if not phrases:
-        return None
-    longest_first = sorted(set(phrases), key=lambda phrase: (-len(phrase), phrase))
-    body = "|".join(r"\s{1,3}".join(re.escape(word) for word in phrase.split()) for phrase in longest_first)
-    return re.compile(rf"(?<![^\W_])(?:{body})(?![^\W_])", re.IGNORECASE)
-
-
-def _first(pattern: re.Pattern[str] | None, text: str, low: int = 0, high: int | None = None) -> re.Match[str] | None:
-    return None if pattern is None else pattern.search(text, low, len(text) if high is None else high)
-
-
-def _last(pattern: re.Pattern[str] | None, text: str, low: int, high: int) -> re.Match[str] | None:
-    found = None
-    if pattern is not None:
-        for found in pattern.finditer(text, low, high):  # noqa: B007
-            pass
-    return found
-
-
-_FIELD = re.compile(r"\s{0,2}(?:no|number|ref|reference)?\.?\s{0,2}[:=#]", re.IGNORECASE)
-
-
-def _opens_a_field(text: str, position: int) -> bool:
-    return _FIELD.match(text, position) is not None
-
-
-def _shown(phrase: re.Match[str]) -> str:
-    return " ".join(phrase.group().split())
 
 
 # --- names ------------------------------------------------------------------------------------------------------------

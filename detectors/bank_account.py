@@ -20,7 +20,7 @@ class BankAccount(PatternDetector):
     """
 
     labels = ("sort_code_account",)
-    wake = (r"\d{2}[ -]\d{2}[ -]\d{2}", r"sort ?-?code", r"\bs/c\b")
+    wake = (r"\b\d{2}[ -]\d{2}[ -]\d{2}", r"sort ?-?code", r"\bs/c\b")
     reach = 160
     patterns = (
         _SORT + _BETWEEN + _ACCOUNT,

@@ -16,7 +16,7 @@ class DrivingLicence(PatternDetector):
     """
 
     labels = ("driving_licence",)
-    wake = (r"[a-z][a-z9]{4} ?\d{6} ?[a-z][a-z9][0-9a-z] ?[a-z]{2}",)
+    wake = (r"\b[a-z][a-z9]{4} ?\d{6} ?[a-z][a-z9][0-9a-z] ?[a-z]{2}",)
     patterns = (
         r"(?<![A-Za-z0-9])(?P<surname>[A-Za-z]{1,5}9{0,4}) ?(?P<born>\d{6}) ?[A-Za-z][A-Za-z9][0-9A-Za-z] ?[A-Za-z]{2}"
         r"(?: ?\d{2})?(?![A-Za-z0-9])",

@@ -24,7 +24,7 @@ from scanner.errors import ConfigError
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
 # A finite expression can be checked backwards from its end within this many characters; others are believed.
 _LONGEST = 120
-_ENDLESS = re.compile(r"[*+{]|\\[pPXRQE]|\[\[:|\(\?<|\\x\{")
+_ENDLESS = re.compile(r"[*+{]|\\[pPXRQE]|\[\[:|\(\?<")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,11 @@ class Gate:
 def _without_boundaries(expression: str) -> tuple[str, bool, bool]:
     """The expression without `\\b` at either end, and which ends may be checked for it afterwards.
 
-    An expression with alternatives at top level is only widened: its ends belong to different alternatives.
+    An expression with alternatives at top level is only widened: its ends belong to different alternatives. One with
+    repetition keeps its boundaries: a run of digits would end a match without them at every place.
     """
+    if _ENDLESS.search(expression):
+        return expression, False, False
     core, opened, closed = expression, False, False
     if core.startswith(r"\b"):
         core, opened = core[2:], True
@@ -130,7 +133,7 @@ def _has_top_level_alternative(expression: str) -> bool:
 @cache
 def _backwards(core: str) -> re.Pattern[str] | None:
     """The expression for Python, anchored at the end that Hyperscan reported, where it surely is short enough."""
-    if _ENDLESS.search(core) or len(core) > _LONGEST:
+    if len(core) > _LONGEST:
         return None
     try:
         return re.compile(rf"(?<![A-Za-z0-9_])(?:{core})\Z", re.IGNORECASE)

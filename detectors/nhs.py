@@ -40,7 +40,7 @@ class NhsNumber(PatternDetector):
     """
 
     labels = ("nhs", "chi")
-    wake = (r"\d{3}[ -]{0,2}\d{3}[ -]{0,2}\d{4}",)
+    wake = (r"\b\d{3}[ -]{0,2}\d{3}[ -]{0,2}\d{4}",)
     patterns = (_TEN_DIGITS,)
     context = (
         *("nhs", "nhs no", "nhs number", "nhs num", "n.h.s. number", "national health service", "patient", "patients"),

@@ -22,7 +22,7 @@ class NationalInsuranceNumber(PatternDetector):
     """
 
     labels = ("nino",)
-    wake = (r"[a-z]{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}",)
+    wake = (r"(?:\b|_)[a-z]{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}",)
     patterns = (
         r"(?<![A-Za-z0-9])(?P<prefix>[A-Za-z]{2})[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}"
         r"(?:[ -]{0,2}(?P<suffix>[A-Za-z]))?(?![A-Za-z0-9])",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -195,8 +196,11 @@ class PersonName(TextDetector):
                 for line in each.lines
             )
         found.extend(_surname_first(text))
-        found.extend(_with_form(text, context.names))
-        found.extend(_from_model(text, context.names))
+        forms = list(_NAME_AND_FORM.finditer(text))
+        if forms or context.names:
+            small = _small_words(text)
+            found.extend(_with_form(forms, text, context.names, small))
+            found.extend(_from_model(text, context.names, small))
         return _best(found)
 
     def _directory(self, people: People) -> _Directory:
@@ -292,9 +296,12 @@ def _words(name: str) -> tuple[str, ...]:
 # --- shapes -----------------------------------------------------------------------------------------------------------
 
 
-def _with_form(text: str, names: Sequence[tuple[int, int]]) -> Iterator[Hit]:
+def _with_form(
+    forms: Iterable[re.Match[str]], text: str, names: Sequence[tuple[int, int]], small: frozenset[str]
+) -> Iterator[Hit]:
     """ "Callum in 9B", "Callum Hughes (Year 9)", "JS 10X"; surer where the name model saw a person there as well."""
-    for match in _NAME_AND_FORM.finditer(text):
+    starts = [first for first, _ in names]
+    for match in forms:
         words = match["name"].split()
         # "Yesterday Callum in 9B": the sentence's first word is not part of the name.
         while words and not _may_be_name(words[0]):
@@ -305,10 +312,11 @@ def _with_form(text: str, names: Sequence[tuple[int, int]]) -> Iterator[Hit]:
             continue
         confidence = 0.75
         if len(words) == 1:
-            seen = any(first < match.end("name") and start < last for first, last in names)
+            place = bisect_left(starts, match.end("name")) - 1
+            seen = name.lower() in forenames() or (place >= 0 and names[place][1] > start)
             if name.isupper():
                 confidence = 0.6
-            elif not seen and (_ABSTRACT.search(name) or _used_as_word(text, name)):
+            elif not seen and (_ABSTRACT.search(name) or name.lower() in small):
                 continue
             elif not seen and _begins_sentence(text, start) and _IN_YEAR.search(match.group()):
                 confidence = 0.5
@@ -327,9 +335,9 @@ def _surname_first(text: str) -> Iterator[Hit]:
             )
 
 
-def _used_as_word(text: str, name: str) -> bool:
-    """The same word stands in the text in small letters, so its capital is only that of a sentence's beginning."""
-    return re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", text) is not None
+def _small_words(text: str) -> frozenset[str]:
+    """Words that stand in the text in small letters: one that also begins a sentence is a word there, not a name."""
+    return frozenset(word for word in _WORD.findall(text) if word.islower())
 
 
 def _begins_sentence(text: str, start: int) -> bool:
@@ -407,14 +415,14 @@ def looks_like_name(text: str) -> bool:
 # --- what spaCy saw ---------------------------------------------------------------------------------------------------
 
 
-def _from_model(text: str, names: Sequence[tuple[int, int]]) -> Iterator[Hit]:
+def _from_model(text: str, names: Sequence[tuple[int, int]], small: frozenset[str]) -> Iterator[Hit]:
     for start, end in names:
-        hit = _cleaned(text, start, end)
+        hit = _cleaned(text, start, end, small)
         if hit is not None:
             yield hit
 
 
-def _cleaned(text: str, start: int, end: int) -> Hit | None:
+def _cleaned(text: str, start: int, end: int, small: frozenset[str]) -> Hit | None:
     """A raw span as a name: one line, without titles, greetings and what follows the name; None where none is left."""
     line_end = text.find("\n", start, end)
     if line_end >= 0:
@@ -455,11 +463,8 @@ def _cleaned(text: str, start: int, end: int) -> Hit | None:
         if after is not None and begins and _may_be_name(after.group(1)):
             return Hit("person", first, last + after.end(), f"{after.group(1)} {name}", 0.75, ("surname, forename",))
         lower = name.lower()
-        if (
-            name.isupper()
-            or (name.lower() in _ALSO_WORDS and not titled)
-            or re.search(rf"(?<!\w){re.escape(lower)}(?!\w)", text)
-        ):
+        doubtful = lower in _ALSO_WORDS or (lower not in forenames() and lower in small)
+        if name.isupper() or (doubtful and not titled):
             return None
         return Hit("person", first, last, name, 0.5, ("name of one word",))
     confidence = 0.6 if name.isupper() else 0.75

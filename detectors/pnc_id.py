@@ -13,7 +13,7 @@ class PncId(PatternDetector):
     """A Police National Computer identifier: year, seven digits and a check letter. It says that somebody has a record."""
 
     labels = ("pnc_id",)
-    wake = (r"\d{2}/\d{7}[a-z]",)
+    wake = (r"\b(?:\d{2})?\d{2}/\d{7}[a-z]",)
     patterns = (r"(?<![\w/-])(?P<year>(?:19|20)?\d{2})/(?P<serial>\d{7})(?P<letter>[A-Za-z])(?![\w/-])",)
     context = (
         "pnc",

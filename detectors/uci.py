@@ -17,7 +17,7 @@ class UniqueCandidateIdentifier(PatternDetector):
     """
 
     labels = ("uci",)
-    wake = (r"\d{5}[0-9a-z]\d{2}\d{4}[a-z]",)
+    wake = (r"\b\d{5}[0-9a-z]\d{2}\d{4}[a-z]",)
     patterns = (r"(?<![A-Za-z0-9])\d{5}[0-9A-Za-z]\d{6}[A-Za-z](?![A-Za-z0-9])",)
     context = (
         *("uci", "ucis", "unique candidate identifier", "candidate", "candidates", "candidate number", "exam entry"),

@@ -31,7 +31,7 @@ class UniquePupilNumber(PatternDetector):
     """
 
     labels = ("upn",)
-    wake = (r"[a-z][ -]?\d{3}[ -]?\d{4}[ -]?\d{2}[ -]?\d{2}[0-9a-z]",)
+    wake = (r"\b[a-z][ -]?\d{3}[ -]?\d{4}[ -]?\d{2}[ -]?\d{2}[0-9a-z]",)
     patterns = (r"(?<![A-Za-z0-9])[A-Za-z][ -]?\d{3}[ -]?\d{4}[ -]?\d{2}[ -]?\d{2}[0-9A-Za-z](?![A-Za-z0-9])",)
     context = (
         *("upn", "upns", "unique pupil number", "former upn", "pupil", "pupils", "student", "reg group", "year group"),

@@ -1,0 +1,80 @@
+"""The gate: wakes what must be woken, at the right code point, quickly enough to build and never in silence."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detectors.base import Waking
+from detectors.gate import Gate
+from scanner.errors import ConfigError
+
+
+def ends(gate: Gate, text: str, detector: str = "one") -> list[tuple[int, str]]:
+    return [(waking.index, text[: waking.end]) for waking in gate.scan(text).get(detector, [])]
+
+
+def test_it_is_silent_where_nothing_fires() -> None:
+    assert Gate({"one": [r"\bnino\b"]}).scan("a plain mail about the picnic") == {}
+
+
+def test_it_does_not_wake_inside_a_word() -> None:
+    gate = Gate({"one": [r"\bass\b"]})
+    assert gate.scan("the class passed, assess it") == {}
+    assert ends(gate, "an ASS") == [(0, "an ASS")]
+
+
+def test_a_top_level_alternative_is_never_lost() -> None:
+    gate = Gate({"one": [r"\bfoo|bar\b"]})
+    assert [text for _, text in ends(gate, "foot rebar")] == ["foo", "foot rebar"]
+
+
+def test_ends_are_code_points_after_characters_of_many_bytes() -> None:
+    gate = Gate({"one": [r"\bnino\b"], "two": ["café"]})
+    text = "£££ – 𝒳 CAFÉ and NINO"
+    assert gate.scan(text) == {"one": [Waking(0, len(text))], "two": [Waking(0, text.index("CAFÉ") + 4)]}
+
+
+def test_each_detector_gets_its_own_wakings_with_the_number_of_the_expression() -> None:
+    gate = Gate({"one": ["alpha", "beta"], "two": ["beta"]})
+    assert gate.scan("beta alpha") == {"one": [Waking(1, 4), Waking(0, 10)], "two": [Waking(0, 4)]}
+
+
+def test_a_lone_surrogate_does_not_stop_it() -> None:
+    assert Gate({"one": ["nino"]}).scan("\ud800 nino") == {"one": [Waking(0, 6)]}
+
+
+def test_a_bad_expression_is_named_with_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"detectors/two: wake expression '\(b' cannot be matched"):
+        Gate({"one": ["a"], "two": ["a", "(b"]})
+
+
+def test_an_empty_expression_is_refused() -> None:
+    with pytest.raises(ConfigError, match="wake expression 0 is empty"):
+        Gate({"one": [r"\b"]})
+
+
+def test_five_thousand_words_are_one_database() -> None:
+    words = [f"word{number:04}x" for number in range(5000)]
+    gate = Gate({"list": [rf"\b{word}(?:s|ed)?\b" for word in words]})
+    text = "nothing, word0042x and word4999xs and word4999xsy"
+    assert gate.scan(text) == {"list": [Waking(42, 18), Waking(4999, 33)]}
+
+
+WORDS = ["ni", "nino", "dob", "café", "date of birth", "a-b"]
+
+
+@given(st.text(alphabet="nidob cafeé-.N_O\n𝒳", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_it_wakes_wherever_python_sees_the_whole_word(text: str) -> None:
+    gate = _WORD_GATE
+    seen = {(waking.index, waking.end) for waking in gate.scan(text).get("one", [])}
+    for index, word in enumerate(WORDS):
+        for match in re.finditer(rf"(?<![A-Za-z0-9_]){re.escape(word)}(?![A-Za-z0-9_])", text, re.IGNORECASE):
+            assert (index, match.end()) in seen
+
+
+_WORD_GATE = Gate({"one": [rf"\b{word}\b" for word in WORDS]})
