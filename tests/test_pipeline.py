@@ -1,0 +1,153 @@
+"""The circle from a Graph-shaped tenant to the store: once, twice, killed in the middle, out of reach."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from connectors.faketenant.faults import Fault, Plan
+from connectors.faketenant.server import FakeTenant
+from connectors.faketenant.tenant import FakeUser, Tenant
+from scanner.model import Finding
+from tests.tenant_service import service
+
+MAILBOXES = ("jane.smith@elt.example", "sam.lee@elt.example")
+OUTSIDER = "desk@outdoorcentre.example"
+
+
+def mail(number: int, sender: str, to: str, body: str, subject: str = "Trip") -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, to, f"{subject} {number}"
+    message["Date"] = f"Mon, 07 Sep 2026 10:{number % 60:02d}:00 +0100"
+    message["Message-ID"] = f"<{number}@elt.example>"
+    message.set_content(body)
+    return message.as_bytes()
+
+
+def small_tenant(messages: int = 12) -> Tenant:
+    """Every third mail carries a National Insurance number to an outsider; one goes to both of our mailboxes."""
+    tenant = Tenant()
+    for address, name in zip(MAILBOXES, ("Jane Smith", "Sam Lee"), strict=True):
+        tenant.add_user(FakeUser(address, name, manager="head@elt.example"))
+    tenant.add_user(FakeUser("head@elt.example", "Hilary Moss"))
+    for number in range(messages):
+        body = "Thank you, see you on Friday."
+        if number % 3 == 0:
+            body = f"For the form: Ron Tanner, national insurance number AB 12 34 5{number % 10} C."
+        tenant.deliver(MAILBOXES[0], "sentitems", mail(number, MAILBOXES[0], OUTSIDER, body))
+    both = mail(
+        500, MAILBOXES[0], f"{MAILBOXES[1]}, {OUTSIDER}", "Leila Haddad, national insurance number AB 65 43 21 C."
+    )
+    tenant.deliver(MAILBOXES[0], "sentitems", both)
+    tenant.deliver(MAILBOXES[1], "inbox", both)
+    return tenant
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'store.db'}"
+
+
+def findings_in(database: str) -> Iterator[tuple[str, int]]:
+    """Finding keys with the number of their cases."""
+    engine = sa.create_engine(database)
+    with engine.connect() as connection:
+        yield from connection.execute(sa.text("select key, count(*) from findings group by key")).tuples()
+    engine.dispose()
+
+
+def count(database: str, table: str) -> int:
+    engine = sa.create_engine(database)
+    with engine.connect() as connection:
+        number = connection.execute(sa.text(f"select count(*) from {table}")).scalar_one()  # noqa: S608 names of our own
+    engine.dispose()
+    return int(number)
+
+
+def test_a_round_finds_routes_and_counts_and_a_second_changes_nothing(database: str) -> None:
+    with FakeTenant(small_tenant()) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            first = running.round()
+            assert first.messages == 14
+            assert first.new_cases == 5  # four with a number, and one mail that lies in two mailboxes
+            cases = running.store.cases()
+            assert {case.route.person for case in cases} == {"dpo@elt.example"}
+            detail = running.store.case(
+                next(case.id for case in cases if len(running.store.case(case.id).appearances) > 1)
+            )
+            assert {item.mailbox for item in detail.appearances} == set(MAILBOXES)
+            before = {table: count(database, table) for table in ("messages", "findings", "cases")}
+            second = running.round()
+            assert (second.messages, second.new_cases) == (0, 0)
+            assert {table: count(database, table) for table in before} == before
+
+
+def test_a_lost_cursor_means_a_full_read_and_no_doubles(database: str) -> None:
+    with FakeTenant(small_tenant()) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            running.round()
+            fake.forget_links()
+            again = running.round()
+            assert again.messages == 0
+            assert again.unchanged == 14
+            assert all(number == 1 for _, number in findings_in(database))
+
+
+def test_a_mailbox_out_of_reach_is_parked_and_the_others_go_on(database: str) -> None:
+    tenant = small_tenant()
+    plan = Plan(
+        Fault(on=f"/users/{tenant.users[MAILBOXES[1]].id}/mailFolders", status=403, code="ErrorAccessDenied", times=99)
+    )
+    with FakeTenant(tenant, plan) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            tally = running.round()
+            assert tally.parked == [MAILBOXES[1]]
+            assert tally.messages == 13
+            assert [item.mailbox for item in running.store.parked()] == [MAILBOXES[1]]
+            assert running.round().parked == []  # it rests for a day
+
+
+def test_a_killed_run_resumes_without_loss_or_doubles(database: str, tmp_path: Path) -> None:
+    total = 40
+    with FakeTenant(small_tenant(total)) as fake:
+        script = Path(__file__).with_name("tenant_service.py")
+        command = [
+            sys.executable, str(script), fake.url, str(fake.ca_file), fake.tenant_id, fake.client_id, fake.client_secret, database,
+        ]  # fmt: skip
+        environment = os.environ | {"PYTHONPATH": str(script.parents[1])}
+        seen: list[int] = []
+        for needed in (3, 17):
+            process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                try:
+                    if count(database, "messages") >= needed:
+                        break
+                except sa.exc.OperationalError:
+                    pass  # the schema is still being made
+                time.sleep(0.005)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            seen.append(count(database, "messages"))
+        assert 0 < seen[0] < total, "the first run was to be killed in the middle"
+        subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    assert count(database, "messages") == total + 2
+    with_number = len(range(0, total, 3)) + 1
+    assert sorted(number for _, number in findings_in(database)) == [1] * with_number
+    assert count(database, "cases") == with_number
+
+
+def test_no_finding_holds_a_value() -> None:
+    assert not {"value", "text", "quote"} & set(Finding.__slots__)
