@@ -23,7 +23,17 @@ from scanner.model import UNPROTECTED, Protection
 _ENCRYPTED_FLAG, _STRONG_FLAG = 0x0001, 0x0040
 _AES_METHOD, _AES_EXTRA = 99, 0x9901
 _AES_BITS = {1: 128, 2: 192, 3: 256}
-_ZIP_ERRORS = (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError, struct.error, IndexError)
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    OSError,
+    ValueError,
+    struct.error,
+    IndexError,
+)
 _ODF_ENCRYPTED = re.compile(rb"<manifest:encryption-data[\s>]|encrypted-package")
 
 
@@ -137,21 +147,17 @@ def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> b
 def read_tar(data: bytes, claimed: str, limits: Limits) -> Content:
     """Regular files as children; links and devices hold nothing of their own."""
     content = Content()
-    names: list[str] = []
     members: list[tarfile.TarInfo] = []
+    archive = tarfile.TarFile(fileobj=io.BytesIO(data), mode="r")
     try:
-        archive = tarfile.open(fileobj=io.BytesIO(data), mode="r:")  # noqa: SIM115 -- the children read from it
         for member in archive:
             if member.isfile():
                 members.append(member)
-                names.append(clean(member.name))
             if len(members) > limits.max_parts:
                 break
     except (tarfile.TarError, *_ZIP_ERRORS) as error:
-        if not members:
-            raise UnreadablePart("corrupt", f"tar: {type(error).__name__}") from None
-        content.missed(Trouble("corrupt", f"tar breaks off after {len(members)} files", "part"))
-    content.text = "\n".join(names)
+        content.missed(Trouble("corrupt", f"tar breaks off: {type(error).__name__}", "part"))
+    content.text = "\n".join(clean(member.name) for member in members)
     content.children = (Child(one.name, partial(_tar_bytes, archive, one), one.size) for one in members)
     return content
 
@@ -171,16 +177,17 @@ def read_packed(data: bytes, claimed: str, limits: Limits) -> Content:
 
 def _unpacked(data: bytes, limits: Limits) -> bytes:
     most = limits.max_part_bytes
-    stream: gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile
-    if data.startswith(b"\x1f\x8b"):
-        stream = gzip.GzipFile(fileobj=io.BytesIO(data))
-    elif data.startswith(b"BZh"):
-        stream = bz2.BZ2File(io.BytesIO(data))
-    else:
-        stream = lzma.LZMAFile(io.BytesIO(data))
+    source = io.BytesIO(data)
     try:
-        with stream:
-            result = stream.read(most + 1)
+        if data.startswith(b"\x1f\x8b"):
+            with gzip.GzipFile(fileobj=source) as unzipped:
+                result = unzipped.read(most + 1)
+        elif data.startswith(b"BZh"):
+            with bz2.BZ2File(source) as unpacked:
+                result = unpacked.read(most + 1)
+        else:
+            with lzma.LZMAFile(source) as expanded:
+                result = expanded.read(most + 1)
     except _ZIP_ERRORS as error:
         raise UnreadablePart("corrupt", f"packed file: {type(error).__name__}") from None
     if len(result) > most:
@@ -232,7 +239,9 @@ def _seven_zip_lock(data: bytes) -> Protection:
             return Protection("strong", "7z AES-256, names encrypted", False, ("password needed even for the names",))
         header = _seven_unpack_header(data, header)
     if _SEVEN_AES in header:
-        return Protection("strong", "7z AES-256", False, ("password needed to open", "names of the entries can be read"))
+        return Protection(
+            "strong", "7z AES-256", False, ("password needed to open", "names of the entries can be read")
+        )
     return UNPROTECTED
 
 
@@ -281,20 +290,27 @@ def _rar4_lock(data: bytes) -> Protection:
     """RAR 1.5 to 4: archive header flag 0x0080 encrypts all headers, file header flag 0x0004 the content."""
     position = 7
     files = closed = 0
+    version = 29
     while position + 7 <= len(data):
         kind = data[position + 2]
         flags, size = struct.unpack_from("<HH", data, position + 3)
         if kind == 0x73 and flags & 0x0080:
-            return Protection("strong", "RAR 4 AES-128, names encrypted", False, ("password needed even for the names",))
+            return Protection(
+                "strong", "RAR 4 AES-128, names encrypted", False, ("password needed even for the names",)
+            )
         if size < 7:
             break
         added = struct.unpack_from("<I", data, position + 7)[0] if flags & 0x8000 or kind in (0x74, 0x7A) else 0
         if kind == 0x74:
             files += 1
             closed += bool(flags & 0x0004)
+            version = min(version, data[position + 24])
         position += size + added
         if kind == 0x7B:
             break
+    if closed and version < 29:
+        # AES came with the format of RAR 2.9; what was before is the authors' own cipher.
+        return Protection("weak", f"RAR {version / 10:.1f} cipher", False, ("obsolete cipher",))
     return _rar_verdict("RAR 4 AES-128", files, closed)
 
 
@@ -323,7 +339,9 @@ def _rar5_lock(data: bytes) -> Protection:
         if flags & 2:
             data_size, at = number(at)
         if kind == 4:
-            return Protection("strong", "RAR 5 AES-256, names encrypted", False, ("password needed even for the names",))
+            return Protection(
+                "strong", "RAR 5 AES-256, names encrypted", False, ("password needed even for the names",)
+            )
         if kind == 2:
             files += 1
             end = start + size

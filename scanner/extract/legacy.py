@@ -16,7 +16,17 @@ from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.model import UNPROTECTED, Protection
 
-OLE_ERRORS = (OSError, ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError, struct.error, RecursionError)
+OLE_ERRORS = (
+    OSError,
+    ValueError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    RecursionError,
+)
 # Excel locks write-protected books with this password and opens them without asking (MS-OFFCRYPTO section 2.4.2.3).
 _EXCEL_DEFAULT_PASSWORD = "VelvetSweatshop"  # noqa: S105 -- a published constant
 _MAX_SPIN_COUNT = 200_000
@@ -24,7 +34,7 @@ _SPIN_COUNT = re.compile(rb'spinCount="(\d{1,9})"')
 _KEY_BITS = re.compile(rb'<keyData[^>]{0,500}keyBits="(\d{1,4})"')
 _CIPHER = re.compile(rb'<keyData[^>]{0,500}cipherAlgorithm="([A-Za-z0-9]{1,20})"')
 
-_PASSWORD = "password needed to open"
+_LOCKED = "password needed to open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +97,15 @@ def _ooxml_lock(ole: olefile.OleFileIO) -> _Lock:
         spin = _SPIN_COUNT.search(info)
         name = f"{cipher.group(1).decode() if cipher else 'AES'}-{bits.group(1).decode() if bits else '?'}"
         weak = name.startswith(("RC2", "RC4", "DES-"))
-        protection = Protection("weak" if weak else "strong", f"Office agile encryption, {name}", False, (_PASSWORD,))
+        protection = Protection("weak" if weak else "strong", f"Office agile encryption, {name}", False, (_LOCKED,))
         return _Lock(protection, default_password=spin is not None and int(spin.group(1)) <= _MAX_SPIN_COUNT)
     if minor == 2 and flags & 0x04:
         bits_value = struct.unpack_from("<I", info, 12 + 16)[0]
         if flags & 0x20:
-            return _Lock(Protection("strong", f"Office standard encryption, AES-{bits_value}", False, (_PASSWORD,)), True)
-        return _Lock(Protection("weak", f"Office RC4 CryptoAPI, {bits_value or 40} bits", False, ("legacy cipher",)), True)
+            return _Lock(Protection("strong", f"Office standard encryption, AES-{bits_value}", False, (_LOCKED,)), True)
+        return _Lock(
+            Protection("weak", f"Office RC4 CryptoAPI, {bits_value or 40} bits", False, ("legacy cipher",)), True
+        )
     if minor == 3:
         return _Lock(Protection("unknown", "Office extensible encryption", False, ("cipher chosen by a third party",)))
     return _Lock(Protection("unknown", f"Office encryption {major}.{minor}", False, ("no known version",)))
@@ -167,7 +179,9 @@ def read_locked(data: bytes, claimed: str, limits: Limits) -> Content:
     """A locked Office file: `encrypted`, unless Excel's default password opens it; then its content is a child."""
     found = _lock(data)
     if found.default_password and (plain := _opened_by_default(data)) is not None:
-        return Content(protection=_default_lock(found.protection), children=(Child("opened", lambda: plain, len(plain)),))
+        return Content(
+            protection=_default_lock(found.protection), children=(Child("opened", lambda: plain, len(plain)),)
+        )
     content = Content(protection=found.protection)
     content.missed(Trouble("encrypted", found.protection.mechanism))
     return content

@@ -21,12 +21,13 @@ from scanner.model import Address, Blob, Body, Envelope, Problem, ProblemKind, R
 
 _MAX_HEADER_BYTES = 1_000_000
 _MAX_HEADERS = 2_000
-_END_OF_HEADERS = re.compile(rb"\r?\n\r?\n|\r\r")
 # RFC 2047 encoded word; the payload may hold spaces, which the RFC forbids and mailers write.
 _ENCODED_WORD = re.compile(r"=\?([^?\s]{1,70})\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(r"(\?=)[ \t\r\n]+(=\?)")
 # An unquoted value runs to the next semicolon, spaces and all: that is how mailers write file names.
-_PARAMETER = re.compile(r";\s*([!#-&*+\-.0-9A-Z^-~]{1,80})\s*=\s*(\"(?:[^\"\\]|\\.)*\"?|[^;]*)", re.DOTALL | re.IGNORECASE)
+_PARAMETER = re.compile(
+    r";\s*([!#-&*+\-.0-9A-Z^-~]{1,80})\s*=\s*(\"(?:[^\"\\]|\\.)*\"?|[^;]*)", re.DOTALL | re.IGNORECASE
+)
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _ADDRESS_MARK = re.compile(r'["\\(),:;<>\[\]]')
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,998}>")
@@ -120,8 +121,9 @@ def _entity(data: bytes) -> _Entity:
     """Split an entity into headers and body at the first empty line, or at the first line that can be no header."""
     if data.startswith((b"\n", b"\r\n")):
         return _Entity((), data[1:] if data[:1] == b"\n" else data[2:])
-    end = _END_OF_HEADERS.search(data, 0, _MAX_HEADER_BYTES)
-    head, body = (data[: end.start()], data[end.end() :]) if end else (data[:_MAX_HEADER_BYTES], b"")
+    ends = ((data.find(mark, 0, _MAX_HEADER_BYTES), len(mark)) for mark in (b"\n\n", b"\n\r\n", b"\r\r"))
+    end, width = min(((at, width) for at, width in ends if at >= 0), default=(-1, 0))
+    head, body = (data[:end], data[end + width :]) if end >= 0 else (data[:_MAX_HEADER_BYTES], data[_MAX_HEADER_BYTES:])
     text = head.decode("ascii") if head.isascii() else decode(head)
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
@@ -141,7 +143,7 @@ def _entity(data: bytes) -> _Entity:
         if not colon or not key or " " in key or "\t" in key:
             if line.startswith((">From ", "From ")):
                 continue
-            if not line and not end:
+            if not line:
                 continue
             # The empty line is missing: from here on it is body.
             left = "\n".join(lines[number:]).encode("utf-8", "surrogateescape")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import olefile
@@ -49,16 +50,19 @@ def _as_children(envelope: Envelope) -> list[Child]:
         lines.append(f"From: {envelope.from_.name} <{envelope.from_.address}>")
     lines.extend(f"{one.kind.title()}: {one.name} <{one.address}>" for one in envelope.recipients)
     heading = "\n".join(lines).encode()
-    children = [Child("headers.txt", lambda: heading, len(heading), "text/plain; charset=utf-8")]
-    for body in envelope.bodies:
-        source = body.text.encode("utf-8", "replace")
-        children.append(Child("body", lambda source=source: source, len(source), f"{body.media_type}; charset=utf-8"))  # type: ignore[misc]
-    children.extend(Child(blob.name, lambda blob=blob: blob.data, len(blob.data), blob.claimed_type) for blob in envelope.blobs)  # type: ignore[misc]
-    return children
+    texts = [("headers.txt", "text/plain", heading)]
+    texts += [("body", body.media_type, body.text.encode("utf-8", "replace")) for body in envelope.bodies]
+    files = [(name, f"{kind}; charset=utf-8", data) for name, kind, data in texts]
+    files += [(blob.name, blob.claimed_type, blob.data) for blob in envelope.blobs]
+    return [Child(name, partial(bytes, data), len(data), kind) for name, kind, data in files]
 
 
 def _envelope(ole: Any, path: list[str], limits: Limits, depth: int) -> Envelope:
-    below = [entry for entry in ole.listdir(streams=True, storages=True) if entry[: len(path)] == path and len(entry) == len(path) + 1]
+    below = [
+        entry
+        for entry in ole.listdir(streams=True, storages=True)
+        if entry[: len(path)] == path and len(entry) == len(path) + 1
+    ]
     storages = sorted(entry[-1] for entry in below)
     headers = _string(ole, path, _HEADERS)
     known = parse_message(headers.encode("utf-8", "replace"), limits) if headers.strip() else None
@@ -74,10 +78,14 @@ def _envelope(ole: Any, path: list[str], limits: Limits, depth: int) -> Envelope
                 recipients.append(Recipient(kind, address.strip().lower(), clean(_string(ole, where, _NAME))))
         elif name.startswith("__attach_version1.0"):
             if len(blobs) >= limits.max_parts:
-                problems.append(Problem("attachment", "mail", "too_many_parts", "none", f"more than {limits.max_parts} attachments"))
+                problems.append(
+                    Problem("attachment", "mail", "too_many_parts", "none", f"more than {limits.max_parts} attachments")
+                )
                 break
             blobs.append(_attachment(ole, [*path, name], limits, problems))
-    address = _string(ole, path, _SENDER_SMTP) or _string(ole, path, _SENT_FOR_SMTP) or _string(ole, path, _SENDER_ADDRESS)
+    address = (
+        _string(ole, path, _SENDER_SMTP) or _string(ole, path, _SENT_FOR_SMTP) or _string(ole, path, _SENDER_ADDRESS)
+    )
     author = Address(address.strip().lower(), clean(_string(ole, path, _SENDER_NAME))) if address else None
     if known is not None and known.from_ is not None and (author is None or "@" not in author.address):
         author = known.from_

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import re
 
-import defusedxml.ElementTree
+import defusedxml.ElementTree  # type: ignore[import-untyped]
 from selectolax.lexbor import LexborHTMLParser
 
 from scanner.errors import UnreadablePart
@@ -25,7 +25,9 @@ _BLOCKS = (
     "address|article|aside|blockquote|body|center|dd|details|dir|div|dl|dt|fieldset|figcaption|figure|footer|form|header"
     "|hr|li|main|menu|nav|option|section|summary|tbody|tfoot|thead|title"
 )
-_BREAK = re.compile(rf"<(/?)(br|t[dhr]|p|h[1-6]|ul|ol|table|pre|{_BLOCKS})(?=[\s>/])( class=[\"']?MsoNormal)?", re.IGNORECASE)
+_BREAK = re.compile(
+    rf"<(/?)(br|t[dhr]|p|h[1-6]|ul|ol|table|pre|{_BLOCKS})(?=[\s>/])( class=[\"']?MsoNormal)?", re.IGNORECASE
+)
 _BLOCKQUOTE = re.compile(r"<blockquote([^>]{0,2000})>|</blockquote\s*>", re.IGNORECASE)
 _IS_QUOTE = re.compile(r"cite|gmail_quote|border-left|yahoo_quoted", re.IGNORECASE)
 _MARKS = re.compile("[\x1c\x1d]")
@@ -35,7 +37,8 @@ _WHITE = re.compile(r" ?[\n\t\f][ \n\t\f]*")
 _MANY_LINES = re.compile("\n{3,}")
 _TAG = re.compile(r"<[^<>]*>")
 _NESTING = re.compile(
-    r"<(/?)(?!(?:p|li|t[dhr]|br|hr|img|input|meta|link|option|dd|dt|tbody|thead|wbr|col|area|base)[\s>/])[a-z]", re.IGNORECASE
+    r"<(/?)(?!(?:p|li|t[dhr]|br|hr|img|input|meta|link|option|dd|dt|tbody|thead|wbr|col|area|base)[\s>/])[a-z]",
+    re.IGNORECASE,
 )
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 _IMAGE_TEXT = re.compile(r"<img\b[^>]{0,4000}?\balt=", re.IGNORECASE)
@@ -73,7 +76,7 @@ def _mark_break(match: re.Match[str]) -> str:
         return match.group() if closing else _ROW + match.group()
     if name == "br":
         return _HARD + match.group()
-    if name == "p" or name[0] == "h" and name[1:].isdigit():
+    if name == "p" or (name[0] == "h" and name[1:].isdigit()):
         # Outlook's paragraphs have no space between them; an empty one of them is the empty line.
         return (_HARD if outlook else _PARAGRAPH) + match.group() if not closing else _SOFT + match.group()
     return (_PARAGRAPH if name == "blockquote" else _SOFT) + match.group()

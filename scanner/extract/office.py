@@ -17,7 +17,7 @@ from typing import Any
 from xml.etree.ElementTree import ParseError
 
 import openpyxl
-from defusedxml import DefusedXmlException
+from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from docx.oxml import parse_xml
 from openpyxl.utils.exceptions import InvalidFileException
 
@@ -37,11 +37,22 @@ _NO_WORDS = re.compile(
     r"|/slideLayouts/|/slideMasters/|/notesMasters/|/handoutMasters/|^xl/worksheets/sheet|^xl/persons/|/tags/|/changesInfos/|/revisionInfo"
 )
 _NUMBER = re.compile(r"\d+")
-_LOCKS = re.compile(rb"<(?:\w{1,20}:)?(sheetProtection|workbookProtection|fileSharing|documentProtection|writeProtection|modifyVerifier)\b([^>]{0,4000})>")
+_LOCKS = re.compile(
+    rb"<(?:\w{1,20}:)?(sheetProtection|workbookProtection|fileSharing|documentProtection|writeProtection|modifyVerifier)\b([^>]{0,4000})>"
+)
 _ATTRIBUTE = re.compile(rb"([\w:]{1,60})\s*=\s*[\"']([^\"']{0,2000})[\"']")
 # lxml's own errors come as SyntaxError (XMLSyntaxError) without importing it here.
 _XML_ERRORS = (SyntaxError, ParseError, DefusedXmlException, ValueError, LookupError, TypeError)
-_WORKBOOK_ERRORS = (*_XML_ERRORS, KeyError, AttributeError, zipfile.BadZipFile, OSError, InvalidFileException, EOFError, ArithmeticError)
+_WORKBOOK_ERRORS = (
+    *_XML_ERRORS,
+    KeyError,
+    AttributeError,
+    zipfile.BadZipFile,
+    OSError,
+    InvalidFileException,
+    EOFError,
+    ArithmeticError,
+)
 _MAX_XML_DEPTH = 256
 
 
@@ -68,7 +79,9 @@ def _lock(package: zipfile.ZipFile, kind: str, limits: Limits) -> Protection:
                     found.append(_LOCK_NAMES[match.group(1)])
     if not found:
         return UNPROTECTED
-    return Protection("weak", " and ".join(dict.fromkeys(found)), True, ("nothing is encrypted", "every program can read it"))
+    return Protection(
+        "weak", " and ".join(dict.fromkeys(found)), True, ("nothing is encrypted", "every program can read it")
+    )
 
 
 _LOCK_NAMES = {
@@ -249,7 +262,9 @@ def _with_words(package: zipfile.ZipFile, order: tuple[str, ...]) -> list[str]:
         rank = next((index for index, prefix in enumerate(order) if name.startswith(prefix)), len(order))
         return rank, int(number.group()[:9]) if number else 0, name
 
-    return sorted((name for name in package.NameToInfo if name.endswith(".xml") and not _NO_WORDS.search(name)), key=place)
+    return sorted(
+        (name for name in package.NameToInfo if name.endswith(".xml") and not _NO_WORDS.search(name)), key=place
+    )
 
 
 def _embedded(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:

@@ -74,14 +74,19 @@ def _open(data: bytes) -> tuple[PdfReader, Protection]:
         raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
     if opens:
         return reader, Protection(
-            "weak", f"pdf owner password only, {cipher}", True, ("opens without a password", "the lock is a request to readers")
+            "weak",
+            f"pdf owner password only, {cipher}",
+            True,
+            ("opens without a password", "the lock is a request to readers"),
         )
     if cipher.startswith("RC4-") and int(cipher[4:]) < 112:
-        return reader, Protection("weak", f"pdf user password, {cipher}", False, (f"{cipher[4:]}-bit keys can be tried out",))
-    reasons = ("password needed to open",)
+        return reader, Protection(
+            "weak", f"pdf user password, {cipher}", False, (f"{cipher[4:]}-bit keys can be tried out",)
+        )
+    reasons = ["password needed to open"]
     if cipher.startswith("RC4"):
-        reasons += ("RC4 is obsolete",)
-    return reader, Protection("strong", f"pdf user password, {cipher}", False, reasons)
+        reasons.append("RC4 is obsolete")
+    return reader, Protection("strong", f"pdf user password, {cipher}", False, tuple(reasons))
 
 
 def _cipher(encrypt: DictionaryObject) -> str:
@@ -95,8 +100,9 @@ def _cipher(encrypt: DictionaryObject) -> str:
     filters = encrypt.get("/CF")
     name = encrypt.get("/StmF", "/Identity")
     method = ""
-    if isinstance(filters, DictionaryObject) and isinstance(filters.get(str(name)), DictionaryObject):
-        method = str(filters[str(name)].get("/CFM", ""))
+    chosen = filters.get(str(name)) if isinstance(filters, DictionaryObject) else None
+    if isinstance(chosen, DictionaryObject):
+        method = str(chosen.get("/CFM", ""))
     if method == "/AESV3" or version == 5:
         return "AES-256"
     if method == "/AESV2":
@@ -142,10 +148,12 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits) -> Content:
     pieces.extend(_fields(reader))
     content.text = "\n".join(pieces)
     if unread:
-        state = "none" if len(unread) == pages else "part"
-        content.missed(Trouble("unsupported", f"{len(unread)} of {pages} pages are pictures: text in them was not read", state))  # type: ignore[arg-type]
+        unread_text = f"{len(unread)} of {pages} pages are pictures: text in them was not read"
+        content.missed(Trouble("unsupported", unread_text, "none" if len(unread) == pages else "part"))
     if broken:
-        content.missed(Trouble("corrupt", f"{broken} of {pages} pages could not be read", "none" if broken == pages else "part"))
+        content.missed(
+            Trouble("corrupt", f"{broken} of {pages} pages could not be read", "none" if broken == pages else "part")
+        )
     if pages > limits.max_pages:
         content.missed(Trouble("too_large", f"{limits.max_pages} of {pages} pages read", "part"))
     if not pages and not broken:

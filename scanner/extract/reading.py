@@ -82,7 +82,10 @@ def open_item(item: RawItem, limits: Limits) -> Iterator[tuple[str, Envelope]]:
             yield f"!/{number}", parse_message(message, limits)
     elif kind == "message/rfc822":
         yield "", parse_message(item.data, limits)
-    elif kind == "application/vnd.ms-outlook" and (envelope := mail_stores.outlook_envelope(item.data, limits)) is not None:
+    elif (
+        kind == "application/vnd.ms-outlook"
+        and (envelope := mail_stores.outlook_envelope(item.data, limits)) is not None
+    ):
         yield "", envelope
     else:
         yield "", Envelope(source="document", blobs=(Blob(item.name, item.claimed_type, item.data),))
@@ -92,7 +95,7 @@ def read(
     envelope: Envelope,
     limits: Limits,
     opening: Callable[[str], None] = lambda path: None,
-    set_aside: Mapping[str, ProblemKind] = {},  # noqa: B006 -- never changed
+    set_aside: Mapping[str, ProblemKind] = {},
 ) -> Reading:
     """Read every part of `envelope`. Never raises for what the parts contain.
 
@@ -155,7 +158,9 @@ class _Reader:
                 text, cut = self._cut(text)
                 troubles.extend(cut)
                 if cut:
-                    owned = tuple(Segment(s.owner, s.start, min(s.end, len(text))) for s in owned if s.start < len(text))
+                    owned = tuple(
+                        Segment(s.owner, s.start, min(s.end, len(text))) for s in owned if s.start < len(text)
+                    )
                 data = text.encode("utf-8", "surrogatepass")
                 part = replace(
                     part,
@@ -215,7 +220,9 @@ class _Reader:
             text, cut = self._cut(text)
             for trouble in cut:
                 content.missed(trouble)
-            tables = content.tables or (tables_in(text) if kind.startswith("text/") or kind == "application/rtf" else ())
+            tables = content.tables or (
+                tables_in(text) if kind.startswith("text/") or kind == "application/rtf" else ()
+            )
             part = replace(
                 part, text=text, tables=tables if not cut else (), protection=content.protection, read=content.read
             )
@@ -326,12 +333,14 @@ def _headers_shown(envelope: Envelope) -> str:
 
 _WORD = re.compile(r"\w+")
 # What plain variants carry for links and pictures; no words of anybody.
-_LINK_NOISE = re.compile(r"<(?:https?|mailto|tel|cid):[^<>\s]{1,2000}>|https?://[^\s<>\"]{1,2000}|\[(?:cid|image):[^\]\n]{0,300}\]")
+_LINK_NOISE = re.compile(
+    r"<(?:https?|mailto|tel|cid):[^<>\s]{1,2000}>|https?://[^\s<>\"]{1,2000}|\[(?:cid|image):[^\]\n]{0,300}\]"
+)
 
 
 def _body(bodies: tuple[Body, ...], subject: str, author: str) -> tuple[str, tuple[Segment, ...]]:
     """One text for all renderings of a body, losing no word that only one of them has, and its segments."""
-    plain = "\n".join(clean(body.text) for body in bodies if body.media_type != "text/html").rstrip()
+    plain = "\n".join(clean(body.text) for body in bodies if body.media_type != "text/html").strip("\n").rstrip()
     html = "\n".join(html_text(body.text) for body in bodies if body.media_type == "text/html")
     if not html or not plain:
         text = plain or html

@@ -42,7 +42,9 @@ def cms_lock(data: bytes) -> Protection:
     cipher = _cipher(info)
     if cipher.startswith(_WEAK_CIPHERS):
         return Protection("weak", f"S/MIME {cipher}", False, ("obsolete cipher",))
-    return Protection("strong", f"S/MIME enveloped, {cipher}" if cipher else "S/MIME enveloped", False, ("private key needed",))
+    return Protection(
+        "strong", f"S/MIME enveloped, {cipher}" if cipher else "S/MIME enveloped", False, ("private key needed",)
+    )
 
 
 def _cms(data: bytes) -> tuple[str, cms.ContentInfo]:

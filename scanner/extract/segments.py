@@ -8,125 +8,187 @@ names too much can be dismissed, words cut away are never seen again.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from scanner.model import Segment, SegmentOwner
 
+
+def _one_of(*choices: str) -> str:
+    return "(?:" + "|".join(choices) + ")"
+
+
 # --- what marks the end of the sender's words -----------------------------------------------------------------------
 
-_FORWARD_SUBJECT = re.compile(r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|wg|tr|rv|enc|doorst|vs|i|fs|ml|pd|továbbítás|ynt|ilt)\s*:", re.IGNORECASE)
-_REPLY_SUBJECT = re.compile(r"\s*(?:\[[^\]]{1,40}\]\s*)?(?:re|aw|antw|sv|r|res|odp|ref|vá|ynt|atb)\s*(?:\[\d+\])?:", re.IGNORECASE)
-# "Le lun. 5 oct. 2026 à 10:02, … a écrit :" and its sisters. Only what is said at the end of the line tells languages
-# apart; the word it begins with is too common. Gmail, Apple Mail, Thunderbird and Outlook for phones write these.
-_SAID = (
-    "wrote|writes|said|a écrit|a ecrit|schrieb|geschrieben|escribió|escribio|escreveu|ha scritto|schreef|het volgende geschreven"
-    "|skrev|kirjoitti|napisał|napisał\\(a\\)|pisze|a scris|írta|napsal|napsal\\(a\\)|napísal|napísal\\(a\\)|je napisao|je napisao/la"
-    "|je napisala|şunu yazdı|yazdı|написал|написал\\(а\\)|пишет|написав|написав\\(-ла\\)|пише|ysgrifennodd|scríobh"
+_TAG = r"\s*(?:\[[^\]]{1,40}\]\s*)?"
+_FORWARD_SUBJECT = re.compile(_TAG + r"(?:fwd?|wg|tr|rv|enc|doorst|vs|i|fs|ml|pd|továbbítás|ilt)\s*:", re.IGNORECASE)
+_REPLY_SUBJECT = re.compile(_TAG + r"(?:re|aw|antw|sv|r|res|odp|ref|vá|ynt|atb)\s*(?:\[\d+\])?:", re.IGNORECASE)
+# "On …, Jane wrote:" as Gmail, Apple Mail, Thunderbird and Outlook for phones put it, in the languages they speak. Only
+# the verb tells them apart; the words such a line begins with are too common to stand alone.
+_SAID = _one_of(
+    "wrote|writes|said|ysgrifennodd|scríobh|a [ée]crit|schrieb|geschrieben|escribi[óo]|escreveu|ha scritto|schreef",
+    "het volgende geschreven|skrev|kirjoitti|napisał|napisał\\(a\\)|pisze|a scris|írta|napsal|napsal\\(a\\)|napísal",
+    "napísal\\(a\\)|je napisao|je napisala|je napisao/la|şunu yazdı|yazdı|написал|написал\\(а\\)|пишет|написав",
+    "написав\\(-ла\\)|пише",
 )
-_SAID_AT_END = re.compile(rf"(?:{_SAID})(?:[ \t][^\n:]{{0,120}})?[ \t]?:[ \t]*$", re.IGNORECASE)
-_SAID_SOMEWHERE = re.compile(rf"\b(?:{_SAID})\b", re.IGNORECASE)
+_SAID_AT_END = re.compile(_SAID + r"(?:[ \t][^\n:]{0,120})?[ \t]?:[ \t]*$", re.IGNORECASE)
 _HAS_DATE = re.compile(r"\d{1,2}[:.h]\d\d|\b(?:19|20)\d\d\b|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|@")
-# An attribution begins with a word for "on" or a date, not in the middle of somebody's sentence.
 _ATTRIBUTION_START = re.compile(
-    r"[ \t>*_-]*(?:on|le|am|el|em|il|op|den|dnia|w dniu|pe|dne|dňa|dana|a\(z\)|ar|at|in a message|quoting|den|em|no dia|u|вт|пн|ср|чт"
-    r"|пт|сб|вс|mon|tue|wed|thu|fri|sat|sun|[\"'<]?[\w.+-]{1,60}@|\d{1,4}[./-]|\d{1,2} [a-zà-ž]{3})",
+    r"[ \t>*_-]*"
+    + _one_of(
+        "on|at|in a message|quoting|ar|le|am|el|em|no dia|il|op|den|dnia|w dniu|pe|dne|dňa|dana|a\\(z\\)|u",
+        "вт|пн|ср|чт|пт|сб|вс|mon|tue|wed|thu|fri|sat|sun",
+        r"[\"'<]?[\w.+-]{1,60}@|\d{1,4}[./-]|\d{1,2} [a-zà-ž]{3}",
+    ),
     re.IGNORECASE,
 )
 _GMAIL_DATE_LINE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[^\n]{0,120}<[^<>\n]{3,200}@[^<>\n]{1,200}>:?[ \t]*$")
 _ORIGINAL = re.compile(
-    r"[ \t>*]*[-_]{2,}[ \t]*(?:original (?:message|appointment)|reply message|urspr(?:ü|u)ngliche nachricht|message d'origine"
-    r"|mensaje original|mensagem original|messaggio originale|oorspronkelijk bericht|ursprungligt meddelande|oprindelig meddelelse"
-    r"|opprinnelig melding|alkuperäinen viesti|wiadomość oryginalna|oryginalna wiadomość|původní zpráva|исходное сообщение"
-    r"|neges wreiddiol)[ \t]*[-_]{2,}",
+    r"[ \t>*]*[-_]{2,}[ \t]*"
+    + _one_of(
+        "original message|original appointment|reply message|ursprüngliche nachricht|message d'origine|mensaje original",
+        "mensagem original|messaggio originale|oorspronkelijk bericht|ursprungligt meddelande|oprindelig meddelelse",
+        "opprinnelig melding|alkuperäinen viesti|wiadomość oryginalna|oryginalna wiadomość|původní zpráva",
+        "исходное сообщение|neges wreiddiol",
+    )
+    + r"[ \t]*[-_]{2,}",
     re.IGNORECASE,
 )
 _FORWARDED = re.compile(
-    r"[ \t>*]*(?:[-_]{2,}[ \t]*(?:forwarded (?:message|mail|by)|weitergeleitete nachricht|message (?:transféré|transfere)|mensaje reenviado"
-    r"|mensagem (?:encaminhada|reencaminhada)|messaggio (?:inoltrato|originale inoltrato)|doorgestuurd bericht|vidarebefordrat"
-    r"|videresendt|edelleenlähetetty|przekazana wiadomość|wiadomość przekazana|přeposlaná|preposlaná|továbbított|mesaj redirecționat"
-    r"|iletilen|пересылаемое|пересланное|переслане|proslijeđena)"
-    r"|(?:begin forwarded message|début du message réexpédié|anfang der weitergeleiteten|inicio del mensaje reenviado"
-    r"|inizio messaggio inoltrato|start doorgestuurd bericht|vidarebefordrat brev|início da mensagem|początek przekazywanej"
-    r"|začátek přeposílané|započni proslijeđenu|начало пересылаемого|початок листа)[^\n]{0,40}:[ \t]*$"
-    r"|<forwarded message>|---- forwarded)",
+    r"[ \t>*]*(?:[-_]{2,}[ \t]*"
+    + _one_of(
+        "forwarded message|forwarded mail|forwarded by|weitergeleitete nachricht|message transf[ée]r[ée]|mensaje reenviado",
+        "mensagem encaminhada|mensagem reencaminhada|messaggio inoltrato|messaggio originale inoltrato|doorgestuurd bericht",
+        "vidarebefordrat|videresendt|edelleenlähetetty|przekazana wiadomość|wiadomość przekazana|přeposlaná|preposlaná",
+        "továbbított|mesaj redirecționat|iletilen|пересылаемое|пересланное|переслане|proslijeđena",
+    )
+    + "|"
+    + _one_of(
+        "begin forwarded message|début du message réexpédié|anfang der weitergeleiteten|inicio del mensaje reenviado",
+        "inizio messaggio inoltrato|start doorgestuurd bericht|vidarebefordrat brev|início da mensagem",
+        "początek przekazywanej|začátek přeposílané|započni proslijeđenu|начало пересылаемого|початок листа",
+    )
+    + r"[^\n]{0,40}:[ \t]*$|<forwarded message>)",
     re.IGNORECASE,
 )
 # Labels of the header block that Outlook and others put above what they quote, by what they stand for.
 _LABELS = {
-    "from": "from from von de da van från fra lähettäjä od expéditeur отправитель от від feladó kimden gönderen oddawca nadawca",
-    "date": "date sent gesendet datum envoyé enviado enviada enviado inviato data verzonden skickat sendt lähetetty päiväys wysłano "
-    "odesláno odoslané dátum отправлено дата надіслано küldve gönderildi tarih fecha trimis",
+    "from": "from von de da van från fra lähettäjä od expéditeur отправитель от від feladó kimden gönderen oddawca nadawca",
+    "date": "date sent gesendet datum envoyé enviado enviada inviato data verzonden skickat sendt lähetetty päiväys "
+    "wysłano odesláno odoslané dátum отправлено дата надіслано küldve gönderildi tarih fecha trimis",
     "to": "to an à a para aan till til vastaanottaja do komu кому címzett kime alıcı către pour",
-    "subject": "subject betreff objet asunto oggetto assunto onderwerp ämne emne aihe temat předmět predmet тема tárgy konu subiect",
+    "subject": "subject betreff objet asunto oggetto assunto onderwerp ämne emne aihe temat předmět predmet тема tárgy "
+    "konu subiect",
     "other": "cc kopie kopia copie bcc reply-to importance attachments anlagen pièces when where",
 }
 _LABEL_OF = {word: label for label, words in _LABELS.items() for word in words.split()}
 _HEADER_LINE = re.compile(r"[ \t>]*\*{0,2}([^\W\d_][\w'-]{0,15})\*{0,2}[ \t]?:\*{0,2}(?:[ \t]|$)")
 _RULE = re.compile(r"[ \t]*[_\-=*–—]{5,}[ \t]*$")
+# What the lines above can begin with, besides a letter: most lines of most mails are passed by for lack of one.
+_MARK_INITIALS = frozenset("-_<=*–—")
 
 # --- what stands around the sender's words --------------------------------------------------------------------------
 
 _DASHES = re.compile(r"--[ \t]?$|—[ \t]*$|_{2,4}$")
 _DEVICE = re.compile(
-    r"(?:sent (?:from|using|via|with)|get outlook|envoyé de|von meinem|enviado desde|enviado do|inviato da|verstuurd vanaf|skickat från"
-    r"|anfonwyd o) (?:my |the |mon |mein|mi |meu |mijn |min |fy |outlook|mail for|yahoo|gmail|proton|samsung|iphone|ipad|android"
-    r"|blackberry|sparrow|[a-z]{2,20} (?:mail|for))[^\n]{0,80}$",
+    _one_of(
+        "sent (?:from|using|via|with)|get outlook|envoyé de|von meinem|enviado (?:desde|do)|inviato da|verstuurd vanaf",
+        "skickat från|anfonwyd o",
+    )
+    + " "
+    + _one_of(
+        "my |the |mon |mein|mi |meu |mijn |min |fy |outlook|mail for|yahoo|gmail|proton|samsung|iphone|ipad|android",
+        "blackberry|sparrow|[a-z]{2,20} (?:mail|for)|for (?:ios|android)",
+    )
+    + r"[^\n]{0,80}$",
     re.IGNORECASE,
 )
+_DEVICE_INITIALS = frozenset("sgevianSGEVIAN")
 _SIGN_OFF = re.compile(
-    r"(?:(?:with )?(?:(?:kind|kindest|best|warm|warmest|many|very best|all good) )?(?:regards|wishes)|all the best|best|yours(?: (?:sincerely|faithfully"
-    r"|truly|ever))?|sincerely|many thanks(?: (?:and|&) [a-z ]{3,20})?|thanks(?: (?:again|so much|very much|in advance|and [a-z ]{3,20}))?"
-    r"|thank you(?: [a-z ]{3,25})?|thx|ta|cheers|take care|cofion(?: [a-z]+)?|diolch(?: [a-z ]+)?|rgds|br|kr|mit freundlichen grüßen|cordialement"
-    r"|saludos|sent with thanks)[ \t]*[,.!\-]*$",
+    _one_of(
+        "(?:with )?(?:(?:kind|kindest|best|warm|warmest|many|very best|all good) )?(?:regards|wishes)|all the best|best",
+        "yours(?: (?:sincerely|faithfully|truly|ever))?|sincerely|many thanks(?: (?:and|&) [a-z ]{3,20})?",
+        "thanks(?: (?:again|so much|very much|in advance|and [a-z ]{3,20}))?|thank you(?: [a-z ]{3,25})?|thx|ta|cheers",
+        "take care|cofion(?: [a-z]{2,12}){0,2}|diolch(?: [a-z]{2,12}){0,3}|rgds|br|kr|mit freundlichen grüßen",
+        "cordialement|saludos",
+    )
+    + r"[ \t]*[,.!\-]*$",
     re.IGNORECASE,
 )
 _CONTACT = re.compile(
-    r"(?:\+44|\(?0\d{2,5}\)?)[\s\d()\-]{5,14}\d|[\w.+'-]{1,64}@[\w-]{1,63}\.[\w.-]{1,100}|\bwww\.[\w.-]{2,100}|https?://|\bext(?:ension|n)?\.? ?\d{2,5}"
-    r"|\b(?:tel|mob|mobile|phone|direct|ddi|fax|e|t|m|w)\s?[:.]",
+    _one_of(
+        r"(?:\+44|\(?0\d{2,5}\)?)[\s\d()\-]{5,14}\d|[\w.+'-]{1,64}@[\w-]{1,63}\.[\w.-]{1,100}|\bwww\.[\w.-]{2,100}",
+        r"https?://|\bext(?:ension|n)?\.? ?\d{2,5}|\b(?:tel|mob|mobile|phone|direct|ddi|fax|e|t|m|w)\s?[:.]",
+    ),
     re.IGNORECASE,
 )
 _ROLE = re.compile(
-    r"\b(?:head|deputy|assistant|teacher|teaching|manager|officer|director|coordinator|co-ordinator|senco|sendco|dsl|principal|headteacher"
-    r"|administrator|secretary|receptionist|governor|clerk|chair|lead|leader|technician|business|bursar|finance|hr|people|trainer|tutor"
-    r"|learning mentor|counsellor|nurse|librarian|caretaker|site|ceo|coo|cfo|dpo|consultant|engineer|editor|president|support|services"
-    r"|academy|school|college|trust|ltd|limited|plc|llp|inc|department|faculty|year \d{1,2}|team|office|partner|adviser|advisor)\b",
+    r"\b"
+    + _one_of(
+        "head|deputy|assistant|teacher|teaching|manager|officer|director|coordinator|co-ordinator|senco|sendco|dsl|lead",
+        "principal|headteacher|administrator|secretary|receptionist|governor|clerk|chair|leader|technician|business",
+        "bursar|finance|hr|people|trainer|tutor|learning mentor|counsellor|nurse|librarian|caretaker|site|ceo|coo|cfo",
+        "dpo|consultant|engineer|editor|president|support|services|academy|school|college|trust|ltd|limited|plc|llp|inc",
+        r"department|faculty|year \d{1,2}|team|office|partner|adviser|advisor",
+    )
+    + r"\b",
     re.IGNORECASE,
 )
 _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b")
-_NAME_LINE = re.compile(r"(?:(?:mr|mrs|ms|miss|mx|dr|rev|prof|sir|dame)\.? )?[^\W\d_][\w'.-]*(?: [^\W\d_][\w'.-]*){0,4}(?: \([^()\n]{1,30}\))?[,.]?$", re.IGNORECASE)
+_NAME_WORD = r"[^\W\d_][\w'.-]*"
+_NAME_LINE = re.compile(
+    rf"(?:(?:mr|mrs|ms|miss|mx|dr|rev|prof|sir|dame)\.? )?{_NAME_WORD}(?: {_NAME_WORD}){{0,4}}(?: \([^()\n]{{1,30}}\))?[,.]?$",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[^\W\d_]+")
 _SENTENCE = re.compile(r"[a-zà-ž]{2,}[.!?](?:\s|$)")
 _POSTSCRIPT = re.compile(r"p\.?\s?s\.?\b", re.IGNORECASE)
 _MAX_SIGNATURE_LINES, _MAX_SIGNATURE_CHARS = 25, 1_500
 
 _DISCLAIMER_START = re.compile(
-    r"[\s*_>-]*(?:this (?:e-?mail|message|communication|transmission|mailbox)\b|the (?:information|contents?) (?:contained |transmitted )?(?:in|of|and)"
-    r"|(?:the )?views?(?: and| or|,)? ?(?:opinions? )?expressed|any (?:views|opinions)|confidentiality|disclaimer|important notice|privileged|notice:|caution:|warning:"
-    r"|if you (?:have received|are not|received|have recieved)|please (?:consider|think|note|do not print|don't print)|think before|registered (?:office|in|charity|company)"
-    r"|[A-Z][^\n]{2,80} is (?:a company|an exempt|a charitable|registered|part of)|company (?:number|registration|reg)|we (?:may )?monitor|e-?mails? (?:are|may be|is) "
-    r"|information in this|for information about how|our privacy notice|although (?:this|we|the)|internet communications|the sender (?:does not|accepts)"
-    r"|diese (?:e-?mail|nachricht)|ce (?:message|courriel)|este (?:mensaje|correo)|mae'r (?:e-?bost|neges))",
+    r"[\s*_>-]*"
+    + _one_of(
+        "this (?:e-?mail|message|communication|transmission|mailbox)\\b",
+        "the (?:information|contents?) (?:contained |transmitted )?(?:in|of|and)|information in this",
+        "(?:the )?views?(?: and| or|,)? ?(?:opinions? )?expressed|any (?:views|opinions)|confidentiality|disclaimer",
+        "important notice|privileged|notice:|caution:|warning:|if you (?:have rec(?:ei|ie)ved|are not|received)",
+        "please (?:consider|think|note|do not print|don't print)|think before|registered (?:office|in|charity|company)",
+        "[A-Z][^\\n]{2,80} is (?:a company|an exempt|a charitable|registered|part of)",
+        "company (?:number|registration|reg)|we (?:may )?monitor|e-?mails? (?:are|may be|is) |although (?:this|we|the)",
+        "for information about how|our privacy notice|internet communications|the sender (?:does not|accepts)",
+        "diese (?:e-?mail|nachricht)|ce (?:message|courriel)|este (?:mensaje|correo)|mae'r (?:e-?bost|neges)",
+    ),
     re.IGNORECASE,
 )
 _DISCLAIMER_WORD = re.compile(
-    r"intended (?:only |solely )?(?:recipient|for)|addressee|to whom (?:it is|they are)|confidential|privileged|in error|unauthori[sz]ed|legally|virus|"
-    r"(?:views|opinions)[^.\n]{0,60} (?:author|sender|necessarily)|not necessarily|delete (?:it|this)|notify|liability|environment|before printing|print this"
-    r"|registered (?:office|in england|number|company|charity)|company limited by guarantee|exempt charity|data protection|privacy (?:notice|policy)|monitored|disclos|disseminat"
-    r"|solely for|strictly prohibited|vertraulich|confidentiel",
+    _one_of(
+        "intended (?:only |solely )?(?:recipient|for)|addressee|to whom (?:it is|they are)|confidential|privileged",
+        "in error|unauthori[sz]ed|legally|virus|not necessarily|delete (?:it|this)|notify|liability|environment",
+        "(?:views|opinions)[^.\\n]{0,60} (?:author|sender|necessarily)|before printing|print this|data protection",
+        "registered (?:office|in england|number|company|charity)|company limited by guarantee|exempt charity",
+        "privacy (?:notice|policy)|monitored|disclos|disseminat|solely for|strictly prohibited|vertraulich|confidentiel",
+    ),
     re.IGNORECASE,
 )
+_MAX_DISCLAIMER_LINES = 60
 _BANNER = re.compile(
-    r"[\s*\[\(_=!>⚠️-]*(?:external(?: (?:e-?mail|sender|message|mail))?\b|caution\b|warning\b|this (?:e-?mail|message) (?:originated|came|was sent|is) (?:from )?(?:an? )?(?:external|outside)"
-    r"|you don't often get e-?mail from|you don't often get email|be careful with this message|think before you click)",
+    r"[\s*\[(_=!>⚠-]*"
+    + _one_of(
+        "external(?: (?:e-?mail|sender|message|mail))?\\b|caution\\b|warning\\b|you don't often get e-?mail",
+        "this (?:e-?mail|message) (?:originated|came|was sent|is) (?:from )?(?:an? )?(?:external|outside)",
+        "be careful with this message|think before you click",
+    ),
     re.IGNORECASE,
 )
 _BANNER_WORD = re.compile(
-    r"outside|external|don't often get|do not click|don't click|unless you (?:recogni[sz]e|trust|know)|learn why this is important|verify the sender|links or (?:open )?attachments",
+    _one_of(
+        "outside|external|don't often get|do not click|don't click|unless you (?:recogni[sz]e|trust|know)",
+        "learn why this is important|verify the sender|links or (?:open )?attachments",
+    ),
     re.IGNORECASE,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     text: str
     start: int
     end: int  # with its line break
@@ -205,7 +267,9 @@ def _mark_history(lines: list[_Line], owners: list[SegmentOwner], subject: str) 
             owners[index] = quoted
             index += 1
             continue
-        owner, length = _history_at(lines, index, is_forward, is_answer, any_words_above=_any_words(lines, owners, index))
+        owner: SegmentOwner | None = None
+        if first in _MARK_INITIALS or ":" in line or _ATTRIBUTION_START.match(line):
+            owner, length = _history_at(lines, owners, index, is_forward, is_answer)
         if owner is None:
             index += 1
             continue
@@ -233,7 +297,7 @@ def _next_is_cited(lines: list[_Line], index: int) -> bool:
 
 
 def _history_at(
-    lines: list[_Line], index: int, is_forward: bool, is_answer: bool, any_words_above: bool
+    lines: list[_Line], owners: list[SegmentOwner], index: int, is_forward: bool, is_answer: bool
 ) -> tuple[SegmentOwner | None, int]:
     """Does somebody else's text begin at this line? Its owner, and how many lines say so."""
     line = lines[index].text
@@ -250,7 +314,7 @@ def _history_at(
         offset += 1
     header_lines = _header_block(lines, index + offset)
     # A memo begins with such a block as well: at the very top it is history only in an answer or a forward.
-    if header_lines and (any_words_above or is_answer):
+    if header_lines and (is_answer or _any_words(lines, owners, index)):
         return ("forwarded" if is_forward else "quoted"), offset + header_lines
     length = _attribution(lines, index)
     return ("quoted", length) if length else (None, 0)
@@ -290,7 +354,8 @@ def _header_block(lines: list[_Line], index: int) -> int:
 def _attribution(lines: list[_Line], index: int) -> int:
     """The number of lines of an "On … wrote:" at `index`, which may be broken over up to three lines, or 0."""
     line = lines[index].text
-    if _GMAIL_DATE_LINE.match(line.strip()):
+    is_start = _ATTRIBUTION_START.match(line) is not None
+    if is_start and _GMAIL_DATE_LINE.match(line.strip()):
         return 1
     joined = ""
     for length in (1, 2, 3):
@@ -301,11 +366,11 @@ def _attribution(lines: list[_Line], index: int) -> int:
             return 0
         joined = f"{joined} {piece}".strip()
         if joined.endswith(":") and _SAID_AT_END.search(joined[-200:]):
-            if _HAS_DATE.search(joined) and _ATTRIBUTION_START.match(joined):
+            if is_start and _HAS_DATE.search(joined):
                 return length
             # "Jane Smith wrote:" alone is an attribution only where what follows is marked as cited.
             return length if len(joined) < 200 and _next_is_cited(lines, index + length) else 0
-        if length == 1 and not (_ATTRIBUTION_START.match(line) and _HAS_DATE.search(line)) and not _SAID_SOMEWHERE.search(line):
+        if length == 1 and not (is_start and _HAS_DATE.search(line)):
             return 0
     return 0
 
@@ -350,7 +415,8 @@ def _mark_disclaimers(lines: list[_Line], owners: list[SegmentOwner]) -> None:
             index += 1
             continue
         end = index
-        while end < len(lines) and owners[end] == "sender" and not lines[end].is_empty:
+        last = min(len(lines), index + _MAX_DISCLAIMER_LINES)
+        while end < last and owners[end] == "sender" and not lines[end].is_empty:
             end += 1
         paragraph = " ".join(line.text for line in lines[index:end])
         if _is_small_print(paragraph):
@@ -381,7 +447,12 @@ def _mark_signatures(lines: list[_Line], owners: list[SegmentOwner], sender: str
             owners[number] = "signature"
         end = start
     for number, line in enumerate(lines):
-        if owners[number] == "sender" and len(line.text) < 160 and _DEVICE.match(line.text.strip()):
+        if (
+            owners[number] == "sender"
+            and len(line.text) < 160
+            and line.text.lstrip()[:1] in _DEVICE_INITIALS
+            and _DEVICE.match(line.text.strip())
+        ):
             owners[number] = "signature"
 
 
@@ -415,15 +486,24 @@ def _block_without_sign_off(lines: list[_Line], earliest: int, end: int, sender:
         begin = number
         number -= 1
     block = lines[begin:end]
-    names = {word for word in re.findall(r"[^\W\d_]+", sender.lower()) if len(word) > 1}
+    names = {word for word in _WORDS.findall(sender.lower()) if len(word) > 1}
     for offset, line in enumerate(block):
         rest = block[offset + 1 :]
         words = line.text.strip().lower()
-        is_senders_name = bool(names) and names <= set(re.findall(r"[^\W\d_]+", words)) and len(words) < 60
-        tells = [other for other in rest if _CONTACT.search(other.text) or _ROLE.search(other.text) or _POSTCODE.search(other.text)]
+        is_senders_name = bool(names) and names <= set(_WORDS.findall(words)) and len(words) < 60
+        tells = [
+            other
+            for other in rest
+            if _CONTACT.search(other.text) or _ROLE.search(other.text) or _POSTCODE.search(other.text)
+        ]
         if is_senders_name and (tells or not rest):
             return _with_first_name_above(lines, begin + offset, earliest, words)
-        if _NAME_LINE.match(line.text.strip()) and len(rest) >= 2 and len(tells) >= 2 and any(_CONTACT.search(o.text) for o in rest):
+        if (
+            _NAME_LINE.match(line.text.strip())
+            and len(rest) >= 2
+            and len(tells) >= 2
+            and any(_CONTACT.search(o.text) for o in rest)
+        ):
             return _with_first_name_above(lines, begin + offset, earliest, words)
     return end
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import re
+import struct
 import zipfile
+import zlib
 
 import olefile
 
@@ -66,6 +68,10 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x00\x00\x01\xba", "video/mpeg"),
     (b"wOFF", "font/woff"),
     (b"SQLite format 3\x00", "application/vnd.sqlite3"),
+    (b"MZ\x90\x00", "application/x-msdownload"),
+)
+# The same for text, where a mark or white space may come first.
+_TEXT_MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"-----BEGIN PGP MESSAGE-----", "application/pgp-encrypted"),
     (b"-----BEGIN PGP PUBLIC KEY BLOCK-----", "application/pgp-keys"),
     (b"-----BEGIN PGP SIGNATURE-----", "application/pgp-signature"),
@@ -74,12 +80,32 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"BEGIN:VCALENDAR", "text/calendar"),
     (b"BEGIN:VCARD", "text/vcard"),
 )
-_OLE_MAGIC = olefile.MAGIC
+_OLE_ERRORS = (
+    OSError,
+    ValueError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    struct.error,
+)
+_ZIP_ERRORS = (
+    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error, OSError, ValueError, NotImplementedError,
+    RuntimeError, EOFError, IndexError,
+)  # fmt: skip
 # CLSID of a Windows Installer database, as it lies in the root entry of the compound file.
 _MSI_CLSID = "000C1084-0000-0000-C000-000000000046"
 # DER of a CMS ContentInfo: SEQUENCE, then one of the OIDs 1.2.840.113549.1.7.x or the S/MIME ones 1.9.16.1.x.
 _CMS_OIDS = (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07", b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01")
-_FTYP = {b"qt  ": "video/quicktime", b"M4A ": "audio/mp4", b"heic": "image/heic", b"heix": "image/heic", b"mif1": "image/heic"}
+_FTYP = {
+    b"qt  ": "video/quicktime",
+    b"M4A ": "audio/mp4",
+    b"heic": "image/heic",
+    b"heix": "image/heic",
+    b"mif1": "image/heic",
+}
 _HTML = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|title|meta|style|table|div|p|br|span|font|center|a\s+href|h[1-6]|b|i|ul|ol|img)"
     rb"[\s>/]",
@@ -106,7 +132,7 @@ def media_type(data: bytes, claimed: str = "") -> str:
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind
-    if data.startswith(_OLE_MAGIC):
+    if data.startswith(olefile.MAGIC):
         return _ole_type(data)
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
         return _zip_type(data)
@@ -115,7 +141,9 @@ def media_type(data: bytes, claimed: str = "") -> str:
     if data[4:8] == b"ftyp":
         return _FTYP.get(data[8:12], "video/mp4")
     if data[:4] == b"RIFF":
-        return {b"WAVE": "audio/wav", b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}.get(data[8:12], "application/octet-stream")
+        return {b"WAVE": "audio/wav", b"WEBP": "image/webp", b"AVI ": "video/x-msvideo"}.get(
+            data[8:12], "application/octet-stream"
+        )
     if data[:2] == b"BM" and data[6:10] == b"\x00\x00\x00\x00":
         return "image/bmp"
     if data[257:262] == b"ustar":
@@ -138,8 +166,8 @@ def is_mail(data: bytes, sure: bool = False) -> bool:
         start = postmark.end()
     head = data[start : start + 65536]
     seen: set[bytes] = set()
-    line_number = 0
-    for line in head.split(b"\n"):
+    enough = 1 if sure or postmark else 2
+    for line_number, line in enumerate(head.split(b"\n")):
         if line in (b"", b"\r"):
             break
         if line[:1] in b" \t":
@@ -148,17 +176,22 @@ def is_mail(data: bytes, sure: bool = False) -> bool:
         elif line.startswith(b">From ") and line_number < 3:
             pass  # a postmark that another program has escaped
         elif _HEADER_LINE.match(line):
-            seen.add(line.partition(b":")[0].strip().lower())
+            name = line.partition(b":")[0].strip().lower()
+            if name in _MAIL_HEADERS:
+                seen.add(name)
+                if len(seen) >= enough:
+                    return True
         else:
             # A line that is no header ends the block; real mails do lose their blank line.
             break
-        line_number += 1
-    return len(seen & _MAIL_HEADERS) >= (1 if sure or postmark else 2)
+    return False
 
 
 def is_mbox(data: bytes) -> bool:
     """More than one message: a leading `From ` line and at least one separator further down."""
-    return data.lstrip(b"\r\n").startswith(b"From ") and MBOX_SEPARATOR.search(data) is not None
+    if not data.lstrip(b"\r\n").startswith(b"From ") or (b"\n\nFrom " not in data and b"\n\r\nFrom " not in data):
+        return False
+    return MBOX_SEPARATOR.search(data) is not None
 
 
 def _ole_type(data: bytes) -> str:
@@ -167,7 +200,7 @@ def _ole_type(data: bytes) -> str:
             # Only the top of the tree: an embedded workbook does not make a letter a workbook.
             streams = {entry[0].lower() for entry in ole.listdir(streams=True, storages=True) if len(entry) == 1}
             clsid = ole.root.clsid if ole.root is not None else ""
-    except (OSError, ValueError, IndexError, KeyError, AttributeError, TypeError, OverflowError, RecursionError):
+    except _OLE_ERRORS:
         return "application/x-ole-storage"
     if "encryptedpackage" in streams:
         return OOXML_LOCKED
@@ -194,12 +227,11 @@ def _zip_type(data: bytes) -> str:
                 kind = archive.read("mimetype").decode("ascii", "replace").strip()
                 if kind.startswith(ODF) or kind == "application/epub+zip":
                     return kind
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, OSError, ValueError, NotImplementedError, RuntimeError, EOFError, IndexError):
-        return "application/zip"
-    except Exception as error:  # zlib and struct errors of a hostile archive: it is a zip, whatever it does
-        if type(error).__module__ in ("zlib", "struct"):
-            return "application/zip"
-        raise
+    except _ZIP_ERRORS:
+        # Cut off or spoilt: the local headers still tell a letter from an archive.
+        for mark, kind in ((b"word/", DOCX), (b"xl/", XLSX), (b"ppt/", PPTX)):
+            if b"[Content_Types].xml" in data[:65536] and mark in data[:65536]:
+                return kind
     return "application/zip"
 
 
@@ -222,7 +254,7 @@ def _text_type(data: bytes, claimed: str) -> str:
             return "text/html"
         if claimed in ("text/xml", "application/xml", "image/svg+xml") or start.startswith(b"<svg"):
             return "text/xml"
-    for magic, kind in _MAGIC[-7:]:
+    for magic, kind in _TEXT_MAGIC:
         if start.startswith(magic):
             return kind
     if claimed == "text/html" and re.search(rb"<[a-z!/]", start, re.IGNORECASE):
@@ -234,7 +266,9 @@ def _text_type(data: bytes, claimed: str) -> str:
 
 def _looks_wide(head: bytes) -> bool:
     """UTF-16 without a mark: zeros in every second byte and hardly any control characters beside them."""
-    text = head[: len(head) // 2 * 2].decode("utf-16-le" if head[1::2].count(0) >= head[::2].count(0) else "utf-16-be", "replace")
+    text = head[: len(head) // 2 * 2].decode(
+        "utf-16-le" if head[1::2].count(0) >= head[::2].count(0) else "utf-16-be", "replace"
+    )
     return sum(1 for c in text if (c < " " and c not in "\t\n\r") or c == "\ufffd") * 50 < len(text)
 
 
@@ -276,13 +310,29 @@ _BY_ENDING: dict[str, frozenset[str]] = {
     "xls": frozenset({"application/vnd.ms-excel", "application/x-ole-storage"}),
     "ppt": frozenset({"application/vnd.ms-powerpoint", "application/x-ole-storage"}),
     **dict.fromkeys(("mp3", "wav", "m4a", "mp4", "mov", "avi", "ogg"), frozenset({"audio/", "video/"})),
-    **dict.fromkeys(("txt", "csv", "htm", "html", "ics", "vcf", "log", "json", "xml", "md", "tsv"), frozenset({"text/"})),
+    **dict.fromkeys(
+        ("txt", "csv", "htm", "html", "ics", "vcf", "log", "json", "xml", "md", "tsv"), frozenset({"text/"})
+    ),
     "zip": frozenset({"application/zip", "application/vnd", "application/epub+zip"}),
 }
 # Types whose bytes leave no doubt; only these can give a name the lie.
-_CERTAIN = EXECUTABLES | _OFFICE_ZIP | _PICTURES | frozenset(
-    {"application/pdf", "application/zip", "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint",
-     "application/x-7z-compressed", "application/vnd.rar", "application/gzip", OOXML_LOCKED}
+_CERTAIN: frozenset[str] = (
+    EXECUTABLES
+    | _OFFICE_ZIP
+    | _PICTURES
+    | frozenset(
+        {
+            "application/pdf",
+            "application/zip",
+            "application/msword",
+            "application/vnd.ms-excel",
+            "application/vnd.ms-powerpoint",
+            "application/x-7z-compressed",
+            "application/vnd.rar",
+            "application/gzip",
+            OOXML_LOCKED,
+        }
+    )
 )
 _PROGRAM_ENDINGS = frozenset(
     "exe dll scr com pif msi cpl sys ocx lnk bat cmd ps1 vbs js jar class sh py pl rb php app bin run elf so dylib".split()
@@ -304,5 +354,9 @@ def is_disguised(name: str, claimed: str, kind: str) -> bool:
         return not last and claimed.startswith(("image/", "audio/", "video/", "application/pdf", "text/"))
     if kind not in _CERTAIN or last not in _BY_ENDING:
         return False
-    return not any(kind == allowed or (allowed[-1] == "/" and kind.startswith(allowed)) or
-                   (allowed == "application/vnd" and kind.startswith(allowed)) for allowed in _BY_ENDING[last])
+    return not any(
+        kind == allowed
+        or (allowed[-1] == "/" and kind.startswith(allowed))
+        or (allowed == "application/vnd" and kind.startswith(allowed))
+        for allowed in _BY_ENDING[last]
+    )

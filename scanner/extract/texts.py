@@ -67,15 +67,34 @@ def read_properties(data: bytes, claimed: str, limits: Limits) -> Content:
 
 # --- RTF (specification 1.9.1) --------------------------------------------------------------------------------------
 
-_RTF_TOKEN = re.compile(r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.DOTALL)
+_RTF_TOKEN = re.compile(
+    r"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\(.)|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.DOTALL
+)
 _RTF_SKIPPED = frozenset(
     "fonttbl colortbl stylesheet listtable listoverridetable rsidtbl themedata colorschememapping datastore latentstyles pict "
     "generator xmlnstbl mmathpr sp fldinst filetbl revtbl bkmkstart bkmkend blipuid nonshppict panose falt wgrffmtfilter".split()
 )
 # Destinations that older readers may ignore and that hold the writer's words all the same.
 _RTF_SHOWN = frozenset({"shpinst", "shptxt", "annotation", "footnote"})
-_RTF_BREAKS = {"par": "\n", "line": "\n", "row": "\n", "page": "\n", "sect": "\n", "cell": "\t", "nestcell": "\t", "tab": "\t"}
-_RTF_SIGNS = {"endash": "-", "emdash": "-", "lquote": "'", "rquote": "'", "ldblquote": '"', "rdblquote": '"', "bullet": "*"}
+_RTF_BREAKS = {
+    "par": "\n",
+    "line": "\n",
+    "row": "\n",
+    "page": "\n",
+    "sect": "\n",
+    "cell": "\t",
+    "nestcell": "\t",
+    "tab": "\t",
+}
+_RTF_SIGNS = {
+    "endash": "-",
+    "emdash": "-",
+    "lquote": "'",
+    "rquote": "'",
+    "ldblquote": '"',
+    "rdblquote": '"',
+    "bullet": "*",
+}
 _MAX_RTF_DEPTH = 10_000
 
 
