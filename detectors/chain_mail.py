@@ -1,0 +1,88 @@
+"""Chain letters, hoaxes and jokes that ask to be passed on.
+
+What the user sees: how many independent signs stand together, each in the reasons. A request to pass on is needed and never
+enough: ordinary business says "please cascade" all day. Signs: `rules/lists/chain_mail.yml`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from detectors.base import Context, TextDetector, Waking
+from detectors.wording import LISTS, Match, WordList, read_list
+from scanner.model import Hit
+
+LABELS = ("chain_letter", "joke_round_robin")
+_TELLING = frozenset({"luck", "reward", "hoax", "guilt", "no_share", "send_back", "money_list", "keep_going"})
+_ORDINARY = frozenset({"testimony", "deadline"})
+KINDS = ("mass", "plain", *sorted(_TELLING), *sorted(_ORDINARY), "against", "joke")
+# A chain letter is a short thing: signs further apart than this belong to different texts.
+_APART = 900
+
+
+class ChainMail(TextDetector):
+    """Signs of a chain letter that stand together, scored as one."""
+
+    labels: ClassVar[tuple[str, ...]] = LABELS
+    files: ClassVar[tuple[Path, ...]] = (LISTS / "chain_mail.yml",)
+    _words = WordList(read_list("chain_mail", LABELS, KINDS))
+    wake: ClassVar[tuple[str, ...]] = _words.wake
+
+    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
+        matches = self._words.matches(text, wakings)
+        for cluster in _clusters([match for match in matches if match.entry.label == "chain_letter"]):
+            yield from _chain(text, cluster)
+        yield from _jokes(text, [match for match in matches if match.entry.label == "joke_round_robin"])
+
+
+def _clusters(matches: list[Match]) -> Iterator[list[Match]]:
+    cluster: list[Match] = []
+    for match in matches:
+        if cluster and match.start - cluster[-1].end > _APART:
+            yield cluster
+            cluster = []
+        cluster.append(match)
+    if cluster:
+        yield cluster
+
+
+def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
+    kinds = {match.entry.weight: match.entry.means for match in cluster}
+    asks_many = "mass" in kinds
+    if not asks_many and "plain" not in kinds:
+        return
+    telling = sorted(_TELLING & kinds.keys())
+    ordinary = sorted(_ORDINARY & kinds.keys())
+    number = len(telling) + len(ordinary)
+    if asks_many:
+        confidence = (0.5, 0.8 if telling else 0.6, 0.9 if telling else 0.7)[min(2, number)]
+    elif telling:
+        confidence = (0.0, 0.55, 0.78)[min(2, number)]
+    else:
+        return
+    if len(telling) > 1:
+        confidence = min(0.96, confidence + 0.05)
+    reasons = [kinds["mass" if asks_many else "plain"], *(kinds[kind] for kind in (*telling, *ordinary))]
+    if "against" in kinds and "no_share" not in kinds:
+        confidence *= 0.45
+        reasons.append(kinds["against"])
+    last = -1
+    for match in cluster:
+        if match.entry.weight in _ORDINARY or match.entry.weight == "against" or match.start < last:
+            continue
+        last = match.end
+        words = text[match.start : match.end]
+        yield Hit("chain_letter", match.start, match.end, words, round(confidence, 3), tuple(reasons))
+
+
+def _jokes(text: str, matches: list[Match]) -> Iterator[Hit]:
+    number = len({match.entry.pattern for match in matches})
+    confidence = (0.0, 0.55, 0.8, 0.88)[min(3, number)]
+    last = -1
+    for match in matches:
+        if match.start >= last:
+            last = match.end
+            reasons = (match.entry.means, f"{number} such phrase{'s' if number > 1 else ''}")
+            yield Hit("joke_round_robin", match.start, match.end, text[match.start : match.end], confidence, reasons)
