@@ -26,7 +26,7 @@ _REPLY_SUBJECT = re.compile(_TAG + r"(?:re|aw|antw|sv|r|res|odp|ref|vá|ynt|atb)
 # the verb tells them apart; the words such a line begins with are too common to stand alone.
 _SAID = _one_of(
     "wrote|writes|said|ysgrifennodd|scríobh|a [ée]crit|schrieb|geschrieben|escribi[óo]|escreveu|ha scritto|schreef",
-    "het volgende geschreven|skrev|kirjoitti|napisał|napisał\\(a\\)|pisze|a scris|írta|napsal|napsal\\(a\\)|napísal",
+    "geschreven|skrev|kirjoitti|napisał|napisał\\(a\\)|pisze|a scris|írta|napsal|napsal\\(a\\)|napísal",
     "napísal\\(a\\)|je napisao|je napisala|je napisao/la|şunu yazdı|yazdı|написал|написал\\(а\\)|пишет|написав",
     "написав\\(-ла\\)|пише",
 )
@@ -41,7 +41,10 @@ _ATTRIBUTION_START = re.compile(
     ),
     re.IGNORECASE,
 )
-_GMAIL_DATE_LINE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[^\n]{0,120}<[^<>\n]{3,200}@[^<>\n]{1,200}>:?[ \t]*$")
+# Gmail and Yandex in some languages say no verb: a date, a name and the address.
+_DATE_AND_ADDRESS = re.compile(
+    r"(?:\d{4}[-/]\d{1,2}[-/]\d{1,2}|\d{1,2}[./]\d{1,2}[./]\d{4},)[^\n]{0,120}<[^<>\n@]{1,100}@[^<>\n]{1,200}>:?[ \t]*$"
+)
 _ORIGINAL = re.compile(
     r"[ \t>*]*[-_]{2,}[ \t]*"
     + _one_of(
@@ -59,7 +62,7 @@ _FORWARDED = re.compile(
         "forwarded message|forwarded mail|forwarded by|weitergeleitete nachricht|message transf[ée]r[ée]|mensaje reenviado",
         "mensagem encaminhada|mensagem reencaminhada|messaggio inoltrato|messaggio originale inoltrato|doorgestuurd bericht",
         "vidarebefordrat|videresendt|edelleenlähetetty|przekazana wiadomość|wiadomość przekazana|přeposlaná|preposlaná",
-        "továbbított|mesaj redirecționat|iletilen|пересылаемое|пересланное|переслане|proslijeđena",
+        "message transmis|перенаправлене|továbbított|mesaj redirecționat|iletilen|пересылаемое|пересланное|переслане|proslijeđena",
     )
     + "|"
     + _one_of(
@@ -67,18 +70,18 @@ _FORWARDED = re.compile(
         "inizio messaggio inoltrato|start doorgestuurd bericht|vidarebefordrat brev|início da mensagem",
         "początek przekazywanej|začátek přeposílané|započni proslijeđenu|начало пересылаемого|початок листа",
     )
-    + r"[^\n]{0,40}:[ \t]*$|<forwarded message>)",
+    + r"[^\n]{0,40}:[ \t]*$|<?forwarded message(?:>|:[ \t]*$))",
     re.IGNORECASE,
 )
 # Labels of the header block that Outlook and others put above what they quote, by what they stand for.
 _LABELS = {
     "from": "from von de da van från fra lähettäjä od expéditeur отправитель от від feladó kimden gönderen oddawca nadawca",
-    "date": "date sent gesendet datum envoyé enviado enviada inviato data verzonden skickat sendt lähetetty päiväys "
+    "date": "date sent dato päivämäärä gesendet datum envoyé enviado enviada inviato data verzonden skickat sendt lähetetty päiväys "
     "wysłano odesláno odoslané dátum отправлено дата надіслано küldve gönderildi tarih fecha trimis",
     "to": "to an à a para aan till til vastaanottaja do komu кому címzett kime alıcı către pour",
     "subject": "subject betreff objet asunto oggetto assunto onderwerp ämne emne aihe temat předmět predmet тема tárgy "
     "konu subiect",
-    "other": "cc kopie kopia copie bcc reply-to importance attachments anlagen pièces when where",
+    "other": "cc kopi kopio kopie kopia copie bcc reply-to importance attachments anlagen pièces when where",
 }
 _LABEL_OF = {word: label for label, words in _LABELS.items() for word in words.split()}
 _HEADER_LINE = re.compile(r"[ \t>]*\*{0,2}([^\W\d_][\w'-]{0,15})\*{0,2}[ \t]?:\*{0,2}(?:[ \t]|$)")
@@ -255,7 +258,9 @@ def _mark_history(lines: list[_Line], owners: list[SegmentOwner], subject: str) 
     """Mark quoted and forwarded lines; the index of the first line of a history that runs to the end of the text."""
     is_forward = _FORWARD_SUBJECT.match(subject) is not None
     is_answer = is_forward or _REPLY_SUBJECT.match(subject) is not None
-    quoted: SegmentOwner = "quoted"
+    # Of a forward, everything that is not the sender's is what was forwarded.
+    quoted: SegmentOwner = "forwarded" if is_forward else "quoted"
+    is_attributed = False
     index = 0
     while index < len(lines):
         line = lines[index].text
@@ -264,6 +269,10 @@ def _mark_history(lines: list[_Line], owners: list[SegmentOwner], subject: str) 
             index += 1
             continue
         if first == ">":
+            # Apple Mail cites what it forwards. In an answer to a forward such a line follows an attribution.
+            if not is_attributed and _FORWARDED.match(line):
+                quoted = "forwarded"
+            is_attributed = is_attributed or _SAID_AT_END.search(line[-200:]) is not None
             owners[index] = quoted
             index += 1
             continue
@@ -278,6 +287,7 @@ def _mark_history(lines: list[_Line], owners: list[SegmentOwner], subject: str) 
             for number in range(index, index + length):
                 owners[number] = owner
             quoted = owner
+            is_attributed = True
             index += length
             continue
         for number in range(index, len(lines)):
@@ -317,7 +327,7 @@ def _history_at(
     if header_lines and (is_answer or _any_words(lines, owners, index)):
         return ("forwarded" if is_forward else "quoted"), offset + header_lines
     length = _attribution(lines, index)
-    return ("quoted", length) if length else (None, 0)
+    return ("forwarded" if is_forward else "quoted", length) if length else (None, 0)
 
 
 def _header_block(lines: list[_Line], index: int) -> int:
@@ -355,7 +365,7 @@ def _attribution(lines: list[_Line], index: int) -> int:
     """The number of lines of an "On … wrote:" at `index`, which may be broken over up to three lines, or 0."""
     line = lines[index].text
     is_start = _ATTRIBUTION_START.match(line) is not None
-    if is_start and _GMAIL_DATE_LINE.match(line.strip()):
+    if is_start and _DATE_AND_ADDRESS.match(line.strip()):
         return 1
     joined = ""
     for length in (1, 2, 3):
@@ -366,7 +376,7 @@ def _attribution(lines: list[_Line], index: int) -> int:
             return 0
         joined = f"{joined} {piece}".strip()
         if joined.endswith(":") and _SAID_AT_END.search(joined[-200:]):
-            if is_start and _HAS_DATE.search(joined):
+            if _HAS_DATE.search(joined) and (is_start or ("<" in joined and "@" in joined)):
                 return length
             # "Jane Smith wrote:" alone is an attribution only where what follows is marked as cited.
             return length if len(joined) < 200 and _next_is_cited(lines, index + length) else 0
