@@ -33,7 +33,10 @@ def test_it_pages_through_ten_at_a_time_and_asks_with_the_query_only_once() -> N
     for number in range(25):
         tenant.add_folder(JO, f"Class {number}")
     with checked_fake(tenant) as fake:
-        names = [f["displayName"] for f in client_for(fake).pages(FOLDERS, what="listing", mailbox=JO)]
+        names = [
+            f["displayName"]
+            for f in client_for(fake).pages(FOLDERS, what="listing", mailbox=JO, params={"$select": "displayName"})
+        ]
         requests = fake.graph("/mailFolders")
     assert len(names) == 25 + 10
     assert len(requests) == 4
