@@ -19,7 +19,8 @@ _NUMBERS = frozenset(
 )
 _PEOPLE = frozenset({"person", "staff_name"})
 _PLACES = frozenset({"address", "postcode"})
-_YEAR = re.compile(r"(?:19|20)\d\d")
+# Standing alone: in a run of eight digits day and month could pass for a year.
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _POSTCODE_AREA = re.compile(r"\b([A-Z]{1,2})\d[A-Z\d]? ?\d[A-Z]{2}\b")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 GROUPS_SHOWN = 40
@@ -34,7 +35,7 @@ def mask(hit: Hit) -> str:
         letters = _NOT_ALPHANUMERIC.sub("", value)
         return DOT * max(len(letters) - 2, 4) + letters[-2:] if len(letters) > 4 else DOT * 6
     if hit.label in _PEOPLE:
-        initials = [word[0].upper() for word in re.split(r"[\s,.'’-]+", value) if word[:1].isalpha()]
+        initials = [word[0].upper()[:1] for word in re.split(r"[\s,.'’-]+", value) if word[:1].isalpha()]
         return "".join(f"{letter}." for letter in initials[:4]) or DOT * 4
     if hit.label == "date_of_birth":
         year = _YEAR.search(value)
