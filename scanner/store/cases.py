@@ -325,12 +325,7 @@ def _finding(row: sa.Row[Any]) -> Finding:
 def decide(
     connection: sa.Connection, case_id: int, *, actor: str, action: Action, note: str, now: datetime, audit_key: bytes
 ) -> CaseState:
-    # The row is locked, so that of two reviewers the second sees what the first did.
-    state: CaseState | None = connection.execute(
-        sa.select(CASE.c.state).where(CASE.c.id == case_id).with_for_update()
-    ).scalar_one_or_none()
-    if state is None:
-        raise DecisionRefused(f"case {case_id}: there is no such case")
+    state = _state(connection, case_id)
     if action == "note":
         if not note.strip():
             raise DecisionRefused(f"case {case_id}: a note needs words")
@@ -352,13 +347,18 @@ def record_reveal(
 ) -> None:
     if not reason.strip():
         raise DecisionRefused(f"case {case_id}: reading the message needs a reason")
+    state = _state(connection, case_id)
+    leads_to: CaseState = "open" if state == "new" else state
+    _step(connection, case_id, state, leads_to, actor, "reveal", reason, now, audit_key)
+
+
+def _state(connection: sa.Connection, case_id: int) -> CaseState:
     state: CaseState | None = connection.execute(
-        sa.select(CASE.c.state).where(CASE.c.id == case_id).with_for_update()
+        sa.select(CASE.c.state).where(CASE.c.id == case_id)
     ).scalar_one_or_none()
     if state is None:
         raise DecisionRefused(f"case {case_id}: there is no such case")
-    leads_to: CaseState = "open" if state == "new" else state
-    _step(connection, case_id, state, leads_to, actor, "reveal", reason, now, audit_key)
+    return state
 
 
 def _step(
@@ -372,7 +372,10 @@ def _step(
     now: datetime,
     audit_key: bytes,
 ) -> None:
-    """Moves the case, writes its history and the audit trail: all three or none."""
+    """Moves the case, writes its history and the audit trail: all three or none.
+
+    The case must still be in the state that was read: of two reviewers the second is told of the first.
+    """
     if len(note) > audit.MAX_TEXT:
         raise DecisionRefused(f"case {case_id}: a note has at most {audit.MAX_TEXT:,} characters")
     moved = connection.execute(

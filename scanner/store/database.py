@@ -6,8 +6,12 @@ start, so that two processes wait for each other instead of failing half-way (ht
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
+import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -82,20 +86,46 @@ def _address(url: str) -> sa.URL:
 
 
 def _create_private(path: Path, shown: str) -> None:
-    # SQLite would make the file readable for everybody; its WAL files take over the mode that we give here.
+    """Makes the file, if need be, with a mode that SQLite would not give it; its WAL files take over that mode.
+
+    The file appears under its name closed and whole: closing a descriptor of a database file would drop the locks that
+    other connections of this process hold on it (https://sqlite.org/howtocorrupt.html section 2.2).
+    """
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        if not path.exists():
+            handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+            os.close(handle)
+            try:
+                with contextlib.suppress(FileExistsError):
+                    os.link(name, path)
+            finally:
+                os.unlink(name)
     except OSError as error:
-        raise StoreError(f"store.url {shown}: the database file cannot be opened: {error.strerror}") from error
+        raise StoreError(f"store.url {shown}: the database file cannot be made: {error.strerror}") from error
 
 
 def _prepare_sqlite(driver_connection: Any, _record: object) -> None:
     driver_connection.isolation_level = None  # transactions are begun by _begin_sqlite, not by the driver's guess
     cursor = driver_connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _switch_to_wal(cursor)
     cursor.execute("PRAGMA synchronous = FULL")  # a notice that was sent must not be forgotten by a power cut
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _switch_to_wal(cursor: sqlite3.Cursor) -> None:
+    """The mode stays with the file. The switch needs the file alone, and SQLite does not wait for that by itself."""
+    give_up = time.monotonic() + SQLITE_WAIT_SECONDS
+    while cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            if cursor.execute("PRAGMA journal_mode = WAL").fetchone() != ("wal",):
+                raise StoreError(
+                    "store.url: this file system cannot hold an SQLite database that several processes share"
+                )
+        except sqlite3.OperationalError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:
