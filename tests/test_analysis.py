@@ -1,0 +1,210 @@
+"""Presidio and spaCy behind the gate: context, tables, windows, names within their budget, and no network."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import detectors
+from detectors.analysis import CONTEXT, Analysis, windows
+from detectors.base import Context, TextDetector, Waking
+from detectors.gate import Gate
+from detectors.nhs import NhsNumber
+from detectors.nino import NationalInsuranceNumber
+from detectors.phone import Phone
+from detectors.tables import TableMap, delimited
+from scanner.errors import ConfigError, ConfigErrors
+from scanner.model import Hit, Table
+from scanner.ports import NameBudget
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@cache
+def analysis() -> Analysis:
+    return Analysis({"nhs": NhsNumber(), "nino": NationalInsuranceNumber(), "phone": Phone()})
+
+
+@cache
+def gate() -> Gate:
+    return Gate({"nhs": NhsNumber.wake, "nino": NationalInsuranceNumber.wake, "phone": Phone.wake})
+
+
+def hits(text: str, tables: tuple[Table, ...] = ()) -> list[Hit]:
+    return analysis().patterns(text, gate().scan(text), TableMap(text, tables))
+
+
+def best(text: str, label: str, tables: tuple[Table, ...] = ()) -> float:
+    return max((hit.confidence for hit in hits(text, tables) if hit.label == label), default=0.0)
+
+
+# --- context --------------------------------------------------------------------------------------------------------
+
+
+def test_a_phrase_of_several_words_counts_before_and_after() -> None:
+    assert best("her national insurance number is AB123456C", "nino") == 0.95
+    assert best("AB123456C is her national insurance number", "nino") == 0.95
+
+
+def test_part_of_a_word_is_no_context() -> None:
+    assert best("the nickname of unit AB123456C", "nino") == best("AB123456C", "nino")
+
+
+def test_a_phrase_counts_less_the_further_it_is_away_and_not_at_all_beyond_300_characters() -> None:
+    filler = "word " * 20
+    near, far = best("NI number AB123456C", "nino"), best(f"NI number {filler}AB123456C", "nino")
+    beyond = best(f"NI number {filler * 4}AB123456C", "nino")
+    assert near > far > beyond == best("AB123456C", "nino")
+
+
+def test_the_name_of_the_next_field_is_not_context() -> None:
+    assert best("943 476 5919 NHS number: unknown", "nhs") == best("943 476 5919", "nhs")
+
+
+def test_the_nearer_phrase_decides() -> None:
+    assert best("NHS leaflets, order number 9434765919", "nhs") < 0.5
+    assert best("order number of the NHS number 9434765919", "nhs") >= 0.85
+
+
+def test_a_heading_is_context_for_every_row_and_only_for_its_column() -> None:
+    text = "Name,NHS number,Order no\n" + "".join(f"Amy {'x' * 40},9434765919,9434765870\n" for _ in range(40))
+    (table,) = delimited(text)
+    found = [hit for hit in hits(text, (table,)) if hit.label == "nhs"]
+    assert {hit.confidence for hit in found if hit.value == "9434765919"} == {0.95}
+    assert all(hit.confidence < 0.5 for hit in found if hit.value == "9434765870")
+    assert sum(hit.value == "9434765919" for hit in found) == 40
+    assert {hit.row for hit in found if hit.value == "9434765919"} == {(0, row) for row in range(1, 41)}
+
+
+def test_reasons_say_why_without_the_value() -> None:
+    (hit,) = hits("NHS number 943 476 5919")
+    assert hit.reasons == ("pattern", "check digit valid", "'NHS number' nearby")
+    assert "943" not in repr(hit)
+
+
+# --- windows --------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(0, 20_000), st.lists(st.tuples(st.integers(-100, 20_100), st.integers(0, 3_000)), max_size=30))
+@settings(max_examples=300, deadline=None)
+def test_windows_cover_every_core_once_and_are_never_over_two_thousand(
+    length: int, spans: list[tuple[int, int]]
+) -> None:
+    cores = [(start, start + size, "one") for start, size in spans]
+    made = list(windows(length, cores))
+    wanted = {place for start, end, _ in cores for place in range(max(0, start), min(length, end))}
+    covered = [place for window in made for place in range(window.core_start, window.core_end)]
+    assert set(covered) >= wanted
+    assert len(covered) == len(set(covered))
+    for window in made:
+        assert window.end - window.start <= 2_000
+        assert window.start == max(0, window.core_start - CONTEXT)
+        assert window.end == min(length, window.core_end + CONTEXT)
+
+
+@given(st.integers(0, 4_000), st.integers(0, 4_000))
+@settings(max_examples=30, deadline=None)
+def test_a_value_is_found_once_wherever_the_windows_are_cut(before: int, between: int) -> None:
+    text = "." * before + " NHS number 943 476 5919 " + "." * between + " NI number AB 12 34 56 C"
+    found = hits(text)
+    assert [(hit.label, text[hit.start : hit.end]) for hit in found] == [
+        ("nhs", "943 476 5919"),
+        ("nino", "AB 12 34 56 C"),
+    ]
+
+
+@given(st.text(alphabet="0123456789 -+().ABCab@\n£", max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_every_hit_points_at_its_own_digits(text: str) -> None:
+    for hit in hits(text):
+        assert 0 <= hit.start < hit.end <= len(text)
+        digits = "".join(character for character in text[hit.start : hit.end] if character.isdigit())
+        assert hit.value[-4:].strip("ABCD")[-2:] in digits
+
+
+# --- names ----------------------------------------------------------------------------------------------------------
+
+
+def test_names_are_read_only_near_the_places_given() -> None:
+    text = "Callum Hughes came first." + " and so on" * 100 + " Aisha Rahman came last."
+    end = len(text)
+    spans = analysis().names(text, [(end - 5, end)], None)
+    assert [text[start:stop] for start, stop in spans] == ["Aisha Rahman"]
+    assert analysis().names(text, [], None) == ()
+    assert len(analysis().names(text, None, None)) == 2
+
+
+def test_the_budget_is_charged_and_what_it_leaves_out_is_counted() -> None:
+    text = "Callum Hughes came first. " + "x " * 2000 + "Aisha Rahman came last."
+    budget = NameBudget(400)
+    spans = analysis().names(text, [(0, 13), (len(text) - 5, len(text))], budget)
+    assert [text[start:end] for start, end in spans] == ["Callum Hughes"]
+    assert (budget.windows, budget.windows_dropped) == (1, 1)
+    assert 0 < budget.characters_read <= 400
+    assert budget.characters_left == 400 - budget.characters_read
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is not the folder of a spaCy model"):
+        Analysis({}, tmp_path)
+
+
+# --- loading --------------------------------------------------------------------------------------------------------
+
+
+class Sighting(TextDetector):
+    """A detector of the test's own."""
+
+    labels = ("nino",)
+    wake = ("sighting",)
+
+    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> list[Hit]:
+        return []
+
+
+def test_a_label_of_two_detectors_stops_the_start() -> None:
+    with pytest.raises(ConfigErrors, match="the label 'nino' is used by more than one"):
+        detectors.walk([Sighting()])
+
+
+class Elsewhere(TextDetector):
+    """Reports where it was woken."""
+
+    labels = ("elsewhere",)
+    wake = (r"\bwake me\b",)
+
+    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> list[Hit]:
+        return [Hit("elsewhere", waking.end - 7, waking.end, "woken", 0.9) for waking in wakings]
+
+
+def test_an_extra_detector_is_woken_and_signed() -> None:
+    loaded = detectors.load([Elsewhere()])
+    assert "elsewhere" in loaded.labels
+    (hit,) = [hit for hit in loaded.content("please Wake me up", names_near=frozenset()) if hit.label == "elsewhere"]
+    assert (hit.start, hit.end, hit.detector) == (7, 14, "Elsewhere")
+    assert loaded.content("nothing of the kind", names_near=frozenset()) == []
+
+
+def test_it_works_with_every_socket_closed() -> None:
+    """D7: nothing is downloaded, and tldextract, which presidio imports, never asks for its suffix list."""
+    program = (
+        "import socket\n"
+        "def refuse(*_, **__): raise AssertionError('the network was touched')\n"
+        "socket.socket.connect = refuse; socket.getaddrinfo = refuse; socket.create_connection = refuse\n"
+        "import detectors\n"
+        "hits = detectors.load().content('Callum Hughes, NHS number 943 476 5919, jane.smith@elt.example')\n"
+        "assert {'person', 'nhs', 'email'} <= {hit.label for hit in hits}, hits\n"
+    )
+    environment = {**os.environ, "HOME": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
