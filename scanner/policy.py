@@ -54,7 +54,8 @@ def load_policy(folder: Path, slug: str, rulebook: Rulebook | None = None) -> Po
     path = folder / "policies" / f"{slug}.yml"
     shown = f"{folder.name}/policies/{path.name}"
     reader = Reader()
-    found = reader.mapping(load(path, shown), PACK_KEYS, needed=("title", "source", "scan_mode", "clauses"))
+    root = load(path, shown)
+    found = reader.mapping(root, PACK_KEYS, needed=("title", "source", "scan_mode", "clauses"))
     clauses: dict[str, tuple[Clause, ...]] = {}
     if "clauses" in found:
         for topic, node in reader.mapping(found["clauses"], TOPICS).items():
@@ -76,17 +77,20 @@ def load_policy(folder: Path, slug: str, rulebook: Rulebook | None = None) -> Po
     for item in reader.items(found.get("rules")):
         entry = reader.mapping(item, ("id", "state"), needed=("id", "state"))
         rule_id = reader.text(entry.get("id"))
-        if rulebook is not None and rulebook.rule(rule_id) is None:
+        rule = rulebook.rule(rule_id) if rulebook is not None else None
+        if rulebook is not None and rule is None:
             reader.wrong(item, f"there is no rule {rule_id!r}")
         if reader.choice(entry.get("state"), ("on", "off"), "on") == "off":
-            off.add(rule_id)
+            off.add(rule.id if rule is not None else rule_id)
     if rulebook is not None:
         off |= {rule.id for rule in rulebook.rules if rule.topic in off_topics}
     zone = reader.text(found.get("time_zone"), "Europe/London")
     try:
         ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        reader.wrong(found["time_zone"], f"{zone!r} is not a time zone of the IANA database, such as Europe/London")
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of the database, such as Europe
+        reader.wrong(
+            found.get("time_zone", root), f"{zone!r} is not a time zone of the IANA database, such as Europe/London"
+        )
     grades = reader.choices(found["protected_grades"], get_args(Grade)) if "protected_grades" in found else ("strong",)
     policy = Policy(
         slug=slug,
