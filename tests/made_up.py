@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey
@@ -29,6 +30,7 @@ from scanner.ports import Message, NameBudget
 SCHOOL = "Northfield Academy"
 JANE = "jane.smith@elt.example"
 HEAD = "head@elt.example"
+SHIPPED = Path(__file__).parent.parent / "rules"
 SUPPLIER = "sales@printco.example"
 KEY = FingerprintKey(1, b"k" * 32)
 
@@ -64,6 +66,35 @@ TRUST = People(
     version="1",
 )  # fmt: skip
 DIRECTORY = Directory(TRUST)
+
+
+# A rule that is right in every way; tests break one thing of it.
+GOOD = """\
+title: Example
+topic: personal_data
+category: personal_data
+severity: moderate
+owner: dpo
+advice: Send it another way.
+when:
+  labels: {any: [nino]}
+examples:
+  must_flag:
+    - why: it names a number
+      mail: {from: jane.smith@elt.example, to: [sales@printco.example], body: The number.}
+  must_pass:
+    - why: it names none
+      mail: {from: jane.smith@elt.example, to: [sales@printco.example], body: No number.}
+"""
+
+
+def rules_with(folder: Path, **files: str) -> Path:
+    """A folder `rules` with a rule file for each name."""
+    detect = folder / "rules" / "detect"
+    detect.mkdir(parents=True)
+    for stem, text in files.items():
+        (detect / f"{stem}.yml").write_text(text, "utf-8")
+    return folder / "rules"
 
 
 def mail(

@@ -11,40 +11,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+from made_up import GOOD, SHIPPED, rules_with
 
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.rulebook import Rulebook, load_rulebook
 
 HERE = Path(__file__).parent
-SHIPPED = HERE.parent / "rules"
 KNOWN = ("nino", "person", "health", "email")
 _EXPECT = re.compile(r"^# expect (\d+): (.*)$", re.MULTILINE)
-
-GOOD = """\
-title: Example
-topic: personal_data
-category: personal_data
-severity: moderate
-owner: dpo
-advice: Send it another way.
-when:
-  labels: {any: [nino]}
-examples:
-  must_flag:
-    - why: it names a number
-      mail: {from: jane.smith@elt.example, to: [sales@printco.example], body: The number.}
-  must_pass:
-    - why: it names none
-      mail: {from: jane.smith@elt.example, to: [sales@printco.example], body: No number.}
-"""
-
-
-def rules_with(folder: Path, **files: str) -> Path:
-    detect = folder / "rules" / "detect"
-    detect.mkdir(parents=True)
-    for stem, text in files.items():
-        (detect / f"{stem}.yml").write_text(text, "utf-8")
-    return folder / "rules"
 
 
 def load_one(folder: Path, text: str) -> Rulebook:
