@@ -1,0 +1,49 @@
+"""A message addressed to everybody: an all-staff or all-parents group, or a long list of recipients."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import ClassVar
+
+from detectors.base import MessageDetector
+from scanner.model import Hit
+from scanner.ports import Message
+
+# Fewer may be a department or a year team; the largest team of a primary school stays below it.
+MANY = 12
+_EVERYBODY = re.compile(
+    r"(?:all|every(?:one|body)|whole)(?:[._ -]?(?:at|of|the|in))?[._ -]?(?:staff|users?|teachers|employees|colleagues|trust|school|academy|"
+    r"parents|carers|families|pupils|students|governors|people|mail|year\d{0,2}|[a-z]{2,5})?|"
+    r"(?:staff|teachers|parents|pupils|students|users)[._ -]?(?:all|everyone|list)|(?:distribution|global)[._ -]?list",
+    re.IGNORECASE,
+)
+
+
+class BulkMail(MessageDetector):
+    """A message to an all-user group, or to twelve and more people, by somebody with no standing leave to broadcast."""
+
+    labels: ClassVar[tuple[str, ...]] = ("broadcast",)
+
+    def detect(self, message: Message) -> Iterable[Hit]:
+        envelope = message.envelope
+        origin = envelope.from_ or envelope.sender
+        if origin is None or message.direction not in ("outbound", "internal"):
+            return
+        sent = envelope.sent_at.date() if envelope.sent_at else None
+        for grant in message.directory.people.grants:
+            lasts = grant.until is None or sent is None or sent <= grant.until
+            if grant.kind == "broadcast" and grant.who.lower() == origin.address and lasts:
+                return
+        for recipient in envelope.recipients:
+            local = recipient.address.partition("@")[0]
+            name = recipient.name.strip()
+            if message.directory.kind(recipient.address) == "ours" and (
+                _EVERYBODY.fullmatch(local) or (name and _EVERYBODY.match(name))
+            ):
+                reasons = ("sent to an all-user group", "no standing leave to broadcast")
+                yield Hit("broadcast", 0, 0, recipient.address, 0.9, reasons, part="headers")
+                return
+        if len(envelope.recipients) >= MANY:
+            reasons = (f"sent to {len(envelope.recipients)} people", "no standing leave to broadcast")
+            yield Hit("broadcast", 0, 0, str(len(envelope.recipients)), 0.8, reasons, part="headers")
