@@ -25,8 +25,9 @@ _NOBODY = frozenset(
     "all team colleagues colleague everyone everybody both there sir madam folks governors trustees parents parent carers carer "
     "guardians guardian families family staff students pupils class year ladies gentlemen guys friends residents neighbours "
     "applicant candidate customer member members head headteacher principal editor office admissions reception support sales "
-    "accounts chair clerk again from and or to the whom it may concern of for in".split()
+    "accounts chair clerk again from or to the whom it may concern of for in".split()
 )
+_CAPITALISED = re.compile(r"\b[^\W\d_a-z][^\W\d_]{1,30}\b")
 
 
 class Recipients(MessageDetector):
@@ -54,7 +55,7 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
     greeting = _GREETING.search(message.own_words())
     if greeting is None:
         return
-    greeted = [word for word in words(greeting.group(1)) if len(word) > 1]
+    greeted = [word for word in words(greeting.group(1)) if len(word) > 1 and word != "and"]
     if not greeted or any(word in _NOBODY for word in greeted):
         return
     directory = message.directory
@@ -83,11 +84,16 @@ def _person_name(address: str, directory: Directory) -> str:
 
 
 def _somebody_else(greeted: list[str], address: str, directory: Directory) -> bool:
-    """The greeted surname, or whole name, is that of another contact or of a member of staff."""
+    """The greeted surname is that of another family on record, or the whole name that of a member of staff.
+
+    A first name alone is anybody's.
+    """
     for contact in directory.people.contacts:
         if contact.email.lower() != address and greeted[-1] in _family_words(contact):
             return True
-    return any(set(greeted) <= set(words(person.name)) for person in directory.people.people if person.role == "staff")
+    return len(greeted) > 1 and any(
+        set(greeted) <= set(words(person.name)) for person in directory.people.people if person.role == "staff"
+    )
 
 
 def _family_words(contact: Contact) -> set[str]:

@@ -102,7 +102,7 @@ class Pipeline:
         seen = self.store.seen(self.source.name, folder.mailbox, [ref.id for ref in present], self.pool.versions())
         fresh = {ref.id: ref for ref in present if ref.id not in seen}
         tally.unchanged += len(present) - len(fresh)
-        results = [self._message(folder, ref, oldest) for ref in fresh.values()]
+        results = [done for ref in fresh.values() if (done := self._message(folder, ref, oldest)) is not None]
         cases = self.store.commit_page(
             source=self.source.name,
             mailbox=folder.mailbox,
@@ -119,24 +119,29 @@ class Pipeline:
         tally.findings += sum(len(result.verdict.findings) for result in results)
         tally.incomplete += sum(not result.verdict.complete for result in results)
 
-    def _message(self, folder: Folder, ref: ItemRef, oldest: datetime | None) -> Committed:
+    def _message(self, folder: Folder, ref: ItemRef, oldest: datetime | None) -> Committed | None:
         sent_at = ref.envelope.sent_at if ref.envelope is not None else None
         if oldest is not None and sent_at is not None and sent_at < oldest:
             verdict = _unread(ref, "skipped", f"older than the look-back of {self.look_back.days} days")
         else:
-            verdict = self._verdict(ref)
+            judged = self._verdict(ref)
+            if judged is None:
+                return None
+            verdict = judged
         log.info(
             "message parts=%d findings=%d problems=%d complete=%s ms=%.0f",
             verdict.parts, len(verdict.findings), len(verdict.problems), verdict.complete, verdict.elapsed_ms,
         )  # fmt: skip
         return Committed(ref.id, ref.internet_id or verdict.message_id, folder.mailbox, folder.id, verdict)
 
-    def _verdict(self, ref: ItemRef) -> Verdict:
+    def _verdict(self, ref: ItemRef) -> Verdict | None:
         try:
             fetched = self.source.fetch(ref)
         except ConnectorError as error:
             if not error.permanent:
                 raise  # the page comes again; its cursor was not saved
+            if error.status == 404:
+                return None  # moved or deleted meanwhile: the delta of the other folder tells
             return _unread(ref, "unavailable", f"could not be fetched (status {error.status})")
         outcomes = self.pool.judge(fetched)
         if not outcomes:
