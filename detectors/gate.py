@@ -22,8 +22,7 @@ from scanner.errors import ConfigError
 
 # `\b` is ASCII here as in Hyperscan without HS_FLAG_UCP.
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-# A finite expression can be checked backwards from its end within this many characters; others are believed.
-_LONGEST = 120
+# Repetition, or notation that Python does not share: such an expression keeps its boundaries in Hyperscan.
 _ENDLESS = re.compile(r"[*+{]|\\[pPXRQE]|\[\[:|\(\?<")
 
 
@@ -86,8 +85,9 @@ class Gate:
             last = (end, number)
             entry = entries[number]
             at = end if positions is None else positions[place]
+            # Without repetition no expression matches more characters than it has itself.
             verify = _backwards(entry.opened) if entry.opened else None
-            if verify is None or verify.search(text, max(0, at - _LONGEST), at):
+            if verify is None or verify.search(text, max(0, at - len(entry.opened)), at):
                 woken.setdefault(self._detectors[entry.detector], []).append(Waking(entry.index, at))
         return woken
 
@@ -133,8 +133,6 @@ def _has_top_level_alternative(expression: str) -> bool:
 @cache
 def _backwards(core: str) -> re.Pattern[str] | None:
     """The expression for Python, anchored at the end that Hyperscan reported, where it surely is short enough."""
-    if len(core) > _LONGEST:
-        return None
     try:
         return re.compile(rf"(?<![A-Za-z0-9_])(?:{core})\Z", re.IGNORECASE)
     except re.error:

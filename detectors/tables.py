@@ -178,13 +178,20 @@ def delimited(text: str) -> tuple[Table, ...]:
         if not delimiter and len(line) <= 600:
             for candidate in _DELIMITERS:
                 columns = line.count(candidate)
-                if columns and len({group_of(cell) for cell in line.split(candidate)} - {""}) >= 2:
+                if columns and _is_heading_line(line.split(candidate)):
                     delimiter, rows = candidate, [_cells(line, start, candidate)]
                     break
         start += len(line)
     if delimiter:
         tables.append(Table(tuple(rows)))
     return tuple(table for table in tables if len(table.rows) >= 2)
+
+
+def _is_heading_line(cells: Sequence[str]) -> bool:
+    """Short cells, at least two of them headings of different groups."""
+    if any(len(cell) > _LONGEST_HEADING + 2 for cell in cells):
+        return False
+    return len({group_of(cell) for cell in cells} - {""}) >= 2
 
 
 def _cells(line: str, start: int, delimiter: str) -> tuple[tuple[int, int], ...]:
