@@ -250,7 +250,12 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
     ):
         confidence *= 0.5
         reasons.append("said to be wrong, not meant")
-    elif label != "disparagement" and _KITCHEN.search(text[near]) and not to_you and weight != "very_strong":
+    elif (
+        label in ("profanity", "discrimination")
+        and _KITCHEN.search(text[near])
+        and not to_you
+        and weight != "very_strong"
+    ):
         confidence *= 0.4
         reasons.append("talk of food")
     if label == "threat" and _LAUGH.search(text, low, min(len(text), high + 10)) and not to_you:
