@@ -106,12 +106,7 @@ def route(
     person = _whom_it_concerns(envelope, direction, directory)
     sender_role = person.role if person and direction != "inbound" else ""
     line = next(entry for entry in lines if entry.fits(topic, category, severity, direction, sender_role))
-    involved = parties(envelope)
-    involved |= {
-        owner.email
-        for owner in (directory.person(address) or directory.private_owner(address) for address in involved)
-        if owner
-    }
+    involved = frozenset(_who(address, directory) for address in parties(envelope))
     passed_over: list[str] = []
     tried: set[str] = set()
     for role in (*line.to, *LAST_RESORT):
@@ -121,7 +116,7 @@ def route(
         holder = _holder(role, person, envelope, directory)
         if not holder:
             passed_over.append(f"nobody is listed as {_IN_WORDS[role]}")
-        elif holder.lower() in involved and role != "sender":
+        elif _who(holder, directory) in involved and role != "sender":
             passed_over.append(f"{_IN_WORDS[role]} is a party to the mail")
         elif role in line.to and role == line.to[0]:
             return Route(role, holder, line.because)
@@ -130,6 +125,12 @@ def route(
     return Route(
         line.to[0], "", f"{line.because}; {', and '.join(passed_over)}: an admin must name somebody", fallback=True
     )
+
+
+def _who(address: str, directory: Directory) -> str:
+    """One address for a person, whichever of theirs was used: the work address for an alias or a private one."""
+    owner = directory.person(address) or directory.private_owner(address)
+    return (owner.email if owner else address).lower()
 
 
 def _whom_it_concerns(envelope: Envelope, direction: Direction, directory: Directory) -> Person | None:
