@@ -61,7 +61,8 @@ def findings_in(database: str) -> Iterator[tuple[str, int]]:
     """Finding keys with the number of their cases."""
     engine = sa.create_engine(database)
     with engine.connect() as connection:
-        yield from connection.execute(sa.text("select key, count(*) from findings group by key")).tuples()
+        for key, number in connection.execute(sa.text("select key, count(*) from finding group by key")):
+            yield key, number
     engine.dispose()
 
 
@@ -86,7 +87,7 @@ def test_a_round_finds_routes_and_counts_and_a_second_changes_nothing(database: 
                 next(case.id for case in cases if len(running.store.case(case.id).appearances) > 1)
             )
             assert {item.mailbox for item in detail.appearances} == set(MAILBOXES)
-            before = {table: count(database, table) for table in ("messages", "findings", "cases")}
+            before = {table: count(database, table) for table in ("message", "finding", "cases")}
             second = running.round()
             assert (second.messages, second.new_cases) == (0, 0)
             assert {table: count(database, table) for table in before} == before
@@ -133,17 +134,17 @@ def test_a_killed_run_resumes_without_loss_or_doubles(database: str, tmp_path: P
             deadline = time.monotonic() + 60
             while time.monotonic() < deadline:
                 try:
-                    if count(database, "messages") >= needed:
+                    if count(database, "message") >= needed:
                         break
                 except sa.exc.OperationalError:
                     pass  # the schema is still being made
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
             process.wait()
-            seen.append(count(database, "messages"))
+            seen.append(count(database, "message"))
         assert 0 < seen[0] < total, "the first run was to be killed in the middle"
         subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
-    assert count(database, "messages") == total + 2
+    assert count(database, "message") == total + 2
     with_number = len(range(0, total, 3)) + 1
     assert sorted(number for _, number in findings_in(database)) == [1] * with_number
     assert count(database, "cases") == with_number
