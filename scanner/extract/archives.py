@@ -114,9 +114,6 @@ def read_zip(data: bytes, claimed: str, limits: Limits) -> Content:
     protection = _lock(archive)
     files = [info for info in archive.infolist() if not info.is_dir()]
     content = Content("\n".join(clean(info.filename) for info in files[:10_000]), protection=protection)
-    if protection.mechanism.startswith("OpenDocument"):
-        content.missed(Trouble("encrypted", protection.mechanism))
-        return content
     content.children = _entries(archive, files, limits)
     return content
 

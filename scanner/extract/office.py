@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import re
+import warnings
 import zipfile
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
@@ -22,6 +23,7 @@ from docx.oxml import parse_xml
 from openpyxl.utils.exceptions import InvalidFileException
 
 from scanner.errors import UnreadablePart
+from scanner.extract.archives import lock as zip_lock
 from scanner.extract.archives import open_zip, unpack
 from scanner.extract.content import Child, Content, Sheets, Trouble
 from scanner.extract.limits import Limits
@@ -282,23 +284,10 @@ def read_workbook(data: bytes, claimed: str, limits: Limits) -> Content:
         raise UnreadablePart("too_large", f"workbook unpacks to more than {limits.max_total_bytes} bytes")
     content = Content(protection=_lock(package, XLSX, limits))
     sheets = Sheets(limits.max_cells, limits.max_text_chars)
-    try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    except _WORKBOOK_ERRORS as error:
-        raise UnreadablePart("corrupt", f"workbook: {type(error).__name__}") from None
-    try:
-        found = list(book.worksheets)
-        for sheet in found:
-            sheet.reset_dimensions()
-            sheets.heading(clean(sheet.title))
-            try:
-                sheets.add(_rows(sheet.iter_rows(values_only=True)), clean(sheet.title), sheet.sheet_state != "visible")
-            except _WORKBOOK_ERRORS as error:
-                content.missed(Trouble("corrupt", f"sheet: {type(error).__name__}", "part"))
-    finally:
-        book.close()
-    if not found:
-        raise UnreadablePart("unsupported", "workbook without readable sheets")
+    with warnings.catch_warnings():
+        # openpyxl warns of what it would lose on saving; nothing is saved here.
+        warnings.simplefilter("ignore")
+        _add_sheets(data, sheets, content)
     flow = _Flow(limits)
     for name in _with_words(package, ("xl/comments", "xl/threadedComments", "xl/drawings/", "xl/")):
         try:
@@ -311,6 +300,25 @@ def read_workbook(data: bytes, claimed: str, limits: Limits) -> Content:
     content.text, content.tables = sheets.finish()
     content.children = _embedded(package, limits)
     return content
+
+
+def _add_sheets(data: bytes, sheets: Sheets, content: Content) -> None:
+    try:
+        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+    except _WORKBOOK_ERRORS as error:
+        raise UnreadablePart("corrupt", f"workbook: {type(error).__name__}") from None
+    try:
+        if not book.worksheets:
+            raise UnreadablePart("unsupported", "workbook without readable sheets")
+        for sheet in book.worksheets:
+            sheet.reset_dimensions()
+            sheets.heading(clean(sheet.title))
+            try:
+                sheets.add(_rows(sheet.iter_rows(values_only=True)), clean(sheet.title), sheet.sheet_state != "visible")
+            except _WORKBOOK_ERRORS as error:
+                content.missed(Trouble("corrupt", f"sheet: {type(error).__name__}", "part"))
+    finally:
+        book.close()
 
 
 def _rows(values: Iterable[tuple[object, ...]]) -> Iterator[list[str]]:
@@ -333,3 +341,64 @@ def _shown(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
+
+
+# --- OpenDocument ---------------------------------------------------------------------------------------------------
+
+# content.xml holds the text, styles.xml the headers and footers (OpenDocument 1.2 part 1).
+_ODF_WORDS = ("content.xml", "styles.xml")
+_ODF_BREAKS = {"tab": "\t", "line-break": "\n", "s": " "}
+
+
+def read_open_document(data: bytes, claimed: str, limits: Limits) -> Content:
+    """Text, spreadsheet or presentation of LibreOffice and its kin; locked ones are `encrypted`."""
+    package = open_zip(data)
+    protection = zip_lock(data)
+    content = Content(protection=protection)
+    if not protection.readable_without_password:
+        content.missed(Trouble("encrypted", protection.mechanism))
+        return content
+    pieces: list[str] = []
+    names = [name for name in package.NameToInfo if name.rpartition("/")[2] in _ODF_WORDS]
+    if not names:
+        raise UnreadablePart("corrupt", "OpenDocument without content")
+    for name in sorted(names):
+        try:
+            root = parse_xml(unpack(package, package.NameToInfo[name], limits))
+        except _XML_ERRORS as error:
+            raise UnreadablePart("corrupt", f"XML part: {type(error).__name__}") from None
+        pieces.extend(_odf_lines(root))
+    content.text = "".join(pieces)
+    content.children = (
+        Child(name, partial(unpack, package, info, limits), info.file_size, claimed_type="image/embedded")
+        for name, info in package.NameToInfo.items()
+        if name.startswith("Pictures/") and not info.is_dir()
+    )
+    return content
+
+
+def _odf_lines(root: Any) -> Iterator[str]:
+    is_first_cell = False
+    for element in root.iter("{*}p", "{*}h", "{*}table-cell", "{*}table-row"):
+        name = _local(element)
+        if name == "table-row":
+            yield "\n"
+            is_first_cell = True
+        elif name == "table-cell":
+            yield "" if is_first_cell else "\t"
+            is_first_cell = False
+        else:
+            yield "".join(_odf_words(element)) + ("" if _local(element.getparent()) == "table-cell" else "\n")
+
+
+def _odf_words(element: Any, depth: int = 0) -> Iterator[str]:
+    if element.text:
+        yield element.text
+    for child in element:
+        name = _local(child)
+        if name in _ODF_BREAKS:
+            yield _ODF_BREAKS[name]
+        elif name not in ("p", "h", "frame", "custom-shape") and depth < _MAX_XML_DEPTH:
+            yield from _odf_words(child, depth + 1)
+        if child.tail:
+            yield child.tail

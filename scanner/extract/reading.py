@@ -220,9 +220,7 @@ class _Reader:
             text, cut = self._cut(text)
             for trouble in cut:
                 content.missed(trouble)
-            tables = content.tables or (
-                tables_in(text) if kind.startswith("text/") or kind == "application/rtf" else ()
-            )
+            tables = content.tables or (tables_in(text) if kind.startswith(("text/", "application/rtf", ODF)) else ())
             part = replace(
                 part, text=text, tables=tables if not cut else (), protection=content.protection, read=content.read
             )
@@ -240,7 +238,9 @@ class _Reader:
         reader = _READERS.get(kind)
         if reader is not None:
             return reader(data, child.claimed_type, self._limits)
-        if kind.startswith(ODF) or kind == "application/epub+zip":
+        if kind.startswith(ODF):
+            return office.read_open_document(data, child.claimed_type, self._limits)
+        if kind == "application/epub+zip":
             return archives.read_zip(data, child.claimed_type, self._limits)
         if kind in EXECUTABLES:
             # Recognised for what it is; a program has no words to read.

@@ -21,6 +21,16 @@ from scanner.extract.normal import decode
 from scanner.model import UNPROTECTED, Part, Protection
 
 _ASN1_ERRORS = (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError)
+# Content types of RFC 5652 and RFC 5083 that hide what is in them; all others only wrap it.
+_SEALED_KINDS = frozenset(
+    {
+        "enveloped_data",
+        "signed_and_enveloped_data",
+        "encrypted_data",
+        "authenticated_enveloped_data",
+        "auth_enveloped_data",
+    }
+)
 _WEAK_CIPHERS = ("rc2", "rc4", "des", "1.2.840.113549.3.2", "1.2.840.113549.3.4", "1.3.14.3.2.7")
 
 SIGNED = Protection("signed", "signature", True, ("signed, not encrypted",))
@@ -37,7 +47,7 @@ def cms_lock(data: bytes) -> Protection:
         return Protection("unknown", "CMS, cannot be read", False, (error.detail,))
     if kind == "signed_data":
         return Protection("signed", "S/MIME signature", True, ("readable by anyone",))
-    if kind in ("compressed_data", "data", "digested_data"):
+    if kind not in _SEALED_KINDS:
         return UNPROTECTED
     cipher = _cipher(info)
     if cipher.startswith(_WEAK_CIPHERS):
@@ -89,6 +99,8 @@ def _inner(kind: str, info: cms.ContentInfo, limits: Limits) -> bytes | None:
     body = info["content"]
     if kind == "data":
         return bytes(body.native or b"")
+    if kind not in ("signed_data", "compressed_data", "digested_data"):
+        raise UnreadablePart("unsupported", "CMS content of a kind that is not read")
     encapsulated = body["encap_content_info"]["content"]
     raw = encapsulated.native if encapsulated is not None else None
     if not isinstance(raw, bytes):

@@ -173,6 +173,8 @@ _DISCLAIMER_WORD = re.compile(
     re.IGNORECASE,
 )
 _MAX_DISCLAIMER_LINES = 60
+# So short a paragraph needs one phrase of small print, a longer one two.
+_SHORT_SMALL_PRINT = 200
 _BANNER = re.compile(
     r"[\s*\[(_=!>⚠-]*"
     + _one_of(
@@ -195,10 +197,7 @@ class _Line(NamedTuple):
     text: str
     start: int
     end: int  # with its line break
-
-    @property
-    def is_empty(self) -> bool:
-        return not self.text or self.text.isspace()
+    is_empty: bool
 
 
 def segments(text: str, subject: str = "", sender: str = "") -> tuple[Segment, ...]:
@@ -223,14 +222,25 @@ def all_owned(text: str, owner: SegmentOwner) -> tuple[Segment, ...]:
 
 
 def _lines(text: str) -> list[_Line]:
-    lines = []
-    position = 0
+    """The lines of `text`; a run of empty ones is a single empty line whose `text` keeps their line breaks."""
+    lines: list[_Line] = []
+    position = run_start = 0
+    run: list[str] = []
     for line in text.split("\n"):
         end = position + len(line) + 1
-        lines.append(_Line(line, position, end))
+        if not line or line.isspace():
+            if not run:
+                run_start = position
+            run.append(line)
+        else:
+            if run:
+                lines.append(_Line("\n".join(run), run_start, position, True))
+                run = []
+            lines.append(_Line(line, position, end, False))
         position = end
-    last = lines[-1]
-    lines[-1] = _Line(last.text, last.start, last.end - 1)
+    if run:
+        lines.append(_Line("\n".join(run), run_start, position, True))
+    lines[-1] = lines[-1]._replace(end=position - 1)
     return lines
 
 
@@ -264,10 +274,10 @@ def _mark_history(lines: list[_Line], owners: list[SegmentOwner], subject: str) 
     index = 0
     while index < len(lines):
         line = lines[index].text
-        first = line.lstrip()[:1]
-        if not first:
+        if lines[index].is_empty:
             index += 1
             continue
+        first = line.lstrip()[:1]
         if first == ">":
             # Apple Mail cites what it forwards. In an answer to a forward such a line follows an attribution.
             if not is_attributed and _FORWARDED.match(line):
@@ -337,8 +347,8 @@ def _header_block(lines: list[_Line], index: int) -> int:
     empty = 0
     while number < len(lines) and number < index + 14:
         line = lines[number].text
-        if not line.strip():
-            empty += 1
+        if lines[number].is_empty:
+            empty += 1 + line.count("\n")
             # Some programs put an empty line between each two headers, none puts two.
             if empty > 1 or not seen:
                 break
@@ -433,13 +443,16 @@ def _mark_disclaimers(lines: list[_Line], owners: list[SegmentOwner]) -> None:
             for number in range(index, end):
                 owners[number] = "disclaimer"
             index = end
-        else:
+            continue
+        # Of a paragraph that is none, only so short a rest can still be one on its own.
+        index += 1
+        while index < end and lines[end - 1].end - lines[index].start > _SHORT_SMALL_PRINT:
             index += 1
 
 
 def _is_small_print(paragraph: str) -> bool:
     phrases = {match.group().lower() for match in _DISCLAIMER_WORD.finditer(paragraph[:4_000])}
-    return len(phrases) >= (1 if len(paragraph) < 200 else 2)
+    return len(phrases) >= (1 if len(paragraph) < _SHORT_SMALL_PRINT else 2)
 
 
 def _mark_signatures(lines: list[_Line], owners: list[SegmentOwner], sender: str) -> None:
