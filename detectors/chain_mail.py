@@ -51,7 +51,7 @@ def _clusters(matches: list[Match]) -> Iterator[list[Match]]:
 def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
     kinds = {match.entry.weight: match.entry.means for match in cluster}
     asks_many = "mass" in kinds
-    if not asks_many and "plain" not in kinds:
+    if not asks_many and "plain" not in kinds and "keep_going" not in kinds:
         return
     telling = sorted(_TELLING & kinds.keys())
     ordinary = sorted(_ORDINARY & kinds.keys())
@@ -64,7 +64,8 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
         return
     if len(telling) > 1:
         confidence = min(0.96, confidence + 0.05)
-    reasons = [kinds["mass" if asks_many else "plain"], *(kinds[kind] for kind in (*telling, *ordinary))]
+    asks = "mass" if asks_many else "plain" if "plain" in kinds else "keep_going"
+    reasons = [kinds[asks], *(kinds[kind] for kind in (*telling, *ordinary) if kind != asks)]
     if "against" in kinds and "no_share" not in kinds:
         confidence *= 0.45
         reasons.append(kinds["against"])

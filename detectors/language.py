@@ -236,7 +236,7 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         not to_you
         and _LESSON.search(text[near])
         and weight != "very_strong"
-        and label not in ("harassment", "disparagement")
+        and label not in ("harassment", "disparagement", "threat")
     ):
         confidence *= 0.5
         reasons.append("talk of a lesson, text or language")
@@ -265,6 +265,12 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         confidence *= 0.4
         reasons.append("capitalised like a name")
     return Hit(label, start, end, text[start:end], round(confidence, 3), tuple(reasons))
+
+
+def _is_lesson(text: str, to_you: bool) -> bool:
+    """One word of a lesson will do where nobody is addressed; else two different ones."""
+    words = {match[0].lower() for match in _LESSON.finditer(text)}
+    return len(words) > 1 or (bool(words) and not to_you)
 
 
 def _in_quotes(text: str, start: int, end: int) -> bool:

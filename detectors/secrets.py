@@ -22,8 +22,8 @@ _KEY = (
     r"(?:recovery|backup|back-up|unlock|door|gate|alarm|safe|log-?in|verification|activation)[ -](?:codes?|keys?))"
 )
 _LINK = (
-    r"(?:[ \t]*(?:=|:|->|→|–|—)|[ \t]+(?:is|are|was|will be|has been (?:re)?set to|is (?:re)?set to|(?:re)?set to|changed to|remains|"
-    r"stays|would be|should be|-))"
+    r"(?:['’]s(?=[ \t])|[ \t]*(?:=|:|->|→|–|—)|[ \t]+(?:is|are|was|will be|has been (?:re)?set to|is (?:re)?set to|(?:re)?set to|"
+    r"changed to|remains|stays|would be|should be|-))"
 )
 _VALUE = r"(?:[\"“'‘](?P<quoted>[^\"”'’\n]{3,64})[\"”'’]|(?P<bare>[^\s<>\"“”]{3,80}))"
 _STATED = re.compile(
@@ -35,6 +35,10 @@ _STATED = re.compile(
 _BESIDE = re.compile(
     rf"\b(?:{_KEY}|(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with)[ \t]+{_VALUE}", re.IGNORECASE
 )
+# "the password is how we call the hall, no spaces: Oakhall22": explained first, given last.
+_LATER = re.compile(rf"\b{_KEY}[ \t]+(?:is|will be|was)[^\n:]{{1,160}}:[ \t]*{_VALUE}[ \t]*(?:\r?\n|\Z)", re.IGNORECASE)
+# A message that is nothing but a secret: what it opens was in another one.
+_LONE = re.compile(r"\A\s{0,20}(?P<bare>[^\s/:@<>]{8,40})[ \t]*(?:\r?\n|\Z)")
 _PAIR = re.compile(
     r"^[ \t>*-]*(?:(?:log-?in|user(?:name)?|account|credentials?|details|id)[ \t]*[:=]?[ \t]*)?[\w.@+-]{2,40}"
     r"[ \t]*/[ \t]*(?P<bare>[^\s/]{6,64})[ \t]*\r?$",
@@ -103,6 +107,7 @@ class Secrets(TextDetector):
         r"\bkeys\b", r"accesskey", r"accountkey", r"AKIA[0-9A-Z]{8}", r"gh[pousr]_[a-z0-9]{8}", r"xox[abprs]-",
         r"\bAIza", r"\bsk[_-][a-z0-9]", r"glpat-", r"PRIVATE KEY", r"\beyJ[a-z0-9_-]{10}", r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
         r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"[a-z0-9_.@] ?/ ?[^\s/]{6,64}\r?\n", r"credentials?",
+        r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
     )  # fmt: skip
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
@@ -157,6 +162,14 @@ def _find(text: str, low: int, high: int) -> Iterator[_Found]:
             told = _plausible(text, start, end, kind == "quoted", False, match[0])
             if told:
                 yield _Found(start, end, min(told, 0.88), "a value stands beside it")
+    for match in _LATER.finditer(text, low, high):
+        start, end = _trimmed(text, *match.span("quoted" if match["quoted"] else "bare"), quoted=bool(match["quoted"]))
+        if _shape(text[start:end]) >= 2 and not _PLACEHOLDER.fullmatch(text[start:end]):
+            yield _Found(start, end, 0.9, "a value is given for it")
+    if low == 0 and (lone := _LONE.match(text)):
+        start, end = _trimmed(text, *lone.span("bare"), quoted=False)
+        if _shape(text[start:end]) >= 3 and not _PLACEHOLDER.fullmatch(text[start:end]):
+            yield _Found(start, end, 0.6, "a line that is nothing but such a value")
     for match in _PAIR.finditer(text, low, high):
         start, end = _trimmed(text, *match.span("bare"), quoted=False)
         if _shape(text[start:end]) >= 3 and not _PLACEHOLDER.fullmatch(text[start:end]):
