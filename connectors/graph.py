@@ -304,11 +304,15 @@ class GraphClient:
                 raise ConnectorError(f"{what}: Graph gave a next page that leads nowhere", permanent=False)
             url, params = following, None
 
+    def is_own_link(self, url: str) -> bool:
+        """True for an absolute URL on the configured host; a stored link to any other is never followed."""
+        return _origin(url) == self._origin
+
     def _address(self, url: str) -> str:
         """An absolute URL on the configured host. A link to any other host never sees the token."""
         if url.startswith("/") and not url.startswith("//"):
             return self.root + url
-        if _origin(url) != self._origin:
+        if not self.is_own_link(url):
             host = urlsplit(url).hostname or "no host"
             raise ConnectorError(
                 f"a link in Graph's answer leads to {host}, not to the configured Graph host; it was not followed",

@@ -128,7 +128,8 @@ class M365Mail:
         """
         what = f"reading changes of {folder.mailbox}"
         first = f"{self._of(folder.mailbox)}/mailFolders/{segment(folder.id)}/messages/delta"
-        link = cursor.token if cursor is not None and cursor.token else None
+        # A link of another Graph host (the cloud was changed in the settings) is as good as expired.
+        link = cursor.token if cursor is not None and self._client.is_own_link(cursor.token) else None
         size = self._page_size
         restarts = 0
         while True:

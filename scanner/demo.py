@@ -169,7 +169,9 @@ def _account(service: Service, folder: Path, people: People) -> tuple[str, str]:
 def show(result: DemoRun, console: Console) -> None:
     """What a newcomer wants to see: what was looked at, the cases by who gets them, where the rest lies."""
     tally = result.tally
-    if tally.messages == 0:
+    if tally.unfinished or tally.parked:
+        console.print(f"Not finished: {', '.join(sorted({*tally.unfinished, *tally.parked}))}", style="red")
+    elif tally.messages == 0:
         console.print(
             f"\nNothing new: {tally.mailboxes} mailboxes with {tally.folders} folders were asked, every message in them was "
             "judged before.\n"

@@ -152,3 +152,14 @@ def test_a_killed_run_resumes_without_loss_or_doubles(database: str, tmp_path: P
 
 def test_no_finding_holds_a_value() -> None:
     assert not {"value", "text", "quote"} & set(Finding.__slots__)
+
+
+def test_a_cursor_of_another_host_starts_the_folder_again(database: str) -> None:
+    tenant = small_tenant()
+    for expected in (14, 0):  # a new server is another host: its links are not the old one's
+        with FakeTenant(tenant) as fake:
+            arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+            with service(*arguments) as running:
+                tally = running.round()
+                assert (tally.messages, tally.unfinished) == (expected, [])
+    assert all(number == 1 for _, number in findings_in(database))
