@@ -5,7 +5,7 @@ and `means` (words for a hit's reasons), may be `exact` (case counts, for acrony
 in a small notation, chosen so that nothing in it can run super-linearly:
 
 - a blank stands for blanks, line ends or hyphens; a hyphen may also be left out or be a blank; an apostrophe may be left out
-- `(a|b)` alternatives, `(a|b)?` or `x?` optional, `[ab]` one of these characters, `{1,3}` so many times, `#` a digit
+- `(a|b)` alternatives, `(a|b)?` or `x?` optional, `[ab]` one of these characters, `{1,3}` so many times, `#` a digit, `~` up to twelve more letters
 - `…` up to six other words of the same sentence
 - `<name>` one of the slot's alternatives
 
@@ -36,7 +36,7 @@ LISTS = next(
 )
 
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_ALLOWED = re.compile(r"[\w \-'&/.,:;!=£$€@+#%()|?\[\]{}<>…]+\Z")
+_ALLOWED = re.compile(r"[\w \-'&/.,:;!=£$€@+#%()|?\[\]{}<>…~]+\Z")
 _TIMES = re.compile(r"\d{1,2}(?:,\d{1,2})?\Z")
 _CLASS = re.compile(r"[\w.,:;!?'’£-]+\Z")
 _SLOT = re.compile(r"<([a-z_]+)>")
@@ -231,6 +231,8 @@ class _Notation:
                 raise self.fail(f"has {character!r} that the notation of lists does not know")
             self.at = close + 1
             return _Piece(character + inside + term[close])
+        if character == "~":
+            return _Piece(r"\w{0,12}")
         if character == "#":
             return _Piece(r"\d")
         if character == " ":
