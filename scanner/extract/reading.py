@@ -70,17 +70,26 @@ _READERS: dict[str, Reader] = {
 }
 
 
-def open_item(item: RawItem, limits: Limits) -> Iterator[tuple[str, Envelope]]:
+def open_item(
+    item: RawItem, limits: Limits, skip: int = 0, opening: Callable[[str], None] = lambda member: None
+) -> Iterator[tuple[str, Envelope]]:
     """The messages of one item: `("", envelope)` for a mail or document, `("!/1", …)` and on for those in an mbox.
 
     The type comes from the bytes; `claimed_type` only helps where a mail has hardly any headers. Never raises.
+    The first `skip` messages are left out unparsed; `opening(member)` is called before one is parsed.
     """
     claimed = item.claimed_type.partition(";")[0].strip().lower()
     kind = media_type(item.data, claimed) if claimed != "document" else ""
     if kind == "application/mbox":
         for number, message in enumerate(messages_in(item.data), 1):
-            yield f"!/{number}", parse_message(message, limits)
-    elif kind == "message/rfc822":
+            if number > skip:
+                opening(f"!/{number}")
+                yield f"!/{number}", parse_message(message, limits)
+        return
+    if skip:
+        return
+    opening("")
+    if kind == "message/rfc822":
         yield "", parse_message(item.data, limits)
     elif (
         kind == "application/vnd.ms-outlook"
