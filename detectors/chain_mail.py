@@ -30,7 +30,13 @@ class ChainMail(TextDetector):
     _words = WordList(read_list("chain_mail", LABELS, KINDS))
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
+    _asking = _words.places(("mass", "plain", "keep_going", "joke"))
+
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
+        # Nothing counts without a request to pass on, and most mail has none: look for that first.
+        asked = self._words.matches(text, [waking for waking in wakings if waking.index in self._asking])
+        if not any(match.entry.weight in ("mass", "plain", "keep_going", "joke") for match in asked):
+            return
         matches = self._words.matches(text, wakings)
         for cluster in _clusters([match for match in matches if match.entry.label == "chain_letter"]):
             yield from _chain(text, cluster)

@@ -109,7 +109,7 @@ _VARIANTS = {
     "a": "a@4àáâäå", "b": "b8", "c": "cç¢", "e": "e3èéêë€", "g": "g69", "h": "h", "i": "i1!|íìïî", "k": "k", "l": "l1|", "o": "o0öóòô",
     "s": "s5$z", "t": "t7+", "u": "uvüúùûµ",
 }  # fmt: skip
-_MASK = r"*#@%_?•"
+_MASK = "*#@%"
 _DISGUISED: tuple[tuple[str, str, str, str], ...] = (
     *((root, "profanity", "very_strong", "") for root in ("fuck", "cunt", "motherfucker")),
     *((root, "profanity", "strong", "") for root in ("wank", "wanker", "twat", "bastard", "bitch", "dickhead", "bellend")),
@@ -136,12 +136,12 @@ class _Disguises:
     """Disguised spellings. Few expressions wake it: a mask or digit inside a word, a letter thrice, letters set apart."""
 
     wake = (
-        r"[a-z$][*#@%_?•!|$0-9€¢]{1,6}[a-z*]",
+        r"[a-z$][*#@%!|$01345€¢]{1,4}[a-z*]",
         r"[a-z][*#@%]{2,5}",
         r"[5$8][a-z]",
         "|".join(letter * 3 for letter in "abceghikostu"),
         r"\b[a-z$][ ._*-]{1,2}[a-z0-9@][ ._*-]{1,2}[a-z0-9][ ._*-]",
-        r"[vüúùûíìïîàáâäåèéêëöóòôç][a-z]",
+        r"[üúùûíìïîàáâäåèéêëöóòôç][a-z]",
     )
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ _LATER = re.compile(rf"\b{_KEY}[ \t]+(?:is|will be|was)[^\n:]{{1,160}}:[ \t]*{_V
 _LONE = re.compile(r"\A\s{0,20}(?P<bare>[^\s/:@<>]{8,40})[ \t]*(?:\r?\n|\Z)")
 _PAIR = re.compile(
     r"^[ \t>*-]*(?:(?:log-?in|user(?:name)?|account|credentials?|details|id)[ \t]*[:=]?[ \t]*)?[\w.@+-]{2,40}"
-    r"[ \t]*/[ \t]*(?P<bare>[^\s/]{6,64})[ \t]*\r?$",
+    r"[ \t]*/[ \t]*(?P<bare>[^\s/]{6,32})[ \t]*\r?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _SHAPES = re.compile(

@@ -5,7 +5,8 @@ and `means` (words for a hit's reasons), may be `exact` (case counts, for acrony
 in a small notation, chosen so that nothing in it can run super-linearly:
 
 - a blank stands for blanks, line ends or hyphens; a hyphen may also be left out or be a blank; an apostrophe may be left out
-- `(a|b)` alternatives, `(a|b)?` or `x?` optional, `[ab]` one of these characters, `{1,3}` so many times, `#` a digit, `~` up to twelve more letters
+- `(a|b)` alternatives, `(a|b)?` or `x?` optional, `[ab]` one of these characters, `{1,3}` so many times
+- `#` a digit, `~` up to twelve more letters
 - `…` up to six other words of the same sentence
 - `<name>` one of the slot's alternatives
 
@@ -132,7 +133,7 @@ def _group(
         if pattern.match(""):
             raise ConfigError(where, f"term {term!r} matches nothing at all")
         has_gap = any(piece.kind == "gap" for piece in pieces)
-        anchors = _anchors(pieces) or _anchors(pieces, common=frozenset())
+        anchors = _anchors(pieces) or _anchors(pieces, common=_EVERYWHERE)
         if not anchors and has_gap:
             raise ConfigError(where, f"term {term!r} has … and no word rare enough to be found by")
         yield Entry(
@@ -150,11 +151,14 @@ def _group(
 # Too common in school prose to say where to look.
 _COMMON = frozenset(
     """
-    that with have from their this been were they will would your about into over when them what some more other there could
+    their been were they would into over when them some more other there could
     should school schools pupil pupils child children student students staff teacher parent parents after before because
-    being going which where today every year please meeting also just like send email this these those then than week time
-    the and for are was his her our you all any can has had not but who how out off own get got its let may one two way
+    being going where today every year please meeting also just like send email this these those then than week time
+    all any can has had how out off own get got its let may one two way man use see him good talk work send type people think
     """.split()
+)
+_EVERYWHERE = frozenset(
+    "the and for are was you not but his her our who this that with have from will your what about which".split()
 )
 
 
@@ -255,7 +259,7 @@ def _expression(pieces: Sequence[_Piece]) -> str:
 
 
 def _anchors(
-    pieces: Sequence[_Piece], opened: bool = True, closed: bool = True, common: frozenset[str] = _COMMON
+    pieces: Sequence[_Piece], opened: bool = True, closed: bool = True, common: frozenset[str] = _COMMON | _EVERYWHERE
 ) -> tuple[str, ...]:
     """Hyperscan expressions of which at least one stands in every form of the term; empty where no word is rare enough.
 
@@ -276,7 +280,7 @@ def _anchors(
         found: tuple[str, ...] = ()
         if piece.kind == "letters":
             word = "".join(item.letters for item in pieces[position:following])
-            long = len(word) >= 4 or (len(word) == 3 and (starts or ends))
+            long = len(word) >= 4 or (len(word) == 3 and (starts or ends or common is _EVERYWHERE))
             if long and all(item.letters for item in pieces[position:following]) and word.lower() not in common:
                 found = ((r"\b" if starts else "") + word.lower() + (r"\b" if ends else ""),)
         elif piece.kind == "one of":
@@ -305,6 +309,12 @@ class WordList:
         self.entries = tuple(entries)
         self.wake = tuple(by_anchor)
         self._woken = tuple(tuple(group) for group in by_anchor.values())
+
+    def places(self, weights: Sequence[str]) -> frozenset[int]:
+        """The indices of the expressions that wake an entry of one of these weights."""
+        return frozenset(
+            place for place, group in enumerate(self._woken) if any(entry.weight in weights for entry in group)
+        )
 
     def matches(self, text: str, wakings: Sequence[Waking]) -> list[Match]:
         """Every place of every woken entry, in order; at most MOST_PER_ENTRY of one entry, so that cost stays linear."""
