@@ -23,6 +23,7 @@ from scanner.model import (
     PersonRole,
     SegmentOwner,
 )
+from scanner.ports import NamesNear
 from scanner.yaml_source import Node, Reader
 
 PART_KINDS = ("subject", "body", "attachment", "document", "headers")
@@ -76,9 +77,20 @@ class Condition(ABC):
         """The labels this condition names, for `rules check` and to know around what names matter."""
         return frozenset()
 
-    def names_near(self) -> frozenset[str]:
-        """The labels near which a person's name matters to this condition."""
-        return frozenset()
+    def names_near(self) -> tuple[NamesNear, ...]:
+        """Around which hits a person's name matters to this condition."""
+        return ()
+
+    def possible(self, scene: Scene) -> bool:
+        """False where envelope and directory alone already say that it cannot hold, whatever the text has."""
+        return True
+
+
+class EnvelopeCondition(Condition):
+    """A condition that looks at the envelope alone: what it says before reading is what it says after."""
+
+    def possible(self, scene: Scene) -> bool:
+        return self.ask(scene).holds
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -86,7 +98,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectionIs(Condition):
+class DirectionIs(EnvelopeCondition):
     """direction: the message goes outbound, internal or inbound, or is a stored document."""
 
     allowed: tuple[str, ...]
@@ -98,7 +110,7 @@ class DirectionIs(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class AudienceHas(Condition):
+class AudienceHas(EnvelopeCondition):
     """audience: at least one recipient is ours, trusted, protected or outside."""
 
     kinds: tuple[str, ...]
@@ -205,10 +217,12 @@ class Near(Condition):
     def labels(self) -> frozenset[str]:
         return frozenset(self.of + self.to)
 
-    def names_near(self) -> frozenset[str]:
+    def names_near(self) -> tuple[NamesNear, ...]:
         if _NAMES & set(self.of):
-            return frozenset(self.to) - _NAMES
-        return frozenset(self.of) - _NAMES if _NAMES & set(self.to) else frozenset()
+            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.count),)
+        if _NAMES & set(self.to):
+            return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +267,7 @@ class FileIs(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class Recipients(Condition):
+class Recipients(EnvelopeCondition):
     """recipients: at least or at most so many recipients, of one kind or of any."""
 
     at_least: int = 0
@@ -273,7 +287,7 @@ class Recipients(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class SubjectIs(Condition):
+class SubjectIs(EnvelopeCondition):
     """subject: the subject line says nothing (empty, or only Re:, Fw: and the like)."""
 
     empty: bool = True
@@ -293,7 +307,7 @@ class SubjectIs(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class SenderRole(Condition):
+class SenderRole(EnvelopeCondition):
     """sender_role: the sender is staff, pupil, governor, contractor or a shared mailbox in the directory."""
 
     roles: tuple[str, ...]
@@ -307,7 +321,7 @@ class SenderRole(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class RecipientRole(Condition):
+class RecipientRole(EnvelopeCondition):
     """recipient_role: some recipient is staff, pupil, governor, contractor, shared, or a parent or carer (`contact`)."""
 
     roles: tuple[str, ...]
@@ -340,8 +354,11 @@ class All(Condition):
     def labels(self) -> frozenset[str]:
         return frozenset().union(*(item.labels() for item in self.items))
 
-    def names_near(self) -> frozenset[str]:
-        return frozenset().union(*(item.names_near() for item in self.items))
+    def names_near(self) -> tuple[NamesNear, ...]:
+        return tuple(need for item in self.items for need in item.names_near())
+
+    def possible(self, scene: Scene) -> bool:
+        return all(item.possible(scene) for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +377,9 @@ class AnyOf(Condition):
     labels = All.labels
     names_near = All.names_near
 
+    def possible(self, scene: Scene) -> bool:
+        return any(item.possible(scene) for item in self.items)
+
 
 @dataclass(frozen=True, slots=True)
 class NoneOf(Condition):
@@ -374,9 +394,6 @@ class NoneOf(Condition):
         return Answer(True)
 
     labels = All.labels
-
-    def names_near(self) -> frozenset[str]:
-        return frozenset()
 
 
 # --- reading conditions from YAML -----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import io
 import posixpath
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -41,7 +41,7 @@ from scanner.model import (
     Versions,
 )
 from scanner.policy import Policy
-from scanner.ports import Detectors, Message, NameBudget
+from scanner.ports import Detectors, Message, NameBudget, NamesNear
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
 
@@ -68,15 +68,15 @@ class HitCache:
     """Hits of texts seen before: the same words are looked at once in a run (D9). Lives and dies with the worker."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, tuple[Hit, ...]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Hit, ...]] = OrderedDict()
 
-    def get(self, key: bytes) -> tuple[Hit, ...] | None:
+    def get(self, key: Hashable) -> tuple[Hit, ...] | None:
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
         return found
 
-    def put(self, key: bytes, hits: tuple[Hit, ...]) -> None:
+    def put(self, key: Hashable, hits: tuple[Hit, ...]) -> None:
         self._kept[key] = hits
         if len(self._kept) > _CACHE_TEXTS:
             self._kept.popitem(last=False)
@@ -133,10 +133,12 @@ def inspect(
     parts = tuple(replace(part, path=shown.get(part.path, part.path)) for part in reading.parts)
 
     hits = list(name_hits)
+    unread = Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
+    names_near = None if instruments.deep else regime.rulebook.names_near(unread)
     for part in parts:
         if part.text:
             opening(originals.get(part.path, part.path))  # a detector may meet its end here too
-            hits.extend(_content_hits(part, directory, regime, instruments, budget))
+            hits.extend(_content_hits(part, directory, instruments, names_near, budget))
     message = Message(envelope, direction, parts, tuple(hits), directory)
     hits.extend(instruments.detectors.message(message))
     hits = _number_subjects(_discount(hits, envelope, directory))
@@ -191,13 +193,15 @@ def _sealed(envelope: Envelope, direction: Direction, regime: Regime, instrument
 
 
 def _content_hits(
-    part: Part, directory: Directory, regime: Regime, instruments: Instruments, budget: NameBudget
+    part: Part,
+    directory: Directory,
+    instruments: Instruments,
+    names_near: tuple[NamesNear, ...] | None,
+    budget: NameBudget,
 ) -> Iterable[Hit]:
-    names_near = None if instruments.deep else regime.rulebook.names_near
-    key = (
-        hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest() if len(part.text) <= _CACHE_LONGEST else b""
-    )
-    found = instruments.cache.get(key) if key and not part.tables else None
+    key = (hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest(), names_near, directory.people.version)
+    can_be_kept = len(part.text) <= _CACHE_LONGEST and not part.tables
+    found = instruments.cache.get(key) if can_be_kept else None
     if found is None:
         dropped = budget.windows_dropped
         found = tuple(
@@ -205,7 +209,7 @@ def _content_hits(
                 part.text, part.tables, people=directory.people, names_near=names_near, budget=budget
             )
         )
-        if key and not part.tables and budget.windows_dropped == dropped:
+        if can_be_kept and budget.windows_dropped == dropped:
             instruments.cache.put(key, found)
     for hit in found:
         yield replace(hit, part=part.path, owner=part.owner_at(hit.start))
