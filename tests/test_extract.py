@@ -117,6 +117,13 @@ def test_parts_are_announced_and_a_part_set_aside_is_not_opened() -> None:
     assert part(reading, "attachment/2/b.txt").text == "y"
 
 
+def test_a_body_set_aside_is_not_opened() -> None:
+    envelope = Envelope(source="mime", subject="s", bodies=(Body("text/plain", "b"),))
+    seen: list[str] = []
+    reading = read(envelope, LIMITS, seen.append, {"body": "crashed"})
+    assert (seen, kinds(reading), part(reading, "body").text) == (["subject"], ["crashed"], "")
+
+
 # --- MIME ----------------------------------------------------------------------------------------------------------
 
 MIXED = b"""From: ann@elt.example
@@ -187,6 +194,16 @@ def test_paths_count_attachments_and_follow_attached_mails() -> None:
     ]
     assert {s.owner for s in part(reading, "attachment/2/old.eml/body").segments} == {"forwarded"}
     assert not reading.problems
+
+
+@pytest.mark.parametrize("line_break", [b"\n", b"\r\n"])
+def test_an_attachment_keeps_exactly_its_bytes(line_break: bytes) -> None:
+    data = (
+        SIMPLE.partition(b"Message-ID")[0]
+        + b"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: a/b; name=x\n\nabc\n\n--b--\n"
+    )
+    envelope = parse_message(data.replace(b"\n", line_break), LIMITS)
+    assert [blob.data for blob in envelope.blobs] == [b"abc" + line_break]
 
 
 def test_words_that_only_the_plain_variant_has_are_kept() -> None:

@@ -111,6 +111,20 @@ def test_an_empty_protection_element_locks_nothing() -> None:
     assert grade(workbook())[1].grade == "none"
 
 
+def test_a_sheet_protection_that_is_switched_off_locks_nothing() -> None:
+    def rewritten(attributes: bytes) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(io.BytesIO(workbook())) as old, zipfile.ZipFile(buffer, "w") as new:
+            for name in old.namelist():
+                new.writestr(
+                    name, old.read(name).replace(b"</sheetData>", b"</sheetData><sheetProtection " + attributes + b"/>")
+                )
+        return buffer.getvalue()
+
+    assert grade(rewritten(b'sheet="0" objects="1" password="CC1A"'))[1].grade == "none"
+    assert grade(rewritten(b'sheet="1"'))[1].grade == "weak"
+
+
 def test_sheet_and_structure_protection_are_weak_and_read() -> None:
     def sheet(book: openpyxl.Workbook) -> None:
         book.active.protection.sheet = True
@@ -196,6 +210,23 @@ def test_smime_is_decided_by_its_content_and_not_by_its_name() -> None:
     assert grade(enveloped("des"), "smime.p7m")[1].grade == "weak"
     kind, protection = grade(opaque(b"x"), "smime.p7m")
     assert (kind, protection.grade, protection.readable_without_password) == ("application/pkcs7-mime", "signed", True)
+
+
+def test_compressed_data_is_no_lock() -> None:
+    data = content_info(
+        "compressed_data",
+        {
+            "version": "v0",
+            "compression_algorithm": {"algorithm": "zlib"},
+            "encap_content_info": {
+                "content_type": "data",
+                "content": zlib.compress(b"Content-Type: text/plain\n\npacked words"),
+            },
+        },
+    )
+    assert grade(data)[1].grade == "none"
+    reading = read(Envelope(source="mime", blobs=(Blob("smime.p7z", "", data),)), Limits())
+    assert reading.parts[-1].text == "packed words"
 
 
 def test_an_opaque_signature_is_unwrapped_and_its_words_are_the_senders() -> None:
