@@ -571,3 +571,12 @@ def read_condition(reader: Reader, node: Node, depth: int = 0) -> Condition:
         reader.wrong(node, "an empty condition would always hold")
     items = tuple(KEYS[key].read(reader, value, depth) for key, value in found.items())
     return items[0] if len(items) == 1 else All(items)
+
+
+def documentation() -> str:
+    """The table of the condition language for `rules/README.md`, from the one list that also reads it."""
+    rows = ["| condition | holds when | settings |", "|---|---|---|"]
+    for name, key in KEYS.items():
+        settings = "; ".join(f"`{setting}` {says}" for setting, says in key.settings.items())
+        rows.append(f"| `{name}` | {key.says} | {settings.replace('|', '/')} |")
+    return "\n".join(rows)
