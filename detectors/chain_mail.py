@@ -6,6 +6,7 @@ enough: ordinary business says "please cascade" all day. Signs: `rules/lists/cha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +19,8 @@ LABELS = ("chain_letter", "joke_round_robin")
 _TELLING = frozenset({"luck", "reward", "hoax", "guilt", "no_share", "send_back", "money_list", "keep_going"})
 _ORDINARY = frozenset({"testimony", "deadline"})
 KINDS = ("mass", "plain", *sorted(_TELLING), *sorted(_ORDINARY), "against", "joke")
+_CONDITION = re.compile(r"\b(?:if|unless) (?:you|u|ya|anyone|they|she|he)(?: \w{1,10})?\s{0,2}\Z", re.IGNORECASE)
+_DISCLAIMER = re.compile(r"\bin error\b|\bintended (?:only|solely|recipient)|\bnot the intended\b", re.IGNORECASE)
 # A chain letter is a short thing: signs further apart than this belong to different texts.
 _APART = 900
 
@@ -55,6 +58,7 @@ def _clusters(matches: list[Match]) -> Iterator[list[Match]]:
 
 
 def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
+    cluster = [match for match in cluster if match.entry.weight != "against" or _speaks_against(text, match)]
     kinds = {match.entry.weight: match.entry.means for match in cluster}
     asks_many = "mass" in kinds
     if not asks_many and "plain" not in kinds and "keep_going" not in kinds:
@@ -82,6 +86,13 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
         last = match.end
         words = text[match.start : match.end]
         yield Hit("chain_letter", match.start, match.end, words, round(confidence, 3), tuple(reasons))
+
+
+def _speaks_against(text: str, match: Match) -> bool:
+    """Not "if you don't send it …", which is the threat itself, and not the disclaimer at the foot of every mail."""
+    if _CONDITION.search(text, max(0, match.start - 24), match.start):
+        return False
+    return not _DISCLAIMER.search(text, max(0, match.start - 250), match.end)
 
 
 def _jokes(text: str, matches: list[Match]) -> Iterator[Hit]:

@@ -233,8 +233,7 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         confidence *= 0.6
         reasons.append("in quotation marks")
     elif (
-        not to_you
-        and _LESSON.search(text[near])
+        _is_lesson(text[near], to_you)
         and weight != "very_strong"
         and label not in ("harassment", "disparagement", "threat")
     ):

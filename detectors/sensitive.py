@@ -89,7 +89,11 @@ class SensitiveWords(TextDetector):
                 confidence = 0.88 if somebody else 0.75
             elif company:
                 sure = company.entry.weight == "strong"
-                confidence = (0.78 if sure else 0.6) if somebody else (0.6 if sure else 0.5)
+                confidence = (
+                    (0.78 if sure else 0.6)
+                    if somebody
+                    else (0.6 if sure else 0.5 if _tabular(bounds, match.start) else 0.45)
+                )
                 reasons.append(f"beside {company.entry.means}")
             else:
                 confidence = 0.4 if somebody else 0.25

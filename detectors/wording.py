@@ -374,6 +374,9 @@ _NO_NAMES = frozenset(
     wales scotland ireland london head headteacher teacher governor governors deputy assistant principal director manager
     senco dsl hr pe re pshe ict it gcse gcses level levels btec ehcp sen send support policy plan report form forms row room
     national local authority service services social care children child adult pupil pupils student students staff parents
+    jewish jew jews muslim muslims islam catholic catholics hindu hindus sikh sikhs christian christians buddhist god bible quran ramadan
+    black white asian african caribbean pakistani indian somali polish romanian bangladeshi chinese traveller gypsy roma
+    victorian roman tudor greek latin cpoms ofcom camhs macbeth shakespeare covid
     """.split()
 )
 _SOMEBODY = re.compile(
