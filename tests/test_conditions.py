@@ -233,19 +233,45 @@ def test_near_looks_at_a_bounded_number_of_neighbours(row: tuple[int, int] | Non
     assert looked_at < 60 * len(hits)
 
 
-def test_near_knows_around_which_labels_a_name_matters() -> None:
-    def matters(text: str) -> frozenset[str]:
-        return read_condition(Reader(), parse(text, "rule.yml")).names_near()
+def test_near_knows_around_which_hits_a_name_matters() -> None:
+    def matters(text: str) -> list[tuple[set[str], float, int]]:
+        needs = read_condition(Reader(), parse(text, "rule.yml")).names_near()
+        return [(set(need.labels), need.confidence, need.count) for need in needs]
 
-    assert matters("near: {of: [nino], to: [health]}") == frozenset()
-    assert matters("near: {of: [person, staff_name], to: [health, sen]}") == {"health", "sen"}
-    assert matters("near: {of: [staff_name], to: [health]}") == {"health"}
-    assert matters("near: {of: [nino], to: [person]}") == {"nino"}
-    assert matters("none: [{near: {of: [person], to: [health]}}]") == frozenset()
-    assert matters("any: [{near: {of: [person], to: [sen]}}, {all: [{near: {of: [person], to: [nhs]}}]}]") == {
-        "sen",
-        "nhs",
-    }
+    assert matters("near: {of: [nino], to: [health]}") == []
+    assert matters("none: [{near: {of: [person], to: [health]}}]") == []
+    assert matters("near: {of: [person, staff_name], to: [health, sen]}") == [({"health", "sen"}, 0.75, 1)]
+    assert matters("near: {of: [staff_name], to: [health], to_confidence: 0.5, count: 3}") == [({"health"}, 0.5, 3)]
+    assert matters("near: {of: [nino], to: [person], of_confidence: 0.6}") == [({"nino"}, 0.6, 1)]
+    assert matters("any: [{near: {of: [person], to: [sen]}}, {all: [{near: {of: [person], to: [nhs]}}]}]") == [
+        ({"sen"}, 0.75, 1),
+        ({"nhs"}, 0.75, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "possible"),
+    [
+        ("direction: [internal]", False),
+        ("audience: [trusted]", False),
+        ("recipients: {at_least: 2}", False),
+        ("subject: {empty: true}", False),
+        ("sender_role: [pupil]", False),
+        ("recipient_role: [contact]", False),
+        ("all: [{labels: {any: [nino]}}, {direction: [internal]}]", False),
+        ("any: [{direction: [internal]}, {subject: {empty: true}}]", False),
+        ("labels: {any: [nino]}", True),
+        ("near: {of: [person], to: [health]}", True),
+        ("protection: {grades: [weak]}", True),
+        ("file: {disguised: true}", True),
+        ("direction: [outbound]", True),
+        ("none: [{direction: [outbound]}]", True),
+        ("any: [{direction: [internal]}, {labels: {any: [nino]}}]", True),
+    ],
+)
+def test_only_what_the_envelope_rules_out_is_impossible_before_reading(text: str, possible: bool) -> None:
+    condition = read_condition(Reader(), parse(text, "rule.yml"))
+    assert condition.possible(Scene(OUTSIDER, "outbound", "sender", (), (), DIRECTORY)) is possible
 
 
 # --- protection, files, recipients, subject -------------------------------------------------------------------------
