@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import posixpath
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
@@ -50,6 +49,8 @@ FACTS_KEPT = 500
 _CACHE_TEXTS = 4_000
 _CACHE_LONGEST = 100_000
 _WITHHELD = "[name withheld]"
+# What stays of a withheld name: an ending such as .docx, and not whatever stands behind the last dot.
+_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}\Z")
 _SPACE = re.compile(r"\s+")
 # In a file name these stand for spaces; the replacement keeps the length, so that offsets stay true.
 _NAME_SPACES = str.maketrans("_+", "  ")
@@ -218,29 +219,41 @@ def _content_hits(
 def _withhold_names(
     paths: Sequence[str], directory: Directory, instruments: Instruments, budget: NameBudget
 ) -> tuple[dict[str, str], list[Hit]]:
-    """Where a file's name itself holds a hit, the name is not shown: old path -> path to show, and the hits."""
+    """Where a file's name itself holds a hit, the name is not shown: old path -> path to show, and the hits.
+
+    Every path to show is a part's own, as every old path is: what stands in two files is never taken for one.
+    """
     shown: dict[str, str] = {}
     told: dict[str, tuple[Hit, ...]] = {}
     hits: list[Hit] = []
+    taken = set(paths)
     for path in paths:
         components = path.split("/")
+        first_name = {"attachment": 2, "document": 1}.get(components[0], len(components))
         changed = False
         for position, component in enumerate(components):
-            if position < 2 or components[0] != "attachment" or component.isdigit():
+            # The numbers of attachments and of mails in a mailbox; so short a number names nobody.
+            if position < first_name or (component.isdigit() and len(component) < 5):
                 continue
+            ending = _ENDING.search(component)
             if component not in told:
-                words = posixpath.splitext(component)[0].translate(_NAME_SPACES)
+                words = (component[: ending.start()] if ending else component).translate(_NAME_SPACES)
                 found = instruments.detectors.content(words, people=directory.people, names_near=None, budget=budget)
                 told[component] = tuple(hit for hit in found if hit.confidence >= 0.5)
             if told[component]:
-                components[position] = _WITHHELD + posixpath.splitext(component)[1][:10]
+                components[position] = _WITHHELD + (ending.group() if ending else "")
                 changed = True
         if changed:
-            shown[path] = "/".join(components)
+            wanted = new = "/".join(components)
+            number = 1
+            while new in taken:
+                number += 1
+                new = f"{wanted}~{number}"
+            taken.add(new)
+            shown[path] = new
             own = path.split("/")[-1]
             hits.extend(
-                replace(hit, part=shown[path], reasons=(*hit.reasons, "in the file's name"))
-                for hit in told.get(own, ())
+                replace(hit, part=new, reasons=(*hit.reasons, "in the file's name")) for hit in told.get(own, ())
             )
     return shown, hits
 
