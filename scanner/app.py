@@ -312,7 +312,10 @@ def _service(settings: Settings, say: Callable[[str], None]) -> Iterator[Service
     directory = M365People(client, extra)
     limits = settings.scan.limits
     worker_limits = WorkerLimits(
-        wall_seconds=limits.wall_seconds, cpu_seconds=limits.cpu_seconds, rss_bytes=limits.rss_mb * 1024 * 1024
+        wall_seconds=limits.wall_seconds,
+        cpu_seconds=limits.cpu_seconds,
+        rss_bytes=limits.rss_mb * 1024 * 1024,
+        ocr_rss_bytes=limits.ocr_rss_mb * 1024 * 1024,
     )
     start = start_of(rules, settings.policy, extra or People(), key, limits=_limits(settings), worker=worker_limits)
     include = {address.lower() for address in tenant.mailboxes.include}
@@ -373,6 +376,8 @@ def _limits(settings: Settings) -> Limits:
         max_part_bytes=given.max_part_bytes,
         max_total_bytes=given.max_total_bytes,
         max_text_chars=given.max_text_chars,
+        ocr_pages=given.ocr_pages,
+        ocr_seconds=given.ocr_seconds,
     )
 
 

@@ -46,6 +46,7 @@ from scanner.rulebook import Example, Rule, Rulebook
 
 NAME_CHARACTERS = 60_000  # what the name recogniser may read of one message (D6): about a second of spaCy
 FACTS_KEPT = 500
+_OCR_TRUST = 0.9  # of a hit in a text that was recognised in a picture: a letter or a digit may be wrong
 _CACHE_TEXTS = 4_000
 _CACHE_LONGEST = 100_000
 _WITHHELD = "[name withheld]"
@@ -213,7 +214,10 @@ def _content_hits(
         if can_be_kept and budget.windows_dropped == dropped:
             instruments.cache.put(key, found)
     for hit in found:
-        yield replace(hit, part=part.path, owner=part.owner_at(hit.start))
+        hit = replace(hit, part=part.path, owner=part.owner_at(hit.start))
+        if part.by_ocr:
+            hit = replace(hit, confidence=hit.confidence * _OCR_TRUST, reasons=(*hit.reasons, "read by OCR"))
+        yield hit
 
 
 def _withhold_names(

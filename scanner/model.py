@@ -154,7 +154,8 @@ class Part:
     """One readable or unreadable piece of a message: subject, body, attachment, member of an archive, document.
 
     `text` is normalised once at the edge (spaces, dashes, zero-width characters) and never changed after.
-    `media_type` was decided from bytes. `disguised` says that name or claimed type tell something else.
+    `media_type` was decided from bytes. `disguised` says that name or claimed type tell something else,
+    `by_ocr` that the text was recognised in a picture and may be wrong here and there.
     """
 
     path: str
@@ -171,6 +172,7 @@ class Part:
     read: ReadState = "all"
     disguised: bool = False
     inline: bool = False
+    by_ocr: bool = False
 
     def owner_at(self, position: int) -> SegmentOwner:
         """The owner of the character at `position`; words in no segment are the sender's."""

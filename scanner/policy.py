@@ -19,7 +19,7 @@ from scanner.rulebook import TOPICS, Rulebook
 from scanner.yaml_source import Reader, load
 
 SCAN_MODES = ("routine", "by_grant", "stated_purpose", "none_stated")
-PACK_KEYS = ("title", "source", "scan_mode", "time_zone", "protected_grades", "clauses", "topics", "rules")
+PACK_KEYS = ("title", "source", "scan_mode", "time_zone", "protected_grades", "ocr", "clauses", "topics", "rules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,9 @@ class Clause:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One pack. `clauses` gives the clauses of a topic, `severity` overrides by topic, `off` the rules that do not apply."""
+    """One pack. `clauses` gives the clauses of a topic, `severity` overrides by topic, `off` the rules that do not apply;
+    `reads_pictures` says whether the policy lets text in pictures be read.
+    """
 
     slug: str
     title: str
@@ -44,6 +46,7 @@ class Policy:
     severity: Mapping[str, Severity]
     off: frozenset[str]
     version: str
+    reads_pictures: bool = True
 
 
 def load_policy(folder: Path, slug: str, rulebook: Rulebook | None = None) -> Policy:
@@ -103,6 +106,7 @@ def load_policy(folder: Path, slug: str, rulebook: Rulebook | None = None) -> Po
         severity=severity,
         off=frozenset(off),
         version=hashlib.sha256(path.read_bytes()).hexdigest()[:12],
+        reads_pictures=reader.choice(found.get("ocr"), ("on", "off"), "on") == "on",
     )
     reader.stop_if_wrong()
     return policy

@@ -53,6 +53,7 @@ class WorkerLimits:
     cpu_seconds: int = 45
     start_seconds: float = 60.0
     rss_bytes: int = 700 * 1024 * 1024
+    ocr_rss_bytes: int = 1200 * 1024 * 1024  # where pictures are read
     address_space_bytes: int = 3 * 1024**3
     restarts: int = 3
     messages_before_renewal: int = 20_000
@@ -281,7 +282,7 @@ class _Bench:
         policy = load_policy(folder, start.policy, rulebook)
         instruments = Instruments(
             detectors=built,
-            limits=start.limits,
+            limits=start.limits if policy.reads_pictures else replace(start.limits, ocr_pages=0),
             key=FingerprintKey(start.key_number, start.key),
             as_outbound=start.as_outbound,
             deep=start.deep,
@@ -387,6 +388,7 @@ class Worker:
     def __init__(self, start: Start, limits: WorkerLimits | None = None, command: Sequence[str] = ()) -> None:
         self._start = start
         self._limits = limits or WorkerLimits()
+        self._rss_bytes = self._limits.ocr_rss_bytes if start.limits.ocr_pages else self._limits.rss_bytes
         self._command = tuple(command) or (sys.executable, "-I", "-m", "scanner.worker")
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = bytearray()
@@ -424,6 +426,7 @@ class Worker:
             return self._ready
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        environment |= {"OMP_THREAD_LIMIT": "1"}
         self._process = subprocess.Popen(  # noqa: S603  the command is our own interpreter and module
             self._command,
             stdin=subprocess.PIPE,
@@ -597,8 +600,8 @@ class Worker:
             if remaining <= 0:
                 raise _Died("timed_out", f"took longer than {self._limits.wall_seconds:g} s")
             if not select.select([descriptor], [], [], min(remaining, 0.2))[0]:
-                if self._resident() > self._limits.rss_bytes:
-                    raise _Died("too_large", f"needed more than {self._limits.rss_bytes >> 20} MB of memory")
+                if self._resident() > self._rss_bytes:
+                    raise _Died("too_large", f"needed more than {self._rss_bytes >> 20} MB of memory")
                 continue
             chunk = os.read(descriptor, 1 << 20)
             if not chunk:
@@ -627,7 +630,7 @@ class Worker:
 
     def _renew_if_old(self) -> None:
         """A child that grew or is old is replaced between two items, when nothing can be lost."""
-        if self._answered >= self._limits.messages_before_renewal or self._resident() > self._limits.rss_bytes:
+        if self._answered >= self._limits.messages_before_renewal or self._resident() > self._rss_bytes:
             self.close()
 
     def _kill(self) -> None:

@@ -31,6 +31,9 @@ class Reading:
     problems: tuple[Problem, ...]
 
 
+# Texts whose cells may be parted by tabs without the reader knowing of tables.
+_MAY_HAVE_TABS = ("text/", "application/rtf", "image/", ODF)
+
 Reader = Callable[[bytes, str, Limits], Content]
 
 # One reader for each media type that can be read. A type that is not here is a recorded `unsupported` problem.
@@ -229,10 +232,11 @@ class _Reader:
             text, cut = self._cut(text)
             for trouble in cut:
                 content.missed(trouble)
-            tables = content.tables or (tables_in(text) if kind.startswith(("text/", "application/rtf", ODF)) else ())
+            tables = content.tables or (tables_in(text) if kind.startswith(_MAY_HAVE_TABS) else ())
             part = replace(
-                part, text=text, tables=tables if not cut else (), protection=content.protection, read=content.read
-            )
+                part, text=text, tables=tables if not cut else (), protection=content.protection, read=content.read,
+                by_ocr=content.by_ocr,
+            )  # fmt: skip
         except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
             self._add(part, [_trouble_of(error)])
             return
@@ -241,7 +245,7 @@ class _Reader:
 
     def _content(self, kind: str, data: bytes, child: Child, inline: bool, content_id: str) -> Content:
         if kind.startswith("image/"):
-            return pictures.read_picture(data, kind, inline or bool(content_id))
+            return pictures.read_picture(data, kind, inline or bool(content_id), self._limits, self._account)
         if kind.startswith(("audio/", "video/")):
             return pictures.read_recording(data)
         reader = _READERS.get(kind)
