@@ -1,4 +1,4 @@
-"""Archives: zip, tar and single packed files are opened, 7z and RAR are recognised with their locks."""
+"""Archives: zip, tar and single packed files; the locks of all, and of 7z and RAR from their own headers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from functools import partial
+
+import pyzipper
 
 from scanner.errors import UnreadablePart
 from scanner.extract.content import Child, Content, Trouble
@@ -141,6 +143,49 @@ def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> b
         raise UnreadablePart("corrupt", f"zip entry: {type(error).__name__}") from None
 
 
+class _ZipKeys:
+    """The locked entries of a zip with one password to try: ZipCrypto or WinZip AES (pyzipper reads both)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._archive = pyzipper.AESZipFile(io.BytesIO(data))
+        self._locked = [info for info in self._archive.infolist() if info.flag_bits & _ENCRYPTED_FLAG]
+
+    def opens(self, password: str, limits: Limits) -> bool:
+        """Proved on the smallest locked entry, whose checksum or authentication code must fit."""
+        with_content = [info for info in self._locked if info.file_size] or self._locked
+        smallest = min(with_content, key=lambda info: info.file_size, default=None)
+        if smallest is None or smallest.file_size > limits.max_part_bytes:
+            return False
+        try:
+            self._archive.read(smallest, pwd=password.encode())
+        except (RuntimeError, NotImplementedError, *_ZIP_ERRORS):
+            return False
+        return True
+
+    def children(self, password: str, limits: Limits) -> Iterator[Child]:
+        for info in self._locked:
+            yield Child(info.filename, partial(self._unpack, info, password, limits), info.file_size)
+
+    def _unpack(self, info: zipfile.ZipInfo, password: str, limits: Limits) -> bytes:
+        if info.file_size > limits.max_part_bytes:
+            raise UnreadablePart(
+                "too_large", f"{info.file_size} bytes, allowed are {limits.max_part_bytes} for one part"
+            )
+        try:
+            with self._archive.open(info, pwd=password.encode()) as stream:
+                return bytes(stream.read(info.file_size))
+        except (RuntimeError, NotImplementedError, *_ZIP_ERRORS) as error:
+            raise UnreadablePart("corrupt", f"locked zip entry: {type(error).__name__}") from None
+
+
+def zip_keys(data: bytes) -> _ZipKeys:
+    """For trying passwords on a zip. Raises UnreadablePart("corrupt")."""
+    try:
+        return _ZipKeys(data)
+    except (*_ZIP_ERRORS, NotImplementedError, RuntimeError) as error:
+        raise UnreadablePart("corrupt", f"zip: {type(error).__name__}") from None
+
+
 def read_tar(data: bytes, claimed: str, limits: Limits) -> Content:
     """Regular files as children; links and devices hold nothing of their own."""
     content = Content()
@@ -192,18 +237,7 @@ def _unpacked(data: bytes, limits: Limits) -> bytes:
     return result
 
 
-# --- 7z and RAR: recognised, not opened -----------------------------------------------------------------------------
-
-
-def read_foreign(data: bytes, claimed: str, limits: Limits) -> Content:
-    """7z and RAR: `encrypted` where locked, else `unsupported`."""
-    protection = foreign_lock(data)
-    content = Content(protection=protection)
-    if protection.readable_without_password:
-        content.missed(Trouble("unsupported", "7z archive" if data.startswith(b"7z") else "RAR archive"))
-    else:
-        content.missed(Trouble("encrypted", protection.mechanism))
-    return content
+# --- the locks of 7z and RAR ----------------------------------------------------------------------------------------
 
 
 def foreign_lock(data: bytes) -> Protection:

@@ -25,6 +25,8 @@ class Limits:
     ocr_pages: int = 20
     ocr_seconds: float = 20.0
     ocr_pixels: int = 60_000_000
+    # What trying words of a message as passwords on its locked files may cost; 0 tries none.
+    key_milliseconds: int = 4_000
 
 
 class Account:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from scanner.errors import UnreadablePart
-from scanner.extract import archives, legacy, mail_stores, office, pdf, pictures, sealed, texts
+from scanner.extract import archives, foreign, legacy, mail_stores, office, pdf, pictures, sealed, texts
 from scanner.extract.content import Child, Content, Trouble, tables_in
+from scanner.extract.keys import Opened, Purse, Word, guesses, open_with, words_in, words_in_name
 from scanner.extract.limits import Account, Limits
 from scanner.extract.mail import messages_in, parse_message
 from scanner.extract.markup import html_text
@@ -25,10 +26,11 @@ from scanner.ports import RawItem
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All parts of one message in reading order, and everything that was not read."""
+    """All parts of one message in reading order, everything that was not read, and which locks opened with what lay near."""
 
     parts: tuple[Part, ...]
     problems: tuple[Problem, ...]
+    opened: tuple[Opened, ...] = ()
 
 
 # Texts whose cells may be parted by tabs without the reader knowing of tables.
@@ -68,8 +70,8 @@ _READERS: dict[str, Reader] = {
     "application/gzip": archives.read_packed,
     "application/x-bzip2": archives.read_packed,
     "application/x-xz": archives.read_packed,
-    "application/x-7z-compressed": archives.read_foreign,
-    "application/vnd.rar": archives.read_foreign,
+    "application/x-7z-compressed": foreign.read_seven_zip,
+    "application/vnd.rar": foreign.read_rar,
 }
 
 
@@ -108,8 +110,13 @@ def read(
     limits: Limits,
     opening: Callable[[str], None] = lambda path: None,
     set_aside: Mapping[str, ProblemKind] = {},
+    companions: Sequence[Envelope] = (),
+    guessable: Sequence[str] = (),
 ) -> Reading:
     """Read every part of `envelope`. Never raises for what the parts contain.
+
+    Locked files are tried with words of the message, with `guessable` ones (names of schools), and locked files of
+    `companions`, other messages of the same sender to the same recipient, with words of this one.
 
     `opening(path)` is called before each part is opened, so that whoever watches knows which one was the last;
     a path in `set_aside` is not opened and becomes a problem of that kind.
@@ -120,7 +127,31 @@ def read(
             reader.blob("document", blob, 0)
     else:
         reader.message(envelope, "", 0, own=True)
-    return Reading(tuple(reader.parts), tuple(reader.problems))
+    reader.try_keys(guessable)
+    opened = [*reader.opened, *_companions_opened(reader, companions, limits)]
+    return Reading(tuple(reader.parts), tuple(reader.problems), tuple(opened))
+
+
+def _companions_opened(reader: _Reader, companions: Sequence[Envelope], limits: Limits) -> Iterator[Opened]:
+    """Locked files of other messages that words of this one open. Of those messages nothing else is read here."""
+    if not companions:
+        return
+    words = words_in(reader.words_at_hand(), "companion")
+    for number, companion in enumerate(companions, 1):
+        other = _Reader(replace(limits, ocr_pages=0), lambda path: None, {})
+        other.message(companion, f"companion/{number}/", 0, own=True)
+        other.try_words(words)
+        yield from other.opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """A locked file that waits for the message to have been read to its end: the key may come later in it."""
+
+    path: str
+    kind: str
+    depth: int
+    data: bytes = field(repr=False)
 
 
 class _Reader:
@@ -133,6 +164,9 @@ class _Reader:
         self._set_aside = set_aside
         self._paths: set[str] = set()
         self._is_full = False
+        self._locked: list[_Locked] = []
+        self._purse = Purse(limits.key_milliseconds)
+        self.opened: list[Opened] = []
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
@@ -241,7 +275,65 @@ class _Reader:
             self._add(part, [_trouble_of(error)])
             return
         self._add(part, content.troubles)
+        if content.protection.grade in ("weak", "strong", "none") and (
+            not content.protection.readable_without_password or content.protection.mechanism
+        ):
+            self._locked.append(_Locked(path, kind, depth, data))
         self._children(path, content, depth)
+
+    # --- locks with the key beside them -----------------------------------------------------------------------------
+
+    def try_keys(self, guessable: Sequence[str]) -> None:
+        """Try what the message itself says, and then what anybody would guess, on the files that stayed locked."""
+        if self._locked:
+            self.try_words(words_in(self.words_at_hand()))
+        if self._locked:
+            names = [*guessable, *(locked.path.rpartition("/")[2] for locked in self._locked)]
+            self.try_words(guesses(self.words_at_hand(), names))
+
+    def words_at_hand(self) -> list[tuple[str, str]]:
+        """Every text of the message, and the names of its files, with the part each belongs to."""
+        texts = [(part.path, part.text) for part in self.parts if part.text]
+        names = [(part.path, words_in_name(part.name)) for part in self.parts if part.name]
+        return [*names, *texts]
+
+    def try_words(self, words: Sequence[Word]) -> None:
+        """Read what the words open in place of the problem that it was locked. Files inside may be locked again."""
+        waiting, self._locked = self._locked, []
+        still: list[_Locked] = []
+        while waiting:
+            locked = waiting.pop(0)
+            try:
+                found = open_with(locked.kind, locked.data, words, self._limits, self._purse)
+                if found is not None:
+                    self._opened(locked, *found)
+                    waiting.extend(self._locked)
+                    self._locked = []
+                    continue
+            except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
+                self._problem(locked.path, _trouble_of(error))
+            still.append(locked)
+        self._locked = still
+
+    def _opened(self, locked: _Locked, word: Word, content: Content) -> None:
+        inside = locked.path + "/"
+        place = next(index for index, part in enumerate(self.parts) if part.path == locked.path)
+        # What was recorded as locked is read now; entries that were open all along stay as they are.
+        closed = {item.part for item in self.problems if item.kind == "encrypted" and item.part.startswith(inside)}
+        self.parts = [part for part in self.parts if part.path not in closed]
+        self._paths -= closed
+        self.problems = [
+            item
+            for item in self.problems
+            if item.kind != "encrypted" or not (item.part == locked.path or item.part in closed)
+        ]
+        text, cut = self._cut(clean(content.text))
+        for trouble in (*content.troubles, *cut):
+            self._problem(locked.path, trouble)
+        part = self.parts[place]
+        self.parts[place] = replace(part, text=part.text or text, read="part" if cut else content.read)
+        self.opened.append(Opened(locked.path, word.part, word.origin, part.protection.mechanism))
+        self._children(locked.path, content, locked.depth)
 
     def _content(self, kind: str, data: bytes, child: Child, inline: bool, content_id: str) -> Content:
         if kind.startswith("image/"):
