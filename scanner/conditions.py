@@ -34,6 +34,23 @@ _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing 
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedLock:
+    """A lock that a word at hand has opened: the locked part, the part in which the word stood, and whose word it was.
+
+    `by` is `message` for a word of this message, `companion` for a word of this message that opened a file of another one,
+    `guess` for a word that anybody would try first.
+    """
+
+    part: str
+    where: str
+    by: str
+    mechanism: str
+
+
+OPENED_BY = ("message", "companion", "guess")
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What the conditions of one rule look at. `hits` are already narrowed to the owner whose words are judged."""
 
@@ -44,6 +61,7 @@ class Scene:
     parts: tuple[Part, ...]
     directory: Directory
     as_outbound: bool = False
+    opened: tuple[OpenedLock, ...] = ()
 
     def recipient_kind(self, address: str) -> AddressKind:
         """As the directory says, except that a person of ours on a listed webmail address is no outsider."""
@@ -237,6 +255,32 @@ class ProtectionIs(Condition):
                 mark = Hit("protection", 0, 0, "", 0.9, (part.protection.mechanism,), part=part.path)
                 return Answer(True, (mark,))
         return Answer(False, reason=f"no part is protected as {_listed(self.grades)}")
+
+
+@dataclass(frozen=True, slots=True)
+class LockOpened(Condition):
+    """opened: a lock was opened by a word of this message, of this message on another's file, or by a guess."""
+
+    by: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        marks = []
+        for lock in scene.opened:
+            if lock.by in self.by:
+                why = _OPENED_REASONS[lock.by]
+                # The finding points at the word, where there is one: that is what should not have been sent.
+                reasons = (f"{lock.mechanism} {why}" if lock.mechanism else why,)
+                marks.append(Hit("file_password", 0, 0, "", 0.97, reasons, part=lock.where or lock.part))
+        if marks:
+            return Answer(True, tuple(marks))
+        return Answer(False, reason="no lock was opened by what lies beside it")
+
+
+_OPENED_REASONS = {
+    "message": "opens with a word of the same message",
+    "companion": "of another message to the same recipient opens with a word of this one",
+    "guess": "opens with a password that anybody would try first",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -453,6 +497,10 @@ def _protection(reader: Reader, node: Node, depth: int) -> Condition:
     return ProtectionIs(reader.choices(found.get("grades"), get_args(Grade)))
 
 
+def _opened(reader: Reader, node: Node, depth: int) -> Condition:
+    return LockOpened(reader.choices(node, OPENED_BY))
+
+
 def _file(reader: Reader, node: Node, depth: int) -> Condition:
     found = reader.mapping(node, tuple(KEYS["file"].settings))
     if not found:
@@ -531,6 +579,11 @@ KEYS: dict[str, Key] = {
     ),
     "protection": Key(
         _protection, "some part's lock has one of these grades", {"grades": "none, signed, weak, strong, unknown"}
+    ),
+    "opened": Key(
+        _opened,
+        "a lock was opened by a word of this message (`message`), by a word of this message on a file of another one "
+        "to the same recipient (`companion`), or by a password that anybody would try first (`guess`)",
     ),
     "file": Key(
         _file,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
 
-from scanner.conditions import Scene
+from scanner.conditions import OpenedLock, Scene
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
 from scanner.extract import Limits, read
@@ -122,12 +122,17 @@ def inspect(
     opening: Callable[[str], None] = _no_announcement,
     set_aside: Mapping[str, ProblemKind] | None = None,
     silences: list[Silence] | None = None,
+    companions: Sequence[Envelope] = (),
 ) -> Verdict:
-    """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller."""
+    """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller.
+
+    `companions` are other messages of the same sender to the same recipient, whose locked files are tried with words of
+    this one (D22); nothing else of them is looked at.
+    """
     direction: Direction = "outbound" if instruments.as_outbound else directory.direction(envelope)
     if _is_sealed(envelope, directory):
         return _sealed(envelope, direction, regime, instruments)
-    reading = read(envelope, instruments.limits, opening, set_aside or {})
+    reading = read(envelope, instruments.limits, opening, set_aside or {}, companions, _guessable(directory, envelope))
     budget = NameBudget(NAME_CHARACTERS)
     paths = dict.fromkeys([*(part.path for part in reading.parts), *(problem.part for problem in reading.problems)])
     shown, name_hits = _withhold_names(list(paths), directory, instruments, budget)
@@ -151,7 +156,11 @@ def inspect(
         problems.append(Problem("body", "names", "budget", "part", detail))
 
     content_hash = _content_hash(envelope, parts)
-    findings = _judge(envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences)
+    opened = tuple(
+        OpenedLock(shown.get(one.part, one.part), shown.get(one.where, one.where), one.origin, one.mechanism)
+        for one in reading.opened
+    )
+    findings = _judge(envelope, direction, parts, hits, opened, directory, regime, instruments, content_hash, silences)
     return Verdict(
         message_id=envelope.internet_id,
         direction=direction,
@@ -165,6 +174,13 @@ def inspect(
         sent_at=envelope.sent_at,
         parts=len(parts),
     )
+
+
+def _guessable(directory: Directory, envelope: Envelope) -> tuple[str, ...]:
+    """Names that people take for passwords: the schools', the organisation's, the sender's own."""
+    people = directory.people
+    own = (envelope.from_.name,) if envelope.from_ else ()
+    return tuple(name for name in (*people.schools, people.organisation, *own) if name)
 
 
 def _is_sealed(envelope: Envelope, directory: Directory) -> bool:
@@ -361,6 +377,7 @@ def _judge(
     direction: Direction,
     parts: tuple[Part, ...],
     hits: list[Hit],
+    opened: tuple[OpenedLock, ...],
     directory: Directory,
     regime: Regime,
     instruments: Instruments,
@@ -375,7 +392,8 @@ def _judge(
         for owner in rule.owners:
             if owner not in scenes:
                 own = tuple(hit for hit in hits if hit.owner == owner)
-                scenes[owner] = Scene(envelope, direction, owner, own, parts, directory, instruments.as_outbound)
+                locks = opened if owner == "sender" else ()
+                scenes[owner] = Scene(envelope, direction, owner, own, parts, directory, instruments.as_outbound, locks)
             scene = scenes[owner]
             if owner != "sender" and not scene.hits:
                 continue

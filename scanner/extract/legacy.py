@@ -180,8 +180,8 @@ def cost_of_a_try(data: bytes) -> float:
     """Milliseconds for one password: the key of an agile or standard lock is hashed tens of thousands of times."""
     spin = _SPIN_COUNT.search(data)
     if spin:
-        return max(1.0, int(spin.group(1)) / 1_000)
-    return 40.0 if b"E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k" in data else 3.0
+        return max(1.0, int(spin.group(1)) / 400)
+    return 60.0 if b"E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k" in data else 3.0
 
 
 def opened(data: bytes, password: str) -> bytes | None:
