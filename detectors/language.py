@@ -210,7 +210,7 @@ def _counts(text: str, match: Match) -> bool:
     if match.entry.needs == "nasty":
         return bool(_YOU.search(head) or _NASTY.search(head) or _LOT_OF.search(head))
     if match.entry.needs == "aimed":
-        said_of = (_YOU, _SOMEBODY_IS, _NASTY, _LOT_OF, _THAT)
+        said_of = (_YOU, _SOMEBODY_IS, _NASTY, _LOT_OF, *([_THAT] if match.entry.label == "profanity" else []))
         return any(pattern.search(head) for pattern in said_of)
     return True
 
