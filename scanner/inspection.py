@@ -504,6 +504,7 @@ def prove(
     """Run every rule's examples with the default cast: (number run, the failures). Only the rule's own topic is judged."""
     failures = []
     number = 0
+    instruments = replace(instruments, as_outbound=False)  # the examples say themselves who is ours
     for rule in regime.rulebook.rules:
         if only is not None and rule.id not in only:
             continue
