@@ -63,7 +63,7 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
     cluster = [match for match in cluster if match.entry.weight != "against" or _speaks_against(text, match)]
     kinds = {match.entry.weight: match.entry.means for match in cluster}
     asks_many = "mass" in kinds
-    if not asks_many and "plain" not in kinds and "keep_going" not in kinds:
+    if not asks_many and not {"plain", "keep_going"} & kinds.keys():
         return
     telling = sorted(_TELLING & kinds.keys())
     ordinary = sorted(_ORDINARY & kinds.keys())

@@ -43,6 +43,7 @@ _INLINE = re.compile(
 )
 # A message that is nothing but a secret: what it opens was in another one.
 _LONE = re.compile(r"\A\s{0,20}(?P<bare>[^\s/:@<>]{8,40})[ \t]*(?:\r?\n|\Z)")
+_BASE64_LINE = re.compile(r"[A-Za-z0-9+/=]{20,80}[ \t]*\r?(?:\n|\Z)")
 _PAIR = re.compile(
     r"^[ \t>*-]*(?:(?:log-?in|user(?:name)?|account|credentials?|details|id)[ \t]*[:=]?[ \t]*)?[\w.@+-]{2,40}"
     r"[ \t]*/[ \t]*(?P<bare>[^\s/]{6,32})[ \t]*\r?$",
@@ -176,7 +177,9 @@ def _find(text: str, low: int, high: int) -> Iterator[_Found]:
             yield _Found(start, end, 0.6, "a line that is nothing but such a value")
     for match in (*_PAIR.finditer(text, low, high), *_INLINE.finditer(text, low, high)):
         start, end = _trimmed(text, *match.span("bare"), quoted=False)
-        if _shape(text[start:end]) >= 3 and not _PLACEHOLDER.fullmatch(text[start:end]):
+        # A slash inside a line of base64 looks the same: signatures and keys are made of such lines.
+        in_code = _BASE64_LINE.match(text, text.rfind("\n", 0, start) + 1) is not None
+        if _shape(text[start:end]) >= 3 and not in_code and not _PLACEHOLDER.fullmatch(text[start:end]):
             yield _Found(start, end, 0.85, "user name / password")
 
 
