@@ -439,3 +439,16 @@ def test_a_pool_hands_on_every_answer_and_every_failure_in_its_place(start: Star
 def test_a_pool_of_nobody_is_refused(start: Start) -> None:
     with pytest.raises(ValueError, match="at least one worker"):
         WorkerPool(start, 0)
+
+
+# --- the real thing -------------------------------------------------------------------------------------------------
+
+
+def test_the_real_child_with_all_detectors_and_the_shipped_rules_judges_a_mail(start: Start) -> None:
+    with Worker(msgspec.structs.replace(start, rules_dir=str(SHIPPED)), LIMITS) as worker:
+        verdict = judge(worker, item(("a.txt", "The NHS number of Leila Haddad is 943 476 5919."), body="As promised."))
+        assert {"nhs", "person", "health", "address_self"} <= set(worker.ready().labels)
+    assert [finding.topic for finding in verdict.findings] == ["personal_data"]
+    assert ("nhs", "attachment/1/a.txt") in evidence(verdict)
+    assert verdict.findings[0].route is not None
+    assert verdict.findings[0].route.role == "dpo"
