@@ -123,7 +123,9 @@ def inspect(
     silences: list[Silence] | None = None,
 ) -> Verdict:
     """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller."""
-    direction: Direction = "outbound" if instruments.as_outbound else directory.direction(envelope)
+    direction = directory.direction(envelope)
+    if instruments.as_outbound and envelope.source != "document":
+        direction = "outbound"
     if _is_sealed(envelope, directory):
         return _sealed(envelope, direction, regime, instruments)
     reading = read(envelope, instruments.limits, opening, set_aside or {})
