@@ -20,6 +20,8 @@ _TELLING = frozenset({"luck", "reward", "hoax", "guilt", "no_share", "send_back"
 _ORDINARY = frozenset({"testimony", "deadline"})
 KINDS = ("mass", "plain", *sorted(_TELLING), *sorted(_ORDINARY), "against", "joke")
 _CONDITION = re.compile(r"\b(?:if|unless) (?:you|u|ya|anyone|they|she|he)(?: \w{1,10})?\s{0,2}\Z", re.IGNORECASE)
+# "Do not ignore this": the chain speaks.
+_NEGATION = re.compile(r"\b(?:not|don['’]?t|never)\s{1,2}\Z", re.IGNORECASE)
 _DISCLAIMER = re.compile(r"\bin error\b|\bintended (?:only|solely|recipient)|\bnot the intended\b", re.IGNORECASE)
 # A chain letter is a short thing: signs further apart than this belong to different texts.
 _APART = 900
@@ -61,7 +63,7 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
     cluster = [match for match in cluster if match.entry.weight != "against" or _speaks_against(text, match)]
     kinds = {match.entry.weight: match.entry.means for match in cluster}
     asks_many = "mass" in kinds
-    if not asks_many and "plain" not in kinds and "keep_going" not in kinds:
+    if not asks_many and not {"plain", "keep_going"} & kinds.keys():
         return
     telling = sorted(_TELLING & kinds.keys())
     ordinary = sorted(_ORDINARY & kinds.keys())
@@ -69,7 +71,7 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
     if asks_many:
         confidence = (0.5, 0.8 if telling else 0.6, 0.9 if telling else 0.7)[min(2, number)]
     elif telling:
-        confidence = (0.0, 0.55, 0.78)[min(2, number)]
+        confidence = 0.55 if len(telling) == 1 and len(ordinary) < 2 else 0.78
     else:
         return
     if len(telling) > 1:
@@ -89,8 +91,10 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
 
 
 def _speaks_against(text: str, match: Match) -> bool:
-    """Not "if you don't send it …", which is the threat itself, and not the disclaimer at the foot of every mail."""
+    """Not "if you don't send it …" or "do not ignore this", which is the chain itself, nor the disclaimer of every mail."""
     if _CONDITION.search(text, max(0, match.start - 24), match.start):
+        return False
+    if _NEGATION.search(text, max(0, match.start - 12), match.start):
         return False
     return not _DISCLAIMER.search(text, max(0, match.start - 250), match.end)
 

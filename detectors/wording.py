@@ -49,9 +49,10 @@ _GAP_WIDTH = 220
 _TERM_WIDTH = 90
 MOST_PER_ENTRY = 300
 MOST_PER_TEXT = 5_000
+MOST_READ = 2_500_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """One term of a list, ready to be looked for. `anchors` are the Hyperscan expressions that say where to look."""
 
@@ -317,28 +318,43 @@ class WordList:
         )
 
     def matches(self, text: str, wakings: Sequence[Waking]) -> list[Match]:
-        """Every place of every woken entry, in order; at most MOST_PER_ENTRY of one entry, so that cost stays linear."""
-        found: dict[tuple[int, int], Match] = {}
-        counts: dict[int, int] = {}
-        searched: dict[int, int] = {}
+        """Every place of every woken entry, in order.
+
+        Bounded, so that cost stays linear: at most MOST_PER_ENTRY places of one entry, and MOST_READ characters read over
+        all entries, which is far beyond any honest text of a megabyte and about a second of a hostile one.
+        """
+        ends: dict[Entry, list[int]] = {}
         for waking in wakings:
-            if not 0 <= waking.index < len(self._woken):
-                continue
-            for entry in self._woken[waking.index]:
-                key = id(entry)
-                if counts.get(key, 0) >= MOST_PER_ENTRY or len(found) >= MOST_PER_TEXT:
-                    continue
-                width = _GAP_WIDTH if entry.has_gap else _TERM_WIDTH
-                low = max(0, waking.end - width, searched.get(key, 0))
-                high = min(len(text), waking.end + width)
+            if 0 <= waking.index < len(self._woken):
+                for entry in self._woken[waking.index]:
+                    ends.setdefault(entry, []).append(waking.end)
+        found: list[Match] = []
+        left = MOST_READ
+        for entry, places in ends.items():
+            first = len(found)
+            for low, high in _stretches(places, _GAP_WIDTH if entry.has_gap else _TERM_WIDTH, len(text)):
+                left -= high - low
+                if left < 0 or len(found) - first >= MOST_PER_ENTRY or len(found) >= MOST_PER_TEXT:
+                    break
                 for match in entry.pattern.finditer(text, low, high):
-                    if match.end() == high and high < len(text) and (text[high].isalnum() or text[high] == "_"):
-                        continue
-                    if (key, match.start()) not in found:
-                        found[key, match.start()] = Match(entry, match.start(), match.end())
-                        counts[key] = counts.get(key, 0) + 1
-                    searched[key] = match.end()
-        return sorted(found.values(), key=lambda match: (match.start, -match.end))
+                    cut = match.end() == high < len(text) and (text[high].isalnum() or text[high] == "_")
+                    if not cut and len(found) - first < MOST_PER_ENTRY:
+                        found.append(Match(entry, match.start(), match.end()))
+        return sorted(found, key=lambda match: (match.start, -match.end))
+
+
+def _stretches(ends: Sequence[int], width: int, length: int) -> Iterator[tuple[int, int]]:
+    """Stretches of `width` to both sides of each place, joined where they meet, so that nothing is read twice."""
+    low = high = -1
+    for end in sorted(ends):
+        if high >= 0 and end - width <= high:
+            high = min(length, end + width)
+            continue
+        if high >= 0:
+            yield low, high
+        low, high = max(0, end - width), min(length, end + width)
+    if high >= 0:
+        yield low, high
 
 
 # --- what stands around a match -------------------------------------------------------------------------------------

@@ -129,7 +129,9 @@ def inspect(
     `companions` are other messages of the same sender to the same recipient, whose locked files are tried with words of
     this one (D22); nothing else of them is looked at.
     """
-    direction: Direction = "outbound" if instruments.as_outbound else directory.direction(envelope)
+    direction = directory.direction(envelope)
+    if instruments.as_outbound and envelope.source != "document":
+        direction = "outbound"
     if _is_sealed(envelope, directory):
         return _sealed(envelope, direction, regime, instruments)
     reading = read(envelope, instruments.limits, opening, set_aside or {}, companions, _guessable(directory, envelope))
@@ -526,6 +528,7 @@ def prove(
     """Run every rule's examples with the default cast: (number run, the failures). Only the rule's own topic is judged."""
     failures = []
     number = 0
+    instruments = replace(instruments, as_outbound=False)  # the examples say themselves who is ours
     for rule in regime.rulebook.rules:
         if only is not None and rule.id not in only:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from scanner.directory import Directory
@@ -121,7 +121,7 @@ class Page:
 class RawItem:
     """Bytes for the worker to open, as they came: a MIME message (`message/rfc822`) or a file of unknown type."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     claimed_type: str
     name: str = ""
 
