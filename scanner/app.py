@@ -26,15 +26,15 @@ from connectors.m365_notices import M365Notices
 from connectors.m365_people import M365People
 from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
+from scanner import correlate, schedule
 from scanner import demo as demo_module
-from scanner import schedule
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.extract import Limits, normalise
 from scanner.keys import RootKey, create_root_key, load_root_key
 from scanner.model import Envelope, People
 from scanner.pipeline import Tally
 from scanner.policy import load_policy
-from scanner.ports import Detectors, RawItem, Sender
+from scanner.ports import Detectors, ItemRef, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
 from scanner.rulebook import load_rulebook
@@ -44,7 +44,7 @@ from scanner.settings import load as load_settings
 from scanner.store import AccountRole, Store
 from scanner.web import create_app, hash_password, new_totp_secret
 from scanner.work import WorkerPool
-from scanner.worker import Proved, Start, Worker, WorkerLimits
+from scanner.worker import Companion, Outcome, Proved, Start, Worker, WorkerLimits
 
 _HERE = Path(__file__).resolve().parent
 
@@ -235,12 +235,36 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
                 for ref in page.items:
                     yield ref.id, partial(source.fetch, ref)
 
+    locks = correlate.Locks()
+    # What may hold the key of another message's file waits until all have been read: its file may come last.
+    waiting: list[tuple[str, Outcome]] = []
     for path, outcomes in pool.judge_all(items(), explain=explain):
         if isinstance(outcomes, Exception):
             yield f"{shown_path(path)}: {outcomes}"
             continue
         for outcome in outcomes:
-            yield Line(shown_path(path) + outcome.member, outcome.verdict, outcome.silences)
+            locks.add(path, outcome.member, outcome.verdict)
+            if outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key:
+                waiting.append((path, outcome))
+            else:
+                yield Line(shown_path(path) + outcome.member, outcome.verdict, outcome.silences)
+    for path, outcome in waiting:
+        near = locks.near(path, outcome.member, outcome.verdict)
+        judged = _judged_beside(source, pool, path, outcome, near, explain) if near else outcome
+        yield Line(shown_path(path) + outcome.member, judged.verdict, judged.silences)
+    locks.close()
+
+
+def _judged_beside(
+    source: FileSource, pool: WorkerPool, path: str, outcome: Outcome, near: Sequence[tuple[str, str]], explain: bool
+) -> Outcome:
+    """The message judged once more with the locked ones beside it; as it was where that shows nothing more."""
+    try:
+        beside = [Companion.of(source.fetch(ItemRef("", "", other)), member) for other, member in near]
+        again = pool.judge_beside(source.fetch(ItemRef("", "", path)), outcome.member, beside, explain=explain)
+    except MailwardenError:
+        return outcome  # a file went away meanwhile: what was seen the first time stands
+    return again if again is not None and correlate.better(outcome.verdict, again.verdict) else outcome
 
 
 # --- the demo -------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from email.utils import parseaddr
 from scanner.conditions import OpenedLock, Scene
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
-from scanner.extract import Limits, read
+from scanner.extract import Limits, may_hold_key, read
 from scanner.model import (
     PROBLEMS_THAT_LEAVE_COMPLETE,
     SEVERITIES,
@@ -36,6 +36,7 @@ from scanner.model import (
     Recipient,
     RecipientKind,
     SegmentOwner,
+    Trail,
     Verdict,
     Versions,
 )
@@ -175,7 +176,22 @@ def inspect(
         content_hash=content_hash,
         sent_at=envelope.sent_at,
         parts=len(parts),
+        trail=_trail(envelope, direction, parts, problems, instruments.key),
     )
+
+
+def _trail(
+    envelope: Envelope, direction: Direction, parts: tuple[Part, ...], problems: list[Problem], key: FingerprintKey
+) -> Trail | None:
+    """What links this message with others (D22), where there is a closed lock in it or a word like a password."""
+    if envelope.from_ is None or not envelope.recipients or direction == "inbound":
+        return None
+    locks = sum(problem.kind == "encrypted" for problem in problems)
+    holds = may_hold_key((part.path, part.text) for part in parts if part.kind in ("subject", "body"))
+    if not locks and not holds:
+        return None
+    recipients = sorted({key.fingerprint("recipient", item.address) for item in envelope.recipients[:50]})
+    return Trail(key.fingerprint("sender", envelope.from_.address), tuple(recipients), locks, holds)
 
 
 def _guessable(directory: Directory, envelope: Envelope) -> tuple[str, ...]:

@@ -355,6 +355,19 @@ class Versions:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """What may link a message with others of the same sender (D22): keyed fingerprints of addresses, counts, no text.
+
+    `locks` counts the locked files that stayed closed; `may_hold_key` says that some word in it looks like a password.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    locks: int
+    may_hold_key: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The whole answer for one message or document."""
 
@@ -370,6 +383,7 @@ class Verdict:
     sent_at: datetime | None = None
     parts: int = 0
     elapsed_ms: float = 0.0
+    trail: Trail | None = None
 
 
 # --- the service's own nouns ----------------------------------------------------------------------------------------

@@ -10,15 +10,17 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
 
+from scanner import correlate
 from scanner.errors import ConnectorError
 from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Problem, ProblemKind, Verdict, Versions
 from scanner.ports import Folder, ItemRef, Page, Source
 from scanner.store import Committed, Store
 from scanner.work import WorkerPool
+from scanner.worker import Companion
 
 log = logging.getLogger("mailwarden.pipeline")
 
@@ -103,6 +105,7 @@ class Pipeline:
         fresh = {ref.id: ref for ref in present if ref.id not in seen}
         tally.unchanged += len(present) - len(fresh)
         results = [done for ref in fresh.values() if (done := self._message(folder, ref, oldest)) is not None]
+        results += self._met(folder, results)
         cases = self.store.commit_page(
             source=self.source.name,
             mailbox=folder.mailbox,
@@ -118,6 +121,64 @@ class Pipeline:
         tally.new_cases += len(cases)
         tally.findings += sum(len(result.verdict.findings) for result in results)
         tally.incomplete += sum(not result.verdict.complete for result in results)
+
+    # --- what only several messages show (D22) ---
+
+    def _met(self, folder: Folder, results: list[Committed]) -> list[Committed]:
+        """Messages judged again because another one, of this page or an earlier one, has come to lie beside them."""
+        again: dict[str, Committed] = {}
+        for result in results:
+            here = correlate.met(result.verdict.trail, result.verdict.sent_at) if result.verdict.trail else None
+            if here is None or result.verdict.trail is None:
+                continue
+            if result.verdict.trail.may_hold_key:
+                others = self._beside(folder, results, result, here, locked=True)
+                if others and (judged := self._judged_again(result, others)) is not None:
+                    again[result.provider_id] = judged
+            if result.verdict.trail.locks:
+                for key in self._beside(folder, results, result, here, locked=False):
+                    if key.id not in again and all(key.id != other.provider_id for other in results):
+                        place = Committed(key.id, key.internet_id, key.mailbox, key.folder, result.verdict)
+                        ref = ItemRef(result.mailbox, result.folder, result.provider_id, result.internet_id)
+                        if (judged := self._judged_again(place, [ref], known=False)) is not None:
+                            again[key.id] = judged
+        return list(again.values())
+
+    def _beside(
+        self, folder: Folder, results: list[Committed], one: Committed, here: correlate.Met, *, locked: bool
+    ) -> list[ItemRef]:
+        assert one.verdict.trail is not None
+        found: dict[str, tuple[ItemRef, correlate.Met]] = {}
+        stored = self.store.linked(
+            self.source.name, folder.mailbox, one.verdict.trail, here.sent_at, correlate.WINDOW, locked=locked
+        )
+        for item in stored:
+            other = correlate.Met(here.sender, frozenset({item.recipient}), item.sent_at)
+            found[item.provider_id] = (ItemRef(folder.mailbox, item.folder, item.provider_id, item.internet_id), other)
+        for result in results:
+            trail = result.verdict.trail
+            beside = correlate.met(trail, result.verdict.sent_at) if trail is not None else None
+            if trail is not None and beside is not None and (trail.locks if locked else trail.may_hold_key):
+                ref = ItemRef(result.mailbox, result.folder, result.provider_id, result.internet_id)
+                found[result.provider_id] = (ref, beside)
+        found.pop(one.provider_id, None)
+        return correlate.nearest(here, found.values())
+
+    def _judged_again(self, one: Committed, others: list[ItemRef], *, known: bool = True) -> Committed | None:
+        """The message with the others beside it, where that says more. What cannot be fetched now stays as it was."""
+        try:
+            fetched = self.source.fetch(ItemRef(one.mailbox, one.folder, one.provider_id, one.internet_id))
+            beside = [Companion.of(self.source.fetch(other)) for other in others]
+        except ConnectorError as error:
+            if not error.permanent:
+                raise
+            return None
+        outcome = self.pool.judge_beside(fetched, "", beside)
+        if outcome is None or (known and not correlate.better(one.verdict, outcome.verdict)):
+            return None
+        if not known and not outcome.verdict.findings:
+            return None
+        return replace(one, verdict=outcome.verdict, again=True)
 
     def _message(self, folder: Folder, ref: ItemRef, oldest: datetime | None) -> Committed | None:
         sent_at = ref.envelope.sent_at if ref.envelope is not None else None

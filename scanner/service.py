@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol
 
-from scanner import notify
+from scanner import correlate, notify
 from scanner.errors import ConnectorError
 from scanner.keys import RootKey
 from scanner.model import People
@@ -116,6 +116,7 @@ class Service:
 
     def clear(self) -> None:
         """Forget the facts of clean messages whose time is over."""
+        self.store.forget_trails(self.clock() - correlate.WINDOW)
         log.info("facts of %d clean messages forgotten", self.store.forget_clean(self.clock() - self.keep_clean))
 
     def tell(self) -> None:

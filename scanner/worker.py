@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NoReturn
@@ -80,14 +81,30 @@ class Start(msgspec.Struct, tag=True, frozen=True):
         return f"Start(rules_dir={self.rules_dir!r}, policy={self.policy!r}, key_number={self.key_number})"
 
 
+class Companion(msgspec.Struct, frozen=True):
+    """Another message of the same sender to the same recipient (D22): an envelope, or a member of an item."""
+
+    item: RawItem | None
+    envelope: Envelope | None
+    member: str = ""
+
+    @staticmethod
+    def of(fetched: RawItem | Envelope, member: str = "") -> Companion:
+        return Companion(fetched, None, member) if isinstance(fetched, RawItem) else Companion(None, fetched)
+
+
 class InspectTask(msgspec.Struct, tag=True, frozen=True):
-    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered."""
+    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered;
+    `only_one`: nothing behind the first is asked for. Locked files of `companions` are tried with the words at hand.
+    """
 
     item: RawItem | None
     envelope: Envelope | None
     skip: int
     set_aside: dict[str, dict[str, ProblemKind]]
     explain: bool = False
+    companions: tuple[Companion, ...] = ()
+    only_one: bool = False
 
 
 class ProveTask(msgspec.Struct, tag=True, frozen=True):
@@ -310,7 +327,8 @@ class _Bench:
             members = open_item(task.item, self.instruments.limits, task.skip, member_opening)
         else:
             members = iter([("", task.envelope)] if task.envelope and not task.skip else [])
-        for member, envelope in members:
+        companions = tuple(self._companions(task))
+        for member, envelope in islice(members, 1) if task.only_one else members:
             started = time.perf_counter()
             silences: list[Silence] | None = [] if task.explain else None
 
@@ -325,10 +343,19 @@ class _Bench:
                 opening=part_opening,
                 set_aside=task.set_aside.get(member, {}),
                 silences=silences,
+                companions=companions,
             )
             verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
             yield Judged(member, verdict, tuple(silences or ()))
             index += 1
+
+    def _companions(self, task: InspectTask) -> Iterator[Envelope]:
+        for companion in task.companions:
+            if companion.envelope is not None:
+                yield companion.envelope
+            elif companion.item is not None:
+                members = open_item(companion.item, self.instruments.limits, _place_in_store(companion.member))
+                yield from (envelope for _, envelope in islice(members, 1))
 
     def reveal(self, task: RevealTask, replies: BinaryIO) -> Revealed:
         limits = self.instruments.limits
@@ -339,6 +366,12 @@ class _Bench:
         envelope = found[1]
         reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
         return Revealed(_headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))))
+
+
+def _place_in_store(member: str) -> int:
+    """How many messages of an item lie before this one: `!/3` is the third."""
+    number = member.removeprefix("!/")
+    return max(0, int(number) - 1) if number.isdigit() else 0
 
 
 def _headings(envelope: Envelope) -> tuple[tuple[str, str], ...]:
@@ -458,17 +491,27 @@ class Worker:
         self._ready = reply
         return reply
 
-    def inspect(self, what: RawItem | Envelope, *, explain: bool = False) -> Iterator[Outcome]:
-        """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome."""
+    def inspect(
+        self,
+        what: RawItem | Envelope,
+        *,
+        explain: bool = False,
+        companions: Sequence[Companion] = (),
+        member: str | None = None,
+    ) -> Iterator[Outcome]:
+        """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome.
+
+        `member` asks for one of them alone; locked files of `companions` are tried with its words.
+        """
         item = what if isinstance(what, RawItem) else None
         envelope = what if isinstance(what, Envelope) else None
-        skip = 0
+        skip = _place_in_store(member or "")
         set_aside: dict[str, dict[str, ProblemKind]] = {}
         details: dict[tuple[str, str], str] = {}
         restarts = 0
         while True:
             watch = _Watch(index=skip)
-            task = InspectTask(item, envelope, skip, set_aside, explain)
+            task = InspectTask(item, envelope, skip, set_aside, explain, tuple(companions), member is not None)
             try:
                 self.ready()
                 self._send(task)
@@ -494,12 +537,12 @@ class Worker:
                 if not watch.part and restarts == 1:
                     continue  # no part can be blamed: the system may have ended it for want of memory
                 # Without a word from the child the place is known all the same: only a mailbox has a second message.
-                member = watch.member or (f"!/{skip + 1}" if skip else "")
-                yield Outcome(member, self._lost(item, envelope, member, died))
+                place = watch.member or (f"!/{skip + 1}" if skip else "")
+                yield Outcome(place, self._lost(item, envelope, place, died))
                 skip += 1
                 restarts = 0
                 set_aside = {}
-                if not watch.member:
+                if not watch.member or member is not None:
                     return
 
     def grade(self, data: bytes, name: str) -> tuple[str, Protection]:

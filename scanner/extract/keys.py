@@ -22,6 +22,8 @@ _MOST_WORDS = 400
 _SHORTEST, _LONGEST = 4, 64
 # A try that costs more than so many milliseconds is made for likely words only, and for few of them.
 _DEAR, _DEAR_TRIES, _LIKELY = 20.0, 12, 3
+_TELLING = 4
+_ADDRESS = re.compile(r"@|://|^www\.|\.(?:uk|com|org|net|example)\b", re.IGNORECASE)
 # What surrounds a password in a sentence and can also be its end: both are tried.
 _OPENING, _CLOSING = "\"'`([{<*_", "\"'`)]}>*_.,;:!?"
 _TOLD = re.compile(
@@ -87,6 +89,11 @@ def words_in(texts: Iterable[tuple[str, str]], origin: Origin = "message") -> li
                 scored[value] = (score, len(scored), part)
     ranked = sorted(scored.items(), key=lambda item: (-item[1][0], item[1][1]))
     return [Word(value, part, origin, score) for value, (score, _, part) in ranked[:_MOST_WORDS]]
+
+
+def may_hold_key(texts: Iterable[tuple[str, str]]) -> bool:
+    """Does some word look so much like a password that it is worth trying on files of other messages?"""
+    return any(word.score >= _TELLING and not _ADDRESS.search(word.value) for word in words_in(texts))
 
 
 def words_in_name(name: str) -> str:

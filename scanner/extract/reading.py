@@ -138,7 +138,7 @@ def _companions_opened(reader: _Reader, companions: Sequence[Envelope], limits: 
         return
     words = words_in(reader.words_at_hand(), "companion")
     for number, companion in enumerate(companions, 1):
-        other = _Reader(replace(limits, ocr_pages=0), lambda path: None, {})
+        other = reader.beside(replace(limits, ocr_pages=0))
         other.message(companion, f"companion/{number}/", 0, own=True)
         other.try_words(words)
         yield from other.opened
@@ -167,6 +167,10 @@ class _Reader:
         self._locked: list[_Locked] = []
         self._purse = Purse(limits.key_milliseconds)
         self.opened: list[Opened] = []
+
+    def beside(self, limits: Limits) -> _Reader:
+        """A reader for another message, which announces its parts and leaves out the same ones."""
+        return _Reader(limits, self._opening, self._set_aside)
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
