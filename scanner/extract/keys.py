@@ -22,7 +22,9 @@ _MOST_WORDS = 400
 _SHORTEST, _LONGEST = 4, 64
 # A try that costs more than so many milliseconds is made for likely words only, and for few of them.
 _DEAR, _DEAR_TRIES, _LIKELY = 20.0, 12, 3
-_TELLING = 4
+_TOLD_SCORE = 3
+_TELLING = ("passw", "passc", "passp", "pass w", "pw ", "pw:", "pwd", " pin ", "code", "unlock", "open")
+_SHORT_MESSAGE, _MOST_LOOKED_AT = 1_500, 50_000
 _ADDRESS = re.compile(r"@|://|^www\.|\.(?:uk|com|org|net|example)\b", re.IGNORECASE)
 # What surrounds a password in a sentence and can also be its end: both are tried.
 _OPENING, _CLOSING = "\"'`([{<*_", "\"'`)]}>*_.,;:!?"
@@ -92,8 +94,37 @@ def words_in(texts: Iterable[tuple[str, str]], origin: Origin = "message") -> li
 
 
 def may_hold_key(texts: Iterable[tuple[str, str]]) -> bool:
-    """Does some word look so much like a password that it is worth trying on files of other messages?"""
-    return any(word.score >= _TELLING and not _ADDRESS.search(word.value) for word in words_in(texts))
+    """Is there a word with letters and digits that is told to be a password, or stands alone in a short message? Such a
+    word is worth trying on files of other messages. Every message is asked, so this is quick and only a first look.
+    """
+    texts = list(texts)
+    is_short = sum(len(text) for _, text in texts) <= _SHORT_MESSAGE
+    for _, text in texts:
+        head = text[:_MOST_LOOKED_AT]
+        if is_short and any(" " not in line and _is_key_like(line) for line in head.split("\n")):
+            return True
+        lower = head.lower()
+        for telling in _TELLING:
+            position = lower.find(telling)
+            while position >= 0:
+                # The rest of its line and the line after it.
+                end = head.find("\n", head.find("\n", position) + 1) if "\n" in head[position:] else -1
+                window = head[position : min(position + 400, len(head) if end < 0 else end)]
+                if any(_is_key_like(token) for token in window.split()):
+                    return True
+                position = lower.find(telling, position + 200)
+    return False
+
+
+def _is_key_like(token: str) -> bool:
+    """Digits and letters, of a password's length, and no address."""
+    return (
+        _SHORTEST <= len(token) <= _LONGEST
+        and not token.isalpha()
+        and _DIGITS.search(token) is not None
+        and _LETTERS.search(token) is not None
+        and not _ADDRESS.search(token)
+    )
 
 
 def words_in_name(name: str) -> str:
@@ -148,7 +179,7 @@ def _candidates(text: str) -> Iterator[tuple[int, str]]:
                 yield 9, match.group(1).strip()
         tokens = _TOKEN.findall(line)
         for token in tokens:
-            score = 3 * bool(near) + 2 * (len(tokens) == 1)
+            score = _TOLD_SCORE * bool(near) + 2 * (len(tokens) == 1)
             score += 2 * bool(_DIGITS.search(token) and _LETTERS.search(token)) + bool(_SIGNS.search(token[1:-1]))
             if not told and score < 2 and not _DIGITS.search(token) and token.islower():
                 continue  # a plain word of a line that speaks of no password
