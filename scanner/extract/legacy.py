@@ -208,13 +208,3 @@ def read_locked(data: bytes, claimed: str, limits: Limits) -> Content:
     content = Content(protection=found.protection)
     content.missed(Trouble("encrypted", found.protection.mechanism))
     return content
-
-
-def read_legacy(data: bytes, claimed: str, limits: Limits) -> Content:
-    """A .doc, .xls or .ppt: `encrypted` where locked; the formats themselves are not read yet and that is said."""
-    found = _lock(data)
-    if not found.protection.readable_without_password:
-        return read_locked(data, claimed, limits)
-    content = Content(protection=found.protection)
-    content.missed(Trouble("unsupported", "Office format before 2007"))
-    return content

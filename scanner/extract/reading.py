@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scanner.errors import UnreadablePart
-from scanner.extract import archives, foreign, legacy, mail_stores, office, pdf, pictures, sealed, texts
+from scanner.extract import archives, binary_office, foreign, legacy, mail_stores, office, pdf, pictures, sealed, texts
 from scanner.extract.content import Child, Content, Trouble, tables_in
 from scanner.extract.keys import Opened, Purse, Word, guesses, open_with, words_in, words_in_name
 from scanner.extract.limits import Account, Limits
@@ -61,9 +61,10 @@ _READERS: dict[str, Reader] = {
     PPTX: office.read_slides,
     XLSX: office.read_workbook,
     OOXML_LOCKED: legacy.read_locked,
-    "application/msword": legacy.read_legacy,
-    "application/vnd.ms-excel": legacy.read_legacy,
-    "application/vnd.ms-powerpoint": legacy.read_legacy,
+    "application/msword": binary_office.read_legacy,
+    "application/vnd.ms-excel": binary_office.read_legacy,
+    "application/vnd.ms-powerpoint": binary_office.read_legacy,
+    "application/x-ole-storage": binary_office.read_storage,
     "application/vnd.ms-outlook": mail_stores.read_outlook_message,
     "application/zip": archives.read_zip,
     "application/x-tar": archives.read_tar,
