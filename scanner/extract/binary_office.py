@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+import zlib
 from collections.abc import Iterator
 from functools import partial
 from typing import Any
@@ -24,6 +25,7 @@ _ERRORS = legacy.OLE_ERRORS
 _MAX_DEPTH = 64
 # MS-PPT 2.13.24: atoms that hold text, and the mark of a record that holds records.
 _TEXT_CHARS, _TEXT_BYTES, _CSTRING, _CONTAINER = 0x0FA0, 0x0FA8, 0x0FBA, 0x0F
+_MAIN_MASTER, _HANDOUT, _EMBEDDED = 0x03F8, 0x0FC9, 0x1011
 # MS-DOC 2.4.1 and 2.8.1: what stands for something else than a letter.
 _WORD_MARKS = {
     0x07: "\t", 0x0B: "\n", 0x0C: "\n", 0x0D: "\n", 0x1E: "-", 0x1F: "", 0x01: "", 0x02: "", 0x05: "", 0x08: "", 0x00: "",
@@ -32,6 +34,7 @@ _WORD_MARKS = {
 _FIELD_CODE = re.compile("\x13[^\x13\x14\x15]*\x14|\x13[^\x13\x14\x15]*\x15|[\x14\x15]")
 _PNG_END = b"IEND\xaeB`\x82"
 _MAX_PICTURES = 200
+_BLANK = " \r\n\t\x0b*"
 
 
 def read_legacy(data: bytes, claimed: str, limits: Limits) -> Content:
@@ -135,6 +138,9 @@ def _slides_text(stream: bytes) -> str:
             body, following = position + 8, position + 8 + length
             if following > end:
                 break
+            if kind in (_MAIN_MASTER, _HANDOUT):
+                position = following  # what the program itself writes where a title would go
+                continue
             if version & 0x0F == _CONTAINER:
                 if len(stack) >= _MAX_DEPTH:
                     raise UnreadablePart("too_deep", "records of a presentation nested too deeply")
@@ -142,12 +148,15 @@ def _slides_text(stream: bytes) -> str:
                 position, end = body, following
                 continue
             if kind in (_TEXT_CHARS, _CSTRING):
-                found.append(stream[body:following].decode("utf-16-le", "replace"))
+                text = stream[body:following].decode("utf-16-le", "replace")
+                found.append("" if text.startswith("___PPT") else text)
             elif kind == _TEXT_BYTES:
                 found.append(stream[body:following].decode("latin-1"))
             position = following
     # The same words stand in the outline and on the slide.
-    return "\n".join(dict.fromkeys(text.replace("\r", "\n").replace("\x0b", "\n") for text in found if text.strip()))
+    return "\n".join(
+        dict.fromkeys(text.replace("\r", "\n").replace("\x0b", "\n") for text in found if text.strip(_BLANK))
+    )
 
 
 # --- workbooks ------------------------------------------------------------------------------------------------------
@@ -215,6 +224,10 @@ def _inside(ole: Any, limits: Limits) -> Iterator[Child]:
             yield Child("embedded workbook", None, ole.get_size(entry), trouble=trouble)
         elif name in ("Data", "Pictures"):
             yield from _pictures(ole.openstream(entry).read())
+        elif name in ("Workbook", "Book"):
+            yield from _pictures(_drawings(ole.openstream(entry).read()))
+        elif name == "PowerPoint Document":
+            yield from _objects(ole.openstream(entry).read(), limits)
 
 
 def _stream(ole: Any, entry: list[str]) -> bytes:
@@ -247,6 +260,44 @@ def _package(data: bytes) -> Child:
     except (ValueError, struct.error):
         return Child("embedded", lambda: data[4:], len(data))
     return Child(name, lambda: content, len(content))
+
+
+def _drawings(stream: bytes) -> bytes:
+    """MS-XLS 2.4.171: the drawing data of a workbook, which the records after it continue."""
+    pieces = []
+    position = last = 0
+    while position + 4 <= len(stream):
+        kind, size = struct.unpack_from("<HH", stream, position)
+        if kind == 0x00EB or (kind == 0x003C and last == 0x00EB):
+            pieces.append(stream[position + 4 : position + 4 + size])
+            kind = 0x00EB
+        last = kind
+        position += 4 + size
+    return b"".join(pieces)
+
+
+def _objects(stream: bytes, limits: Limits) -> Iterator[Child]:
+    """MS-PPT 2.10.34: embedded objects, each a compound file, mostly packed."""
+    position = 0
+    mark = struct.pack("<H", _EMBEDDED)
+    while (position := stream.find(mark, position + 1)) >= 0:
+        head = position - 2
+        if head < 0 or position + 6 > len(stream):
+            continue
+        version, _, length = struct.unpack_from("<HHI", stream, head)
+        if version not in (0x0000, 0x0010) or length < 8 or position + 6 + length > len(stream):
+            continue
+        body = stream[position + 6 : position + 6 + length]
+        yield Child("embedded", partial(_object, body, version == 0x0010, limits), length)
+
+
+def _object(body: bytes, is_packed: bool, limits: Limits) -> bytes:
+    if not is_packed:
+        return body
+    try:
+        return zlib.decompressobj().decompress(body[4:], limits.max_part_bytes)
+    except zlib.error:
+        raise UnreadablePart("corrupt", "embedded object: packed data") from None
 
 
 def _pictures(stream: bytes) -> Iterator[Child]:

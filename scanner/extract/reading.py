@@ -11,7 +11,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scanner.errors import UnreadablePart
-from scanner.extract import archives, binary_office, foreign, legacy, mail_stores, office, pdf, pictures, sealed, texts
+from scanner.extract import (
+    archives,
+    binary_office,
+    foreign,
+    legacy,
+    mail_stores,
+    office,
+    pdf,
+    pictures,
+    sealed,
+    texts,
+    tnef,
+)
 from scanner.extract.content import Child, Content, Trouble, tables_in
 from scanner.extract.keys import Opened, Purse, Word, guesses, open_with, words_in, words_in_name
 from scanner.extract.limits import Account, Limits
@@ -66,6 +78,9 @@ _READERS: dict[str, Reader] = {
     "application/vnd.ms-powerpoint": binary_office.read_legacy,
     "application/x-ole-storage": binary_office.read_storage,
     "application/vnd.ms-outlook": mail_stores.read_outlook_message,
+    "application/ms-tnef": tnef.read_tnef,
+    "application/vnd.ms-outlook-pst": mail_stores.read_outlook_store,
+    "message/partial": texts.read_fragment,
     "application/zip": archives.read_zip,
     "application/x-tar": archives.read_tar,
     "application/gzip": archives.read_packed,
@@ -91,6 +106,10 @@ def open_item(
             if number > skip:
                 opening(f"!/{number}")
                 yield f"!/{number}", parse_message(message, limits)
+        return
+    if kind == "application/vnd.ms-outlook-pst":
+        opening("")
+        yield from mail_stores.store_messages(item.data, item.name, limits, skip, opening)
         return
     if skip:
         return

@@ -132,6 +132,8 @@ def media_type(data: bytes, claimed: str = "") -> str:
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind
+    if claimed == "message/partial":
+        return claimed
     if data.startswith(olefile.MAGIC):
         return _ole_type(data)
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
