@@ -152,6 +152,21 @@ def test_rules(given: Path | None, only: tuple[str, ...]) -> Proved:
         return worker.prove(_cast(rules), only)
 
 
+# --- the walls round a worker ---------------------------------------------------------------------------------------
+
+
+def sandbox_lines() -> list[str]:
+    """One line for each wall round a worker on this machine: what it keeps out, or that it does not stand and why."""
+    with Worker(start_of(rules_folder(None), "base", People(), RootKey.random())) as worker:
+        walls = worker.ready().walls
+    return [
+        f"sandbox: keeps out {wall.keeps_out} ({wall.note})"
+        if wall.stands
+        else f"sandbox: does NOT keep out {wall.keeps_out}: {wall.note}"
+        for wall in walls
+    ]
+
+
 # --- files ----------------------------------------------------------------------------------------------------------
 
 

@@ -14,10 +14,12 @@ import hashlib
 import os
 import resource
 import select
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -38,12 +40,13 @@ from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem
 from scanner.routing import load_routing, parties
 from scanner.rulebook import load_rulebook
+from scanner.sandbox import Wall, enclose
 
 MAX_FRAME = 1 << 30
 _LENGTH = struct.Struct(">I")
 _NO_ANSWER = "the worker answered with something else than an answer"
 # Of the parent's environment the child sees only these: no token, no password, no proxy with a password in it.
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_LIBRARY_PATH")
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,7 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     versions: Versions
     labels: tuple[str, ...]
     proof: str
+    walls: tuple[Wall, ...] = ()
 
 
 class Opening(msgspec.Struct, tag=True, frozen=True):
@@ -237,7 +241,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     start = next(frames, None)
     if not isinstance(start, Start):
         return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold mail
+    walls = enclose(os.environ.get("TMPDIR") or "/nonexistent")
     resource.setrlimit(resource.RLIMIT_AS, (start.address_space_bytes, start.address_space_bytes))
     try:
         bench = _Bench.build(start)
@@ -247,7 +251,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     except ConfigError as error:
         _write(replies, Refused(((error.place, error.message),)))
         return
-    _write(replies, Ready(bench.versions, tuple(sorted(bench.detectors.labels)), bench.proof(start)))
+    _write(replies, Ready(bench.versions, tuple(sorted(bench.detectors.labels)), bench.proof(start), walls))
     for frame in frames:
         _arm_cpu(start.cpu_seconds)
         match frame:
@@ -431,6 +435,7 @@ class Worker:
         self._buffer = bytearray()
         self._answered = 0
         self._ready: Ready | None = None
+        self._folder = ""
 
     def __enter__(self) -> Worker:
         return self
@@ -454,6 +459,12 @@ class Worker:
             process.wait()
         if process.stdout:
             process.stdout.close()
+        self._wipe()
+
+    def _wipe(self) -> None:
+        folder, self._folder = self._folder, ""
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
     # --- what it can be asked ---
 
@@ -463,7 +474,9 @@ class Worker:
             return self._ready
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        environment |= {"OMP_THREAD_LIMIT": "1"}
+        # Whatever a library writes to disk goes here, and is gone with the process.
+        self._folder = tempfile.mkdtemp(prefix="mailwarden-")
+        environment |= {"OMP_THREAD_LIMIT": "1", "TMPDIR": self._folder, "HOME": self._folder}
         self._process = subprocess.Popen(  # noqa: S603  the command is our own interpreter and module
             self._command,
             stdin=subprocess.PIPE,
@@ -703,6 +716,7 @@ class Worker:
             if stream:
                 with contextlib.suppress(OSError):
                     stream.close()
+        self._wipe()
 
     def _lost(self, item: RawItem | None, envelope: Envelope | None, member: str, died: _Died) -> Verdict:
         """The verdict on a message that could not be judged at all: nothing found, and said to be incomplete."""

@@ -496,7 +496,7 @@ def test_an_empty_file_is_read() -> None:
         (zipped(a__txt=b"x" * 5000)[:80], "corrupt"),
         (b"%PDF-1.4\n1 0 obj\n<< /Type /Cat", "corrupt"),
         (bytes(range(256)) * 20, "unsupported"),
-        (b"7z\xbc\xaf\x27\x1c" + bytes(60), "unsupported"),
+        (b"7z\xbc\xaf\x27\x1c" + bytes(60), "corrupt"),
         (b"<?xml version='1.0'?><a><b></a>", "corrupt"),
         (b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY x 'y'>]><a>&x;</a>", "corrupt"),
     ],

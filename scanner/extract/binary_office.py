@@ -25,7 +25,9 @@ _ERRORS = legacy.OLE_ERRORS
 _MAX_DEPTH = 64
 # MS-PPT 2.13.24: atoms that hold text, and the mark of a record that holds records.
 _TEXT_CHARS, _TEXT_BYTES, _CSTRING, _CONTAINER = 0x0FA0, 0x0FA8, 0x0FBA, 0x0F
-_MAIN_MASTER, _HANDOUT, _EMBEDDED = 0x03F8, 0x0FC9, 0x1011
+_EMBEDDED = 0x1011
+# What the program itself writes where a title would go.
+_PLACEHOLDERS = re.compile(r"^(?:Click to edit.*|(?:Second|Third|Fourth|Fifth) level)$\n?", re.MULTILINE)
 # MS-DOC 2.4.1 and 2.8.1: what stands for something else than a letter.
 _WORD_MARKS = {
     0x07: "\t", 0x0B: "\n", 0x0C: "\n", 0x0D: "\n", 0x1E: "-", 0x1F: "", 0x01: "", 0x02: "", 0x05: "", 0x08: "", 0x00: "",
@@ -138,9 +140,6 @@ def _slides_text(stream: bytes) -> str:
             body, following = position + 8, position + 8 + length
             if following > end:
                 break
-            if kind in (_MAIN_MASTER, _HANDOUT):
-                position = following  # what the program itself writes where a title would go
-                continue
             if version & 0x0F == _CONTAINER:
                 if len(stack) >= _MAX_DEPTH:
                     raise UnreadablePart("too_deep", "records of a presentation nested too deeply")
@@ -215,7 +214,7 @@ def _inside(ole: Any, limits: Limits) -> Iterator[Child]:
         *where, name = entry
         if name == "\x01Ole10Native":
             yield _package(ole.openstream(entry).read())
-        elif name == "Package" or (name.upper() == "CONTENTS" and where):
+        elif name == "Package" or name.upper() == "CONTENTS":
             yield Child("embedded", partial(_stream, ole, entry), ole.get_size(entry))
         elif where and name == "WordDocument":
             yield Child("embedded letter", partial(_words_of, ole, where), claimed_type="text/plain")

@@ -8,12 +8,13 @@ from __future__ import annotations
 import io
 import re
 import struct
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
-from email.policy import SMTPUTF8
+from email.utils import format_datetime
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 import olefile
 
@@ -193,46 +194,48 @@ def _time(ole: Any, path: list[str]) -> datetime | None:
 # --- messages written as mails --------------------------------------------------------------------------------------
 
 _BREAKS = re.compile(r"[\r\n]+")
+_BOUNDARY = "=_a_part_of_a_message_in_an_outlook_file"
+_NOT_IN_NAMES = str.maketrans('"<>,;:()', "        ")
 _FILE_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,100}")
 
 
 def as_mail(envelope: Envelope) -> bytes:
-    """A mail with the same words, people and files. Problems of the original become a part that says so."""
-    mail = EmailMessage(SMTPUTF8.clone(max_line_length=0))
-    for name, value in (
-        ("Subject", envelope.subject),
+    """A mail with the same words, people and files, each part in base64 so that nothing in it can be taken for a mark."""
+    heads = (
+        ("Subject", _encoded(envelope.subject)),
         ("From", _shown(envelope.from_) if envelope.from_ else ""),
         ("To", ", ".join(_shown(one) for one in envelope.recipients if one.kind == "to")),
         ("Cc", ", ".join(_shown(one) for one in envelope.recipients if one.kind == "cc")),
+        ("Date", format_datetime(envelope.sent_at) if envelope.sent_at else ""),
         ("Message-ID", envelope.internet_id),
-    ):
-        if value:
-            mail._headers.append((name, _BREAKS.sub(" ", value)))  # type: ignore[attr-defined]  # as it is: nothing refuses it
-    if envelope.sent_at:
-        mail["Date"] = envelope.sent_at
-    texts = [body.text.encode("utf-8", "replace") for body in envelope.bodies] or [b""]
-    mail.set_content(texts[0].decode(), subtype="html" if envelope.bodies and _is_html(envelope.bodies[0]) else "plain")
-    for body, text in zip(envelope.bodies[1:], texts[1:], strict=True):
-        mail.add_alternative(text.decode(), subtype="html" if _is_html(body) else "plain")
+        ("MIME-Version", "1.0"),
+        ("Content-Type", f'multipart/mixed; boundary="{_BOUNDARY}"'),
+    )
+    lines = [f"{name}: {_BREAKS.sub(' ', value)}" for name, value in heads if value]
+    for body in envelope.bodies:
+        lines += _written(f"{body.media_type}; charset=utf-8", "inline", body.text.encode("utf-8", "replace"))
     for blob in envelope.blobs:
-        kind = (
-            blob.claimed_type.lower() if _FILE_TYPE.fullmatch(blob.claimed_type.lower()) else "application/octet-stream"
-        )
-        if kind.startswith(("multipart/", "message/")) and kind != "message/rfc822":
-            kind = "application/octet-stream"
-        name = _BREAKS.sub(" ", blob.name) or "unnamed"
-        mail.add_attachment(
-            blob.data, *kind.replace("message/rfc822", "application/octet-stream").split("/"), filename=name
-        )
-    return mail.as_bytes()
+        kind = blob.claimed_type if _FILE_TYPE.fullmatch(blob.claimed_type.lower()) else "application/octet-stream"
+        name = quote(_BREAKS.sub(" ", blob.name) or "unnamed")
+        lines += _written(kind, f"attachment; filename*=utf-8''{name}", blob.data)
+    lines += [f"--{_BOUNDARY}--", ""]
+    return "\r\n".join(lines).encode("utf-8", "replace")
 
 
-def _is_html(body: Body) -> bool:
-    return body.media_type == "text/html"
+def _written(kind: str, disposition: str, data: bytes) -> list[str]:
+    return [
+        *("", f"--{_BOUNDARY}", f"Content-Type: {kind}", f"Content-Disposition: {disposition}"),
+        *("Content-Transfer-Encoding: base64", "", b64encode(data).decode("ascii")),
+    ]
+
+
+def _encoded(text: str) -> str:
+    """RFC 2047, in one word however long: only this program reads it."""
+    return text if text.isascii() else f"=?utf-8?b?{b64encode(text.encode('utf-8', 'replace')).decode('ascii')}?="
 
 
 def _shown(one: Address | Recipient) -> str:
-    return f'"{one.name.replace(chr(34), chr(39))}" <{one.address}>' if one.name else one.address
+    return f"{_encoded(one.name.translate(_NOT_IN_NAMES))} <{one.address}>" if one.name else one.address
 
 
 # --- stores ---------------------------------------------------------------------------------------------------------

@@ -38,6 +38,12 @@ _NO_WORDS = re.compile(
     r"|commentsExtended|commentsIds|commentsExtensible|persons?|app|core|thumbnail)\.(?:xml|bin)$|/_rels/|^_rels/|\[Content_Types\]|^customXml/|/theme/"
     r"|/slideLayouts/|/slideMasters/|/notesMasters/|/handoutMasters/|^xl/worksheets/sheet|^xl/persons/|/tags/|/changesInfos/|/revisionInfo"
 )
+# Parts that are read as XML or hold no words: relationships, previews, fonts, printer settings, programs.
+_PACKAGES_OWN = re.compile(
+    r"\.(?:xml|rels|vml|emf|wmf|emz|wmz|odttf|fntdata|psmdcp|sigs|key|glb|svg)$|(?:printerSettings|vbaProject|vbaProjectSignature"
+    r"|vbaProjectSignatureAgile|vbaProjectSignatureV3|activeX|thumbnail)[^/]{0,40}$|^docProps/",
+    re.IGNORECASE,
+)
 _NUMBER = re.compile(r"\d+")
 _LOCKS = re.compile(
     rb"<(?:\w{1,20}:)?(sheetProtection|workbookProtection|fileSharing|documentProtection|writeProtection|modifyVerifier)\b([^>]{0,4000})>"
@@ -56,6 +62,12 @@ _WORKBOOK_ERRORS = (
     ArithmeticError,
 )
 _MAX_XML_DEPTH = 256
+_STRICT = b"http://purl.oclc.org/ooxml/"
+_NAMESPACES = (
+    (_STRICT + b"spreadsheetml/main", b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"),
+    (_STRICT + b"officeDocument/relationships", b"http://schemas.openxmlformats.org/officeDocument/2006/relationships"),
+    (_STRICT + b"drawingml/main", b"http://schemas.openxmlformats.org/drawingml/2006/main"),
+)
 
 
 def lock(data: bytes, kind: str) -> Protection:
@@ -270,10 +282,12 @@ def _with_words(package: zipfile.ZipFile, order: tuple[str, ...]) -> list[str]:
 
 
 def _embedded(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:
-    """Files and pictures inside the package. Thumbnails and vector previews repeat what has been read."""
+    """Files, pictures and imported texts inside the package: all of it that is neither the package's own XML nor known to
+    hold no words. Thumbnails and vector previews repeat what has been read.
+    """
     for name, info in package.NameToInfo.items():
-        folder = name.partition("/")[2]
-        if folder.startswith(("embeddings/", "media/")) and not info.is_dir() and not name.endswith((".emf", ".wmf")):
+        if not info.is_dir() and not _PACKAGES_OWN.search(name):
+            folder = name.partition("/")[2] or name
             yield Child(folder, partial(unpack, package, info, limits), info.file_size, claimed_type="image/embedded")
 
 
@@ -282,6 +296,11 @@ def read_workbook(data: bytes, claimed: str, limits: Limits) -> Content:
     package = open_zip(data)
     if sum(info.file_size for info in package.infolist()) > limits.max_total_bytes:
         raise UnreadablePart("too_large", f"workbook unpacks to more than {limits.max_total_bytes} bytes")
+    if "xl/workbook.xml" in package.NameToInfo:
+        workbook = unpack(package, package.NameToInfo["xl/workbook.xml"], limits)
+        if _STRICT in workbook:
+            data = _transitional(package, limits)
+            package = open_zip(data)
     content = Content(protection=_lock(package, XLSX, limits))
     sheets = Sheets(limits.max_cells, limits.max_text_chars)
     with warnings.catch_warnings():
@@ -300,6 +319,19 @@ def read_workbook(data: bytes, claimed: str, limits: Limits) -> Content:
     content.text, content.tables = sheets.finish()
     content.children = _embedded(package, limits)
     return content
+
+
+def _transitional(package: zipfile.ZipFile, limits: Limits) -> bytes:
+    """The same workbook with the names that openpyxl knows: ISO 29500 strict differs in its namespaces."""
+    result = io.BytesIO()
+    with zipfile.ZipFile(result, "w") as rewritten:
+        for info in package.infolist():
+            content = unpack(package, info, limits) if not info.is_dir() else b""
+            if info.filename.endswith((".xml", ".rels")):
+                for strict, usual in _NAMESPACES:
+                    content = content.replace(strict, usual)
+            rewritten.writestr(info.filename, content)
+    return result.getvalue()
 
 
 def _add_sheets(data: bytes, sheets: Sheets, content: Content) -> None:

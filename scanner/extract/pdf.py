@@ -106,6 +106,22 @@ class _Drawn:
         except pypdfium2.PdfiumError:
             return None
 
+    def shows_more(self, number: int, text: str) -> bool:
+        """Is there anything to be seen on a page without words? Letters may be drawn as lines, and small pictures hold some."""
+        document = self._opened()
+        if text.strip() or document is None or number >= len(document):
+            return False
+        try:
+            page = document[number]
+            try:
+                longest = max(*page.get_size(), 1.0)
+                darkest, brightest = page.render(scale=200 / longest, grayscale=True).to_pil().getextrema()
+            finally:
+                page.close()
+        except (pypdfium2.PdfiumError, ValueError, MemoryError):
+            return True  # nobody can say that there is nothing on it
+        return bool(brightest - darkest > 40)
+
     def picture(self, number: int) -> bytes:
         """The page as a grey bitmap file. Raises UnreadablePart("corrupt")."""
         document = self._opened()
@@ -215,7 +231,7 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
         except _BROKEN:
             broken += 1
             continue
-        if len(text.strip()) < _FEW_CHARACTERS and _is_picture(page):
+        if len(text.strip()) < _FEW_CHARACTERS and (_is_picture(page) or drawn.shows_more(number, text)):
             pictures.append(number)
         pieces.append(text)
         pieces.extend(notes)
