@@ -271,7 +271,14 @@ def show_demo(result: demo_module.DemoRun, console: Console) -> None:
 
 def serve(service: Service, host: str, port: int) -> None:
     """The triage page until a stop signal."""
-    uvicorn.run(create_app(service.web_services()), host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(
+        create_app(service.web_services()),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
 
 
 # --- the service ----------------------------------------------------------------------------------------------------

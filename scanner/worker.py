@@ -14,6 +14,7 @@ import hashlib
 import os
 import resource
 import select
+import shutil
 import signal
 import struct
 import subprocess
@@ -34,11 +35,12 @@ from scanner.extract import Limits, grade, open_item, read
 from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove
 from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
 from scanner.policy import load_policy
-from scanner.ports import Detectors, RawItem
+from scanner.ports import Detectors, RawItem, SpooledItem
 from scanner.routing import load_routing, parties
 from scanner.rulebook import load_rulebook
 
 MAX_FRAME = 1 << 30
+_PIECE = 1 << 20
 _LENGTH = struct.Struct(">I")
 # Of the parent's environment the child sees only these: no token, no password, no proxy with a password in it.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_LIBRARY_PATH")
@@ -76,13 +78,17 @@ class Start(msgspec.Struct, tag=True, frozen=True):
 
 
 class InspectTask(msgspec.Struct, tag=True, frozen=True):
-    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered."""
+    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered.
+
+    So many bytes as `follows` says come after the frame and belong to the item's data: they were too many for the parent.
+    """
 
     item: RawItem | None
     envelope: Envelope | None
     skip: int
     set_aside: dict[str, dict[str, ProblemKind]]
     explain: bool = False
+    follows: int = 0
 
 
 class ProveTask(msgspec.Struct, tag=True, frozen=True):
@@ -104,6 +110,7 @@ class RevealTask(msgspec.Struct, tag=True, frozen=True):
 
     item: RawItem | None
     envelope: Envelope | None
+    follows: int = 0
 
 
 class NewPeople(msgspec.Struct, tag=True, frozen=True):
@@ -203,7 +210,17 @@ def _requests(stream: BinaryIO) -> Iterator[Request]:
         if len(head) < _LENGTH.size:
             return
         (length,) = _LENGTH.unpack(head)
-        yield _REQUESTS.decode(stream.read(length))
+        frame = _REQUESTS.decode(stream.read(length))
+        if isinstance(frame, InspectTask | RevealTask) and frame.follows and frame.item is not None:
+            whole = bytearray(frame.item.data)
+            while len(whole) < len(frame.item.data) + frame.follows:
+                piece = stream.read(min(_PIECE, len(frame.item.data) + frame.follows - len(whole)))
+                if not piece:
+                    return
+                whole += piece
+            frame = msgspec.structs.replace(frame, item=replace(frame.item, data=bytes(whole)))
+            del whole
+        yield frame
 
 
 def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
@@ -437,9 +454,10 @@ class Worker:
         self._ready = reply
         return reply
 
-    def inspect(self, what: RawItem | Envelope, *, explain: bool = False) -> Iterator[Outcome]:
+    def inspect(self, what: RawItem | SpooledItem | Envelope, *, explain: bool = False) -> Iterator[Outcome]:
         """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome."""
-        item = what if isinstance(what, RawItem) else None
+        item = what.item if isinstance(what, SpooledItem) else what if isinstance(what, RawItem) else None
+        spooled = what if isinstance(what, SpooledItem) else None
         envelope = what if isinstance(what, Envelope) else None
         skip = 0
         set_aside: dict[str, dict[str, ProblemKind]] = {}
@@ -447,10 +465,10 @@ class Worker:
         restarts = 0
         while True:
             watch = _Watch(index=skip)
-            task = InspectTask(item, envelope, skip, set_aside, explain)
+            task = InspectTask(item, envelope, skip, set_aside, explain, spooled.size if spooled else 0)
             try:
                 self.ready()
-                self._send(task)
+                self._send(task, spooled)
                 for judged in self._judged(watch):
                     yield Outcome(judged.member, _with_details(judged.verdict, judged.member, details), judged.silences)
                     skip += 1
@@ -498,13 +516,17 @@ class Worker:
         assert isinstance(reply, Proved)
         return reply
 
-    def reveal(self, what: RawItem | Envelope) -> Revealed:
+    def reveal(self, what: RawItem | SpooledItem | Envelope) -> Revealed:
         """The text of one message for one reviewer. What could not be read is among the problems."""
         watch = _Watch()
         try:
             self.ready()
-            item = what if isinstance(what, RawItem) else None
-            self._send(RevealTask(item, what if isinstance(what, Envelope) else None))
+            if isinstance(what, SpooledItem):
+                self._send(RevealTask(what.item, None, what.size), what)
+            elif isinstance(what, RawItem):
+                self._send(RevealTask(what, None))
+            else:
+                self._send(RevealTask(None, what))
             reply = self._reply(watch)
         except _Died as died:
             self._kill()
@@ -545,11 +567,15 @@ class Worker:
                 deadline = time.monotonic() + self._limits.wall_seconds
             watch.index, watch.member, watch.part = reply.index, reply.member, reply.part
 
-    def _send(self, frame: Request) -> None:
+    def _send(self, frame: Request, spooled: SpooledItem | None = None) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
         try:
             _write(self._process.stdin, frame)
+            if spooled is not None:
+                spooled.file.seek(0)
+                shutil.copyfileobj(spooled.file, self._process.stdin, _PIECE)
+                self._process.stdin.flush()
         except OSError as error:
             raise _Died("crashed", "the worker process ended") from error
 
