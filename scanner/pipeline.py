@@ -16,7 +16,7 @@ from threading import Event
 
 from scanner.errors import ConnectorError
 from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Problem, ProblemKind, Verdict, Versions
-from scanner.ports import Folder, ItemRef, Page, Source
+from scanner.ports import Folder, ItemRef, Page, Source, SpooledItem
 from scanner.store import Committed, Store
 from scanner.work import WorkerPool
 
@@ -98,10 +98,11 @@ class Pipeline:
             self._page(folder, page, oldest, tally)
 
     def _page(self, folder: Folder, page: Page, oldest: datetime | None, tally: Tally) -> None:
-        present = [ref for ref in page.items if not ref.gone]
-        seen = self.store.seen(self.source.name, folder.mailbox, [ref.id for ref in present], self.pool.versions())
-        fresh = {ref.id: ref for ref in present if ref.id not in seen}
-        tally.unchanged += len(present) - len(fresh)
+        seen = self.store.seen(self.source.name, folder.mailbox, [ref.id for ref in page.items], self.pool.versions())
+        # What is said to have left this folder before anybody looked at it may only have moved, and may never be named again
+        # (microsoft-graph-docs#21752): it is looked for, and a message that is really gone costs one request.
+        fresh = {ref.id: ref for ref in page.items if ref.id not in seen}
+        tally.unchanged += len(page.items) - len(fresh)
         results = [done for ref in fresh.values() if (done := self._message(folder, ref, oldest)) is not None]
         cases = self.store.commit_page(
             source=self.source.name,
@@ -143,7 +144,11 @@ class Pipeline:
             if error.status == 404:
                 return None  # moved or deleted meanwhile: the delta of the other folder tells
             return _unread(ref, "unavailable", f"could not be fetched (status {error.status})")
-        outcomes = self.pool.judge(fetched)
+        try:
+            outcomes = self.pool.judge(fetched)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
         if not outcomes:
             return _unread(ref, "corrupt", "held no message")
         return outcomes[0].verdict

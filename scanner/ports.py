@@ -88,7 +88,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class ItemRef:
-    """A message that a source says has come or changed. `gone` means it left the folder."""
+    """A message that a source says has come or changed. `gone` means it left the folder.
+
+    `has_attachments`: there is more to fetch than the listing held; `has_files`: files are attached to it.
+    """
 
     mailbox: str
     folder: str
@@ -97,6 +100,7 @@ class ItemRef:
     has_attachments: bool = False
     gone: bool = False
     envelope: Envelope | None = None
+    has_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)

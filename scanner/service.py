@@ -18,7 +18,7 @@ from scanner.keys import RootKey
 from scanner.model import People
 from scanner.pipeline import Pipeline, Tally
 from scanner.policy import Policy
-from scanner.ports import ItemRef, Sender, Source
+from scanner.ports import ItemRef, Sender, Source, SpooledItem
 from scanner.store import Appearance, Committed, RunCounts, Store
 from scanner.web import RevealResult, WebServices
 from scanner.work import WorkerPool
@@ -128,8 +128,12 @@ class Service:
         """Fetch a message again and have a worker read it, for one pair of eyes. Nothing of it is kept."""
         ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
         fetched = self.source.fetch(ref)
-        with self.pool.worker() as worker:
-            shown = worker.reveal(fetched)
+        try:
+            with self.pool.worker() as worker:
+                shown = worker.reveal(fetched)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
     def web_services(self) -> WebServices:
