@@ -64,8 +64,10 @@ class Scene:
         return kinds or frozenset({"outside"})
 
     def share_kind(self, share: Share) -> AddressKind:
-        """Whoever cannot be named counts as an outsider: a link for anyone, a group that could not be resolved."""
-        if share.scope == "organisation" and not self.as_outbound:
+        """A link for anyone, and a person nobody can name, is an outsider; a group that could not be resolved is taken for
+        one of ours, because every file of a SharePoint site is open to the site's own groups.
+        """
+        if share.scope in ("organisation", "unknown") and not self.as_outbound:
             return "ours"
         return self.recipient_kind(share.address) if share.address else "outside"
 
