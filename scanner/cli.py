@@ -34,6 +34,8 @@ rules_cli = typer.Typer(help="Works on rules.", no_args_is_help=True)
 account_cli = typer.Typer(help="Local accounts for the triage page.", no_args_is_help=True)
 cli.add_typer(rules_cli, name="rules")
 cli.add_typer(account_cli, name="account")
+contacts_cli = typer.Typer(help="Parents and carers from the school's records.", no_args_is_help=True)
+cli.add_typer(contacts_cli, name="contacts")
 
 
 class Format(StrEnum):
@@ -304,6 +306,20 @@ def account_add(
     password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
     for sentence in app.add_account(config, name, email, [item.value for item in role], password, totp):
         print(sentence)
+
+
+@contacts_cli.command("import")
+def contacts_import(
+    file: Annotated[Path, typer.Argument(help="CSV with the columns email, name, pupil, school, class.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take parents and carers from a CSV file in place of those before. They are kept encrypted; nobody is printed."""
+    changes = app.import_contacts(config, file, dry_run=dry_run)
+    print(
+        f"{changes.added} added, {changes.changed} changed, {changes.removed} removed, {changes.kept} as they were; "
+        f"{changes.pupils} pupils" + (" (nothing was written)" if dry_run else "")
+    )
 
 
 @cli.command("settings")

@@ -79,8 +79,8 @@ class Pipeline:
                 self._folder(folder, tally)
         except ConnectorError as error:
             if error.permanent and error.status in (401, 403, 404):
-                self.store.park_mailbox(mailbox, str(error), self.clock())
-                tally.parked.append(mailbox)
+                self.store.park_mailbox(parked_as(self.source, mailbox), str(error), self.clock())
+                tally.parked.append(parked_as(self.source, mailbox))
                 log.warning("mailbox parked status=%s code=%s", error.status, error.code)
             else:
                 tally.unfinished.append(mailbox)
@@ -152,6 +152,11 @@ class Pipeline:
         if not outcomes:
             return _unread(ref, "corrupt", "held no message")
         return outcomes[0].verdict
+
+
+def parked_as(source: Source, mailbox: str) -> str:
+    """Under which name a mailbox is set aside: files or settings that are out of reach say nothing about the mail."""
+    return mailbox if source.name == "m365_mail" else f"{mailbox} ({source.name})"
 
 
 def _unread(ref: ItemRef, kind: ProblemKind, detail: str) -> Verdict:

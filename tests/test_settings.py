@@ -81,7 +81,7 @@ def test_a_mistake_is_named_with_its_place_and_what_is_allowed(text: str, said: 
     [
         (
             TENANT.replace("  client_secret_file: secret\n", ""),
-            ":2: tenant needs client_secret_file or certificate_file",
+            ":2: tenant needs one of client_secret_file, certificate_file",
         ),
         (TENANT + "  certificate_file: c.pfx\n", ":4: tenant.client_secret_file and tenant.certificate_file exclude"),
         (TENANT.replace("client_secret_file", "certificate_file"), ":4: tenant.certificate_file is not a .pfx"),
