@@ -46,14 +46,14 @@ class M365Settings:
 
     def changes(self, folder: Folder, cursor: Cursor | None) -> Iterator[Page]:
         """All rules and the automatic reply that are not as they were, on one page."""
-        before = set(cursor.token.split()) if cursor is not None else set()
+        before = set(cursor.token.split("\n")) if cursor is not None else set()
         found = {envelope.provider_id: envelope for envelope in self._items(folder.mailbox)}
         new = tuple(
             ItemRef(folder.mailbox, folder.id, identifier, envelope=envelope)
             for identifier, envelope in found.items()
             if identifier not in before
         )
-        yield Page(new, " ".join(sorted(found)), last=True)
+        yield Page(new, "\n".join(sorted(found)), last=True)
 
     def fetch(self, ref: ItemRef) -> Envelope | RawItem:
         """The rule or reply as it is now. Raises ConnectorError with status 404 where it has changed or gone."""

@@ -527,7 +527,11 @@ def item_json(drive: FakeDrive, item: FakeItem) -> Json:
 def permissions_json(drive: FakeDrive, item: FakeItem) -> list[Json]:
     """The item's own permissions and those it inherits."""
     found: list[Json] = [
-        {"id": "owner", "roles": ["owner"], "grantedToV2": {"user": {"id": drive.owner, "displayName": "Owner"}}}
+        {
+            "id": "owner",
+            "roles": ["owner"],
+            "grantedToV2": {"user": {"id": stable_guid("user", drive.owner), "displayName": "Owner"}},
+        }
     ]
     place: FakeItem | None = item
     while place is not None:
