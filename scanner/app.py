@@ -30,6 +30,7 @@ from connectors.entra import (
 )
 from connectors.files import FileSource, shown_path
 from connectors.graph import GraphClient
+from connectors.m365_doctor import Check, examine
 from connectors.m365_files import M365Files
 from connectors.m365_mail import M365Mail
 from connectors.m365_notices import M365Notices
@@ -43,7 +44,7 @@ from scanner.contacts import Difference, difference, load_contacts, save_contact
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.extract import Limits, normalise
 from scanner.keys import RootKey, create_root_key, load_root_key
-from scanner.model import Envelope, People
+from scanner.model import Envelope, People, ProblemKind
 from scanner.pipeline import Tally
 from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem, Sender
@@ -53,7 +54,7 @@ from scanner.rulebook import load_rulebook
 from scanner.service import Further, Service, Services
 from scanner.settings import CLOUDS, NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
 from scanner.settings import load as load_settings
-from scanner.store import AccountRole, Store
+from scanner.store import AccountRole, CaseCounts, Parked, Run, Store
 from scanner.web import create_app, hash_password, new_totp_secret
 from scanner.work import WorkerPool
 from scanner.worker import Proved, Start, Worker, WorkerLimits
@@ -565,6 +566,66 @@ def add_account(
     if secret is not None:
         said.append(f"Enter this secret into an authenticator app; it is not shown again: {secret}")
     return said
+
+
+def doctor(config: Path | None) -> Iterator[tuple[str, list[Check]]]:
+    """For each tenant its name and what was tried. A tenant whose credential cannot even be read is a check that failed."""
+    settings = load_settings(config)
+    if not each_tenant(settings):
+        raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
+    for prefix, tenant in each_tenant(settings):
+        try:
+            credential = _credential(tenant, prefix)
+            tokens, client = _client(prefix, tenant, Event())
+        except ConfigError as error:
+            yield tenant.label, [Check("settings", "bad", str(error), "mend the setting that is named")]
+            continue
+        include = {address.lower() for address in tenant.mailboxes.include}
+        exclude = {address.lower() for address in tenant.mailboxes.exclude}
+        yield (
+            tenant.label,
+            examine(
+                tokens,
+                client,
+                credential,
+                files=tenant.files != "off",
+                sites=tenant.files == "all",
+                mailbox_settings=tenant.mailbox_settings == "on",
+                sharing_changes=tenant.files_sharing_changes == "on",
+                sends=settings.notices.via == "graph" and settings.notices.app is None,
+                wanted=lambda address, i=include, e=exclude: (not i or address in i) and address not in e,  # type: ignore[misc]
+                groups=(*tenant.exempt_groups, *tenant.protected_groups),
+                now=_now(),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a look at the store says about the service: nothing is asked of the tenant."""
+
+    runs: list[Run]
+    cases: CaseCounts
+    notices: dict[str, int]
+    parked: list[Parked]
+    incomplete: int
+    problems: dict[ProblemKind, int]
+
+
+def status(config: Path | None) -> Status:
+    settings = load_settings(config)
+    store = Store.open(store_url(settings))
+    try:
+        return Status(
+            [last] if (last := store.last_run()) is not None else [],
+            store.case_counts(),
+            store.notice_counts(),
+            store.parked(),
+            store.messages_with_problems(),
+            store.problem_counts(),
+        )
+    finally:
+        store.close()
 
 
 def import_contacts(config: Path | None, file: Path, *, dry_run: bool) -> Difference:

@@ -308,6 +308,46 @@ def account_add(
         print(sentence)
 
 
+@cli.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Try sign-in, permissions, scope, clock and certificate of each tenant, and say what to mend. Exit status 2 when something is."""
+    _log_to_stderr(logging.ERROR)
+    console = Console(soft_wrap=True, highlight=False)
+    marks = {"good": ("ok", "green"), "note": ("note", "yellow"), "bad": ("MEND", "red")}
+    bad = 0
+    with _progress(None, "Trying the tenant"):
+        for tenant, checks in app.doctor(config):
+            console.print(tenant, style="bold", markup=False)
+            for check in checks:
+                mark, style = marks[check.grade]
+                console.print(f"  {mark:4}  {check.name}: {check.said}", style=style, markup=False)
+                if check.mend:
+                    console.print(f"        → {check.mend}", markup=False)
+                bad += check.grade == "bad"
+    raise typer.Exit(2 if bad else 0)
+
+
+@cli.command()
+def status(config: ConfigOption = None) -> None:
+    """The last rounds, cases, notices and what is out of reach, from the database alone."""
+    found = app.status(config)
+    for run in found.runs:
+        ended = f"{run.finished:%Y-%m-%d %H:%M}" if run.finished else "not finished"
+        print(
+            f"round {run.started:%Y-%m-%d %H:%M} to {ended}: {run.counts.mailboxes} mailboxes, {run.counts.messages} messages, "
+            f"{run.counts.new_cases} new cases" + (f"; {run.error}" if run.error else "")
+        )
+    if not found.runs:
+        print("no round yet")
+    print("cases: " + (", ".join(f"{state} {number}" for state, number in found.cases.by_state.items()) or "none"))
+    print("notices: " + (", ".join(f"{state} {number}" for state, number in found.notices.items()) or "none"))
+    print(f"messages not wholly read: {found.incomplete}")
+    for kind, number in found.problems.items():
+        print(f"  {kind}: {number}")
+    for parked in found.parked:
+        print(f"out of reach since {parked.since:%Y-%m-%d}: {parked.mailbox}: {parked.reason}")
+
+
 @contacts_cli.command("import")
 def contacts_import(
     file: Annotated[Path, typer.Argument(help="CSV with the columns email, name, pupil, school, class.")],
