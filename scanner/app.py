@@ -35,6 +35,7 @@ from connectors.m365_files import M365Files
 from connectors.m365_mail import M365Mail
 from connectors.m365_notices import M365Notices
 from connectors.m365_people import M365People
+from connectors.m365_push import M365Push
 from connectors.m365_settings import M365Settings
 from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
@@ -425,7 +426,16 @@ def _service(
             further=tuple(further),
             tenant=tenant.label,
             slot=number,
+            push=(
+                M365Push(client, _push_url(settings), key.subkey("push"), mailbox_ids=directory.mailbox_ids, clock=_now)
+                if settings.push.url
+                else None
+            ),
         )
+
+
+def _push_url(settings: Settings) -> str:
+    return settings.push.url.rstrip("/") + "/graph/notifications"
 
 
 def contacts_file(settings: Settings) -> Path:
@@ -520,6 +530,9 @@ def run_service(config: Path | None, say: Callable[[str], None]) -> None:
             schedule.Job("people", services.refresh_people, settings.scan.people_hours * 3600, at_once=False),
             schedule.Job("clearing", services.clear, 24 * 3600, at_once=False),
         ]
+        if settings.push.url:
+            jobs.append(schedule.Job("push", services.wake, 15, at_once=False))
+            jobs.append(schedule.Job("subscriptions", services.renew_push, 6 * 3600))
         schedule.run(jobs, services.stop, lambda: serve_all(services, settings.web.host, settings.web.port))
 
 

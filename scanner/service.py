@@ -36,6 +36,18 @@ class Directory(Protocol):
     def mailbox_ids(self) -> Mapping[str, str]: ...
 
 
+class Push(Protocol):
+    """Where wake-ups come from."""
+
+    def notified(self, body: bytes) -> bool: ...
+
+    def woken(self) -> set[str]: ...
+
+    def renew(self, mailboxes: Sequence[str]) -> int: ...
+
+    def needs_renewal(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Further:
     """A source beside the mail: files, mailbox settings. `places` are what it covers besides the mailboxes; `every` is the
@@ -74,6 +86,7 @@ class Service:
     further: tuple[Further, ...] = ()
     tenant: str = ""
     slot: int = 0
+    push: Push | None = None
     _last: dict[str, datetime] = field(default_factory=dict)
 
     def refresh_people(self) -> People:
@@ -124,6 +137,31 @@ class Service:
             len(tally.unfinished),
         )  # fmt: skip
         return tally
+
+    def wake(self) -> Tally:
+        """A pass over the mailboxes that Graph named since the last one, and the notices. Nothing where it named none."""
+        tally = Tally()
+        woken = self.push.woken() if self.push is not None else set()
+        if self.push is not None and self.push.needs_renewal():
+            self.renew_push()
+        mailboxes = [mailbox for mailbox in self._mailboxes() if mailbox in woken] if woken else []
+        if mailboxes:
+            pipeline = Pipeline(
+                self.source, self.pool, self.store, self.clock, self.stop, self.look_back, self.on_result
+            )
+            tally = pipeline.round(mailboxes)
+            self._unpark(self.source, mailboxes, tally)
+            self.tell()
+        return tally
+
+    def renew_push(self) -> None:
+        """Keep the subscriptions; where that fails the mailboxes are polled as ever."""
+        if self.push is None:
+            return
+        try:
+            self.push.renew(self._mailboxes())
+        except ConnectorError as error:
+            log.warning("subscriptions not renewed status=%s code=%s", error.status, error.code)
 
     def _round_of(self, other: Further, tally: Tally) -> None:
         """One pass over a further source. What fails there leaves the mail's round as it is."""
@@ -258,6 +296,17 @@ class Services:
     def clear(self) -> None:
         self.each[0].clear()
 
+    def wake(self) -> None:
+        for service in self.each:
+            service.wake()
+
+    def renew_push(self) -> None:
+        for service in self.each:
+            service.renew_push()
+
+    def notified(self, body: bytes) -> bool:
+        return any([service.push.notified(body) for service in self.each if service.push is not None])
+
     def reveal(self, appearance: Appearance) -> RevealResult:
         """By the tenant that the mailbox belongs to: the one whose directory lists it, else whose domain it is in."""
         owner = next((s for s in self.each if appearance.mailbox in s.directory.mailbox_ids()), self.each[0])
@@ -268,4 +317,11 @@ class Services:
         pages = [service.web_services() for service in self.each]
         clauses = {key: says for page in pages for key, says in page.clauses.items()}
         titles = " · ".join(dict.fromkeys(page.policy_title for page in pages))
-        return replace(pages[0], reveal=self.reveal, policy_title=titles, clauses=clauses)
+        has_push = any(service.push is not None for service in self.each)
+        return replace(
+            pages[0],
+            reveal=self.reveal,
+            policy_title=titles,
+            clauses=clauses,
+            notified=self.notified if has_push else None,
+        )
