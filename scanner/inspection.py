@@ -8,10 +8,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import posixpath
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -41,7 +40,7 @@ from scanner.model import (
     Versions,
 )
 from scanner.policy import Policy
-from scanner.ports import Detectors, Message, NameBudget
+from scanner.ports import Detectors, Message, NameBudget, NamesNear
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
 
@@ -50,6 +49,8 @@ FACTS_KEPT = 500
 _CACHE_TEXTS = 4_000
 _CACHE_LONGEST = 100_000
 _WITHHELD = "[name withheld]"
+# What stays of a withheld name: an ending such as .docx, and not whatever stands behind the last dot.
+_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}\Z")
 _SPACE = re.compile(r"\s+")
 # In a file name these stand for spaces; the replacement keeps the length, so that offsets stay true.
 _NAME_SPACES = str.maketrans("_+", "  ")
@@ -68,15 +69,15 @@ class HitCache:
     """Hits of texts seen before: the same words are looked at once in a run (D9). Lives and dies with the worker."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, tuple[Hit, ...]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Hit, ...]] = OrderedDict()
 
-    def get(self, key: bytes) -> tuple[Hit, ...] | None:
+    def get(self, key: Hashable) -> tuple[Hit, ...] | None:
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
         return found
 
-    def put(self, key: bytes, hits: tuple[Hit, ...]) -> None:
+    def put(self, key: Hashable, hits: tuple[Hit, ...]) -> None:
         self._kept[key] = hits
         if len(self._kept) > _CACHE_TEXTS:
             self._kept.popitem(last=False)
@@ -122,7 +123,9 @@ def inspect(
     silences: list[Silence] | None = None,
 ) -> Verdict:
     """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller."""
-    direction: Direction = "outbound" if instruments.as_outbound else directory.direction(envelope)
+    direction = directory.direction(envelope)
+    if instruments.as_outbound and envelope.source != "document":
+        direction = "outbound"
     if _is_sealed(envelope, directory):
         return _sealed(envelope, direction, regime, instruments)
     reading = read(envelope, instruments.limits, opening, set_aside or {})
@@ -133,10 +136,12 @@ def inspect(
     parts = tuple(replace(part, path=shown.get(part.path, part.path)) for part in reading.parts)
 
     hits = list(name_hits)
+    unread = Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
+    names_near = None if instruments.deep else regime.rulebook.names_near(unread)
     for part in parts:
         if part.text:
             opening(originals.get(part.path, part.path))  # a detector may meet its end here too
-            hits.extend(_content_hits(part, directory, regime, instruments, budget))
+            hits.extend(_content_hits(part, directory, instruments, names_near, budget))
     message = Message(envelope, direction, parts, tuple(hits), directory)
     hits.extend(instruments.detectors.message(message))
     hits = _number_subjects(_discount(hits, envelope, directory))
@@ -191,13 +196,15 @@ def _sealed(envelope: Envelope, direction: Direction, regime: Regime, instrument
 
 
 def _content_hits(
-    part: Part, directory: Directory, regime: Regime, instruments: Instruments, budget: NameBudget
+    part: Part,
+    directory: Directory,
+    instruments: Instruments,
+    names_near: tuple[NamesNear, ...] | None,
+    budget: NameBudget,
 ) -> Iterable[Hit]:
-    names_near = None if instruments.deep else regime.rulebook.names_near
-    key = (
-        hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest() if len(part.text) <= _CACHE_LONGEST else b""
-    )
-    found = instruments.cache.get(key) if key and not part.tables else None
+    key = (hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest(), names_near, directory.people.version)
+    can_be_kept = len(part.text) <= _CACHE_LONGEST and not part.tables
+    found = instruments.cache.get(key) if can_be_kept else None
     if found is None:
         dropped = budget.windows_dropped
         found = tuple(
@@ -205,7 +212,7 @@ def _content_hits(
                 part.text, part.tables, people=directory.people, names_near=names_near, budget=budget
             )
         )
-        if key and not part.tables and budget.windows_dropped == dropped:
+        if can_be_kept and budget.windows_dropped == dropped:
             instruments.cache.put(key, found)
     for hit in found:
         yield replace(hit, part=part.path, owner=part.owner_at(hit.start))
@@ -214,29 +221,41 @@ def _content_hits(
 def _withhold_names(
     paths: Sequence[str], directory: Directory, instruments: Instruments, budget: NameBudget
 ) -> tuple[dict[str, str], list[Hit]]:
-    """Where a file's name itself holds a hit, the name is not shown: old path -> path to show, and the hits."""
+    """Where a file's name itself holds a hit, the name is not shown: old path -> path to show, and the hits.
+
+    Every path to show is a part's own, as every old path is: what stands in two files is never taken for one.
+    """
     shown: dict[str, str] = {}
     told: dict[str, tuple[Hit, ...]] = {}
     hits: list[Hit] = []
+    taken = set(paths)
     for path in paths:
         components = path.split("/")
+        first_name = {"attachment": 2, "document": 1}.get(components[0], len(components))
         changed = False
         for position, component in enumerate(components):
-            if position < 2 or components[0] != "attachment" or component.isdigit():
+            # The numbers of attachments and of mails in a mailbox; so short a number names nobody.
+            if position < first_name or (component.isdigit() and len(component) < 5):
                 continue
+            ending = _ENDING.search(component)
             if component not in told:
-                words = posixpath.splitext(component)[0].translate(_NAME_SPACES)
+                words = (component[: ending.start()] if ending else component).translate(_NAME_SPACES)
                 found = instruments.detectors.content(words, people=directory.people, names_near=None, budget=budget)
                 told[component] = tuple(hit for hit in found if hit.confidence >= 0.5)
             if told[component]:
-                components[position] = _WITHHELD + posixpath.splitext(component)[1][:10]
+                components[position] = _WITHHELD + (ending.group() if ending else "")
                 changed = True
         if changed:
-            shown[path] = "/".join(components)
+            wanted = new = "/".join(components)
+            number = 1
+            while new in taken:
+                number += 1
+                new = f"{wanted}~{number}"
+            taken.add(new)
+            shown[path] = new
             own = path.split("/")[-1]
             hits.extend(
-                replace(hit, part=shown[path], reasons=(*hit.reasons, "in the file's name"))
-                for hit in told.get(own, ())
+                replace(hit, part=new, reasons=(*hit.reasons, "in the file's name")) for hit in told.get(own, ())
             )
     return shown, hits
 
@@ -493,6 +512,7 @@ def prove(
     """Run every rule's examples with the default cast: (number run, the failures). Only the rule's own topic is judged."""
     failures = []
     number = 0
+    instruments = replace(instruments, as_outbound=False)  # the examples say themselves who is ours
     for rule in regime.rulebook.rules:
         if only is not None and rule.id not in only:
             continue

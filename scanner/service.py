@@ -305,7 +305,7 @@ class Services:
             service.renew_push()
 
     def notified(self, body: bytes) -> bool:
-        return any([service.push.notified(body) for service in self.each if service.push is not None])
+        return sum(service.push.notified(body) for service in self.each if service.push is not None) > 0
 
     def reveal(self, appearance: Appearance) -> RevealResult:
         """By the tenant that the mailbox belongs to: the one whose directory lists it, else whose domain it is in."""

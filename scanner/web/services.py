@@ -29,7 +29,8 @@ class WebServices:
     """`reveal` raises ConnectorError when the message cannot be fetched from this place.
 
     `session_key`: at least 16 random bytes, the "web" subkey. `public_url`: how users reach the page; https makes the
-    cookie Secure. `notified` takes a change notification of Graph, None where there are none. `labels` and `clauses` put words to labels and clause ids beyond those that `wording` knows.
+    cookie Secure. `notified` takes a change notification of Graph, None where there are none. `labels` and `clauses` put
+    words to labels and clause ids beyond those that `wording` knows.
     """
 
     store: Store
