@@ -344,3 +344,110 @@ def test_an_automatic_reply_to_outsiders_is_words_to_be_judged(audience: str, nu
 def _audience(page: dict[str, Any], audience: str) -> dict[str, Any]:
     page["automaticRepliesSetting"]["externalAudience"] = audience
     return page
+
+
+# --- nothing goes missing unnoticed -----------------------------------------------------------------------------------
+
+
+def outcome(plan: Plan) -> object:
+    """Everything that drives, rules and replies come to, over a tenant in which each field that is used makes a difference."""
+    tenant, drive = with_drive()
+    tenant.put_file(drive, "trip/a.csv", b"name\n")
+    trip = next(item for item in drive.items.values() if item.name == "trip")
+    tenant.share(drive, trip, ANYONE, guest("i:0#.f|membership|pat_outside.example#ext#@elt.example"))
+    tenant.put_file(drive, "b.csv", b"name\n", {**EVERYBODY, "expirationDateTime": "2027-01-01T00:00:00Z"})
+    tenant.put_file(
+        drive, "c.csv", b"x", {"id": "i", "roles": ["write"], "invitation": {"email": "pat@outside.example"}}
+    )
+    tenant.put_file(drive, "d.csv", b"x" * 200, ANYONE)
+    tenant.put_file(drive, "e.csv", b"x", ANYONE, malware=True)
+    site = tenant.add_site("Northfield")
+    tenant.put_file(tenant.add_drive(site.id), "f.csv", b"y", ANYONE)
+    tenant.mailboxes[JO].rules.append(FakeRule("all", {"forwardTo": [recipient("pat@outside.example")]}))
+    tenant.users[JO].reply = "away"
+    seen: list[object] = []
+    with FakeTenant(tenant, plan) as fake:
+        ids = {user.address: user.id for user in tenant.users.values()}
+        source = M365Files(client_for(fake), user_ids=lambda: ids, clock=lambda: NOW, max_bytes=100)
+        for mailbox in (JO, *source.places()):
+            for place in source.folders(mailbox):
+                found, token = walk(source, place)
+                seen += [(ref, source.fetch(ref)) for ref in sorted(found, key=lambda ref: ref.id)]
+                gone = next(item for item in tenant.drives[place.id].items.values() if item.data is not None)
+                tenant.remove_file(tenant.drives[place.id], gone)
+                seen.append([ref.id for ref in walk(source, place, token)[0]])
+        settings = M365Settings(client_for(fake))
+        for page in settings.changes(next(iter(settings.folders(JO))), None):
+            seen += [ref.envelope for ref in page.items]
+        return seen, len(fake.graph())
+
+
+def without(*path: str) -> Any:
+    def change(page: dict[str, Any]) -> dict[str, Any]:
+        for item in page["value"] if isinstance(page.get("value"), list) else [page]:
+            targets = [item]
+            for step in path[:-1]:
+                values = [target.get(step) for target in targets]
+                targets = [v for value in values for v in (value if isinstance(value, list) else [value]) if v]
+            for target in targets:
+                if path[-1] in target:
+                    target["renamed"] = target.pop(path[-1])
+        return page
+
+    return change
+
+
+@pytest.fixture(scope="module")
+def calm() -> object:
+    return outcome(Plan())
+
+
+def test_two_calm_walks_are_alike(calm: object) -> None:
+    assert outcome(Plan()) == calm
+
+
+@pytest.mark.parametrize(
+    ("on", "path"),
+    [
+        ("/drives", ("id",)),
+        ("/root/delta", ("id",)),
+        ("/root/delta", ("name",)),
+        ("/root/delta", ("size",)),
+        ("/root/delta", ("file",)),
+        ("/root/delta", ("folder",)),
+        ("/root/delta", ("shared",)),
+        ("/root/delta", ("malware",)),
+        ("/root/delta", ("parentReference", "id")),
+        ("/permissions", ("roles",)),
+        ("/permissions", ("link",)),
+        ("/permissions", ("link", "scope")),
+        ("/permissions", ("expirationDateTime",)),
+        ("/permissions", ("grantedToV2",)),
+        ("/permissions", ("grantedToV2", "siteUser", "loginName")),
+        ("/permissions", ("invitation", "email")),
+        ("/getAllSites", ("id",)),
+        ("/getAllSites", ("webUrl",)),
+        ("/messageRules", ("id",)),
+        ("/messageRules", ("actions",)),
+        ("/messageRules", ("actions", "forwardTo")),
+        ("/messageRules", ("actions", "forwardTo", "emailAddress", "address")),
+        ("/mailboxSettings", ("automaticRepliesSetting",)),
+        ("/mailboxSettings", ("automaticRepliesSetting", "externalReplyMessage")),
+        ("/mailboxSettings", ("automaticRepliesSetting", "externalAudience")),
+    ],
+)
+def test_a_field_that_is_renamed_is_an_error_or_another_outcome(on: str, path: tuple[str, ...], calm: object) -> None:
+    try:
+        found = outcome(Plan(Fault(on, times=10_000, change=without(*path))))
+    except ConnectorError:
+        return
+    assert found != calm
+
+
+@pytest.mark.parametrize("name", ["value", "@odata.deltaLink"])
+def test_a_drive_page_without_its_frame_is_an_error(name: str) -> None:
+    def change(page: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in page.items() if key != name}
+
+    with pytest.raises(ConnectorError, match="lacks"):
+        outcome(Plan(Fault("/root/delta", times=10_000, change=change)))

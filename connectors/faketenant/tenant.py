@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import getaddresses, parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -570,7 +571,7 @@ def folder_json(box: FakeMailbox, folder: FakeFolder, *, hidden: bool) -> Json:
 
 def message_json(box: FakeMailbox, message: FakeMessage, *, immutable: bool) -> Json:
     """Every property that a message can be asked for; `select` cuts it down."""
-    mail = message_from_bytes(message.mime, policy=policy.default)
+    mail = _parsed(message.mime)
     folder = box.folders[message.folder]
     sent = folder.well_known == "sentitems"
     when = stamp(mail.get("Date"), message.received)
@@ -622,9 +623,15 @@ def message_json(box: FakeMailbox, message: FakeMessage, *, immutable: bool) -> 
     return found
 
 
+@lru_cache(maxsize=256)
+def _parsed(mime: bytes) -> EmailMessage:
+    """The message of these bytes; nobody changes it."""
+    return message_from_bytes(mime, policy=policy.default)
+
+
 def attachments_json(message: FakeMessage) -> list[Json]:
     """The attachments in order, each with `@odata.type`; `contentBytes` is there for files only."""
-    mail = message_from_bytes(message.mime, policy=policy.default)
+    mail = _parsed(message.mime)
     links = [
         {
             "@odata.type": "#microsoft.graph.referenceAttachment",
@@ -642,7 +649,7 @@ def attachments_json(message: FakeMessage) -> list[Json]:
 
 def attachment_content(message: FakeMessage, identifier: str) -> tuple[str, bytes] | None:
     """Media type and raw bytes of one attachment; the MIME source for an attached message."""
-    mail = message_from_bytes(message.mime, policy=policy.default)
+    mail = _parsed(message.mime)
     for number, part in enumerate(_attached(mail), 1):
         if stable_id("AAMkAtt", message.id, number) == identifier:
             return part.get_content_type(), _content(part)
