@@ -76,9 +76,16 @@ class Pipeline:
         tally.mailboxes = 1
         try:
             for folder in self.source.folders(mailbox):
-                self._folder(folder, tally)
+                try:
+                    self._folder(folder, tally)
+                except ConnectorError as error:
+                    if error.code.lower() != "errorfoldernotfound":
+                        raise
+                    # Deleted since it was listed; should it come back, it is read from its beginning.
+                    self.store.drop_cursor(self.source.name, mailbox, folder.id)
         except ConnectorError as error:
-            if error.permanent and error.status in (401, 403, 404):
+            # A 401 is about the sign-in and not about the mailbox: the next round tries again.
+            if error.permanent and error.status in (403, 404):
                 self.store.park_mailbox(parked_as(self.source, mailbox), str(error), self.clock())
                 tally.parked.append(parked_as(self.source, mailbox))
                 log.warning("mailbox parked status=%s code=%s", error.status, error.code)
