@@ -270,3 +270,38 @@ def test_office_or_department_says_the_school_by_a_word_in_it() -> None:
         people = {person.email: person for person in source.load().people}
     assert people[JO].school == "Northfield Academy"
     assert people[SAM].school == "Northfield Academy"
+
+
+def notices(fake: FakeTenant, **changed: Any) -> M365Notices:
+    return M365Notices(client_for(fake), JO, reader=client_for(fake), pause=lambda _: None, **changed)
+
+
+def test_an_unsure_notice_that_lies_in_sent_items_was_sent_and_is_not_sent_again() -> None:
+    plan = Plan(Fault("/sendMail", reset="amid"))
+    with FakeTenant(two_mailboxes(0), plan) as fake:
+        assert notices(fake).send(Notice(SAM, "1 case", "A case waits: http://x.example/cases/7\n")) == "sent"
+        assert len(fake.sent) == 1
+
+
+def test_an_unsure_notice_that_is_not_in_sent_items_is_sent_once_more() -> None:
+    plan = Plan(unavailable("/sendMail", 504))
+    with checked_fake(two_mailboxes(0), plan) as fake:
+        sender = notices(fake)
+        assert sender.send(Notice(SAM, "1 case", "A case waits: http://x.example/cases/7\n")) == "sent"
+        assert len(fake.sent) == 1
+
+
+def test_another_notice_with_the_same_subject_does_not_count() -> None:
+    with checked_fake(two_mailboxes(0)) as fake:
+        sender = notices(fake)
+        assert sender.send(Notice(SAM, "1 case", "A case waits: http://x.example/cases/7\n")) == "sent"
+        fake.plan.add(unavailable("/sendMail", 504))
+        assert sender.send(Notice(SAM, "1 case", "A case waits: http://x.example/cases/8\n")) == "sent"
+        assert len(fake.sent) == 2
+
+
+def test_it_stays_unsure_when_nobody_can_look() -> None:
+    plan = Plan(unavailable("/sendMail", 504), unavailable("/sentitems/messages", 403, times=9))
+    with checked_fake(two_mailboxes(0), plan) as fake:
+        assert notices(fake).send(Notice(SAM, "1 case", "A case waits.")) == "unsure"
+        assert fake.sent == []
