@@ -358,7 +358,8 @@ def contacts_import(
     changes = app.import_contacts(config, file, dry_run=dry_run)
     print(
         f"{changes.added} added, {changes.changed} changed, {changes.removed} removed, {changes.kept} as they were; "
-        f"{changes.pupils} pupils" + (" (nothing was written)" if dry_run else "")
+        f"{changes.pupils} pupils"
+        + (" (nothing was written)" if dry_run else "; in force from the next start of the service")
     )
 
 
