@@ -109,8 +109,8 @@ _QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
 # --- disguised spellings --------------------------------------------------------------------------------------------
 
 _VARIANTS = {
-    "a": "a@4àáâäå", "b": "b8", "c": "cç¢", "e": "e3èéêë€", "g": "g69", "h": "h", "i": "i1!|íìïî", "k": "k", "l": "l1|", "o": "o0öóòô",
-    "s": "s5$z", "t": "t7+", "u": "uvüúùûµ",
+    "a": "a@4àáâäåаα", "b": "b8бв", "c": "cç¢сϲ", "e": "e3èéêë€еε", "g": "g69", "h": "hн", "i": "i1!|íìïîіι", "k": "kкκ", "l": "l1|", "o": "o0öóòôоο",
+    "p": "pр", "s": "s5$zѕ", "t": "t7+т", "u": "uvüúùûµυ", "w": "wш", "x": "xх", "y": "yу", "f": "f",
 }  # fmt: skip
 _MASK = "*#@%"
 _DISGUISED: tuple[tuple[str, str, str, str], ...] = (
@@ -123,7 +123,7 @@ _DISGUISED: tuple[tuple[str, str, str, str], ...] = (
     *((root, "discrimination", "very_strong", "sexual orientation") for root in ("faggot",)),
     *((root, "discrimination", "very_strong", "disability") for root in ("retard", "spastic")),
 )  # fmt: skip
-_ENDING = r"(?:ing|in|ed|er|ers|s|wit|y)?"
+_ENDING = r"(?:ing|in|ed|er|ers|s|wit|y|face|head|hole)?"
 
 
 def _disguised(root: str) -> str:
@@ -145,11 +145,12 @@ class _Disguises:
         "|".join(letter * 3 for letter in "abceghikostu"),
         r"\b[a-z$][ ._*-]{1,2}[a-z0-9@][ ._*-]{1,2}[a-z0-9][ ._*-]",
         r"[üúùûíìïîàáâäåèéêëöóòôç][a-z]",
+        r"[a-z*][абвеіιкнорсѕтухαεκουϲ]|[абвеіιкнорсѕтухαεκουϲ][a-z*]",
     )
 
     def __init__(self) -> None:
         bodies = "|".join(f"(?P<root{number}>{_disguised(root)})" for number, (root, *_) in enumerate(_DISGUISED))
-        starred = r"f\*{2,4}(?:ing|er|ed|s|k)?|c\*{2,3}t?s?"
+        starred = r"(?:ph|f)\*{1,4}(?:ck|k)(?:ing|er|ed|s)?|f\*{2,4}(?:ing|er|ed|s|k)?|c\*{2,3}t?s?"
         self._pattern = re.compile(rf"(?<![\w@/.*])(?:{bodies}|{starred})(?![\w@*])", re.IGNORECASE)
 
     def find(self, text: str, ends: Sequence[int]) -> Iterator[tuple[int, int, str, str, str]]:
