@@ -32,7 +32,7 @@ _YOU = re.compile(
     re.I,
 )
 _SOMEBODY_IS = re.compile(
-    r"\b(?!(?:it|there|this|which|here|what)\b)[\w'’]{1,20}(?: is|['’]s| was| are|['’]re| being|"
+    r"\b(?!(?:it|there|this|which|here|what|I|i)\b)[\w'’]{1,20}(?: is|['’]s| was| are|['’]re| being|"
     r" acting like|(?<=\b[Hh]e)s|(?<=\b[Ss]he)s)"
     rf" (?:really |just |clearly |being |still |such )?(?:a|an|such a|the) (?:{_ADJECTIVE}){{0,3}}\Z"
 )
@@ -40,6 +40,8 @@ _NASTY = re.compile(
     rf"(?:\b(?:a|an|the|that|this|those|these|such|what|some|his|her|their|[A-Z][a-z]{{2,15}}|you)\b[ ,]{{1,2}})?(?:{_ADJECTIVE}){{1,3}}\Z",
     re.I,
 )
+# Case counts: a title or a capital tells a person from a thing.
+_SOMEBODY_NEXT = re.compile(r"\s(?:(?:[Mm]r|[Mm]rs|[Mm]iss|[Mm]s|[Dd]r)\.? )?(?!I\b|It\b|The\b|That\b|This\b)[A-Z][a-z]{1,20}\b")
 _THAT = re.compile(r"\b(?:that|those|this) \Z", re.I)
 _LOT_OF = re.compile(r"\b(?:bunch|load|pair|lot|shower|pack|gang) of (?:[\w-]{1,12} ){0,2}\Z", re.I)
 
@@ -210,6 +212,8 @@ def _counts(text: str, match: Match) -> bool:
     head = text[max(0, match.start - 60) : match.start].replace("\n", " ")
     if match.entry.needs == "nasty":
         return bool(_YOU.search(head) or _NASTY.search(head) or _LOT_OF.search(head))
+    if match.entry.needs == "person":
+        return _SOMEBODY_NEXT.match(text, match.end) is not None
     if match.entry.needs == "aimed":
         said_of = (_YOU, _SOMEBODY_IS, _NASTY, _LOT_OF, *([_THAT] if match.entry.label == "profanity" else []))
         return any(pattern.search(head) for pattern in said_of)
