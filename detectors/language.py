@@ -54,6 +54,8 @@ _REPORTING = re.compile(
     r"described (?:him|her|them|me|it)? ?as|referred to \w{1,15} as|texted|messaged|posted|commented|"
     r"replied|chanted|chanting|sprayed|scratched|"
     r"threatened|threatening|"
+    r"(?<=\bmessage )[^.!?\n]{0,30}read|(?:is|was|are|were|being|been) (?:called|told)|disclos\w{1,4}|keeps? (?:saying|telling|calling)|"
+    r"(?:I|we) (?:over)?heard (?:him|her|them|a|the|one|two|some|another|somebody|someone)|"
     r"(?:the|these|those|following) (?:words?|terms?|phrases?)|words (?:like|such)|slurs?|language|insults?|"
     r"name-?calling|graffiti|comments?)\b",
     re.I,
@@ -72,8 +74,8 @@ _LESSON = re.compile(
     r"characters?|protagonist|narrator|set text|"
     r"extract|lyrics|essay|quotations?|lessons?|homework|worksheet|propaganda|museum|segregation|"
     r"apartheid|slave trade|civil rights|Holocaust|"
-    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breed(?:ing|"
-    r"s)?|species|birds?|survey|etymology|"
+    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breeds|breeding (?:season|pair|programme)|"
+    r"species|birds?|survey|etymology|"
     r"dictionary|Middle English|Chaucer\w{0,3}|Steinbeck|GCSE|A[- ]level|mark scheme|revis(?:ion|e)|vocab(?:ulary)?|translat\w{1,5}|"
     r"(?:word|term) for|(?:in|the) (?:French|German|Spanish|Polish|Latin|Italian|Dutch|Danish|Swedish|"
     r"Norwegian)|textbook|literature|film studies|rehearsal|"
@@ -87,6 +89,20 @@ _CHALLENGE = re.compile(
     r"harassment|equality|hate crime|zero tolerance|"
     r"nobody should|no one should|offensive|report (?:it|any)|misconception|myth|proscribed|banned words|"
     r"filter list|word ?list|block ?list)\b",
+    re.I,
+)
+# What is denied or mourned was not meant; "I do not hate them, but" was.
+_DENIED = re.compile(
+    r"\b(?:not|n['’]t|never|nobody|no one|none of us)(?: (?:ever|actually|really|to|at all|say|says|said|call|calls|tell|"
+    r"tells|think|thinks|believe|believes|that|them|people|anyone|somebody|someone|a|any|should))* \Z|"
+    r"\b(?:not true|untrue|a lie|nonsense|false|wrong|racist|sexist|homophobic|ableist|prejudice[d]?|hateful|illegal|unlawful) "
+    r"(?:to |that |when |if |for )[^.!?\n]{0,60}\Z|"
+    r"\b(?:appalled|shocked|horrified|saddened|sorry|upset|disturbed|dismayed)(?: \w+)? (?:to|that|by|at|when) [^.!?\n]{0,60}\Z",
+    re.I,
+)
+_CLINICAL = re.compile(
+    r"\b(?:diplegia|hemiplegia|quadriplegia|paraplegia|paraparesis|cerebral palsy|spasticity|colon|dysphonia|growth|"
+    r"development(?:al)?|Asperger\S{0,2}|syndrome|diagnos\w{1,4}|patient|paediatric\w{0,3}|flame|fire|bone age)\b",
     re.I,
 )
 _EXCUSE = re.compile(r"\bnot (?:a )?(?:racist|sexist|homophobic|transphobic|prejudiced|being \w+),? but\b", re.I)
@@ -259,6 +275,19 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         confidence *= 0.5
         reasons.append("said to be wrong, not meant")
     elif (
+        label in ("discrimination", "harassment", "abuse", "threat")
+        and _DENIED.search(head[-160:])
+        and not re.search(r"\bbut\b", text[end:high])
+    ):
+        confidence *= 0.5
+        reasons.append("denied or regretted, not meant")
+    elif label == "discrimination" and group == "disability" and _CLINICAL.search(text, max(low, start - 60), min(high, end + 40)):
+        confidence *= 0.4
+        reasons.append("a clinical term")
+    elif label == "abuse" and re.search(r"\b(?:I am|I['’]m|I was|I feel|[Mm]e,?) (?:\w+ ){0,3}\Z", head):
+        confidence *= 0.4
+        reasons.append("said of oneself")
+    elif (
         label in ("profanity", "discrimination")
         and _KITCHEN.search(text[near])
         and not to_you
@@ -293,7 +322,7 @@ def _in_quotes(text: str, start: int, end: int) -> bool:
         elif head.rfind(opening) > head.rfind(closing) and closing in tail:
             return True
     # A single straight quote opens after a blank and closes before a blank or a stop; else it is an apostrophe.
-    opened = [match.start() for match in re.finditer(r"(?<![^\s(:])'(?=\w)", head)]
+    opened = [match.start() for match in re.finditer(r"(?<![^\s(:])'(?=\w|\Z)", head)]
     return (
         bool(opened)
         and not re.search(r"\w[.,!?]?'(?=[\s.,;:)!?]|\Z)", head[opened[-1] + 1 :])
