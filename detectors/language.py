@@ -2,7 +2,9 @@
 
 What the user sees: the kind of language, its strength and, for slurs, the characteristic attacked; never the words. A word
 list alone would accuse the pastoral log and the English lesson, so what stands around a match decides: quotation, reported
-speech, a report's or a lesson's vocabulary, names and trades lower the confidence and say so.
+speech, a report's or a lesson's vocabulary, names and trades lower the confidence and say so. A linear model of whole
+sentences (`hostility`) speaks where the list is unsure, and of sentences that name a group of people; it makes a finding
+of its own only where it is very sure.
 Words and strengths: `rules/lists/language.yml` (after Ofcom's research on offensive language).
 """
 
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from detectors.base import Context, TextDetector, Waking
+from detectors.hostility import MODEL, Hostility
 from detectors.wording import LISTS, Match, WordList, read_list, sentence_around
 from scanner.model import Hit
 
@@ -74,7 +77,7 @@ _LESSON = re.compile(
     r"characters?|protagonist|narrator|set text|"
     r"extract|lyrics|essay|quotations?|lessons?|homework|worksheet|propaganda|museum|segregation|"
     r"apartheid|slave trade|civil rights|Holocaust|"
-    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breeds|breeding (?:season|pair|programme)|"
+    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breeding|breeds|"
     r"species|birds?|survey|etymology|"
     r"dictionary|Middle English|Chaucer\w{0,3}|Steinbeck|GCSE|A[- ]level|mark scheme|revis(?:ion|e)|vocab(?:ulary)?|translat\w{1,5}|"
     r"(?:word|term) for|(?:in|the) (?:French|German|Spanish|Polish|Latin|Italian|Dutch|Danish|Swedish|"
@@ -191,14 +194,79 @@ class _Disguises:
                 yield match.start(), match.end(), label, weight, group
 
 
+# --- whole sentences ------------------------------------------------------------------------------------------------
+
+# People whom prejudice is about. A sentence that names none of them, and in which the list saw nothing, is never weighed.
+_GROUPS = (
+    "woman", "women", "girls", "female", "females", "wife", "wives", "feminist", "feminists", "bitch", "bitches", "sluts", "whores",
+    "chicks", "ladies", "muslim", "muslims", "jew", "jews", "jewish", "blacks", "gays", "lesbians", "immigrants", "foreigners",
+)  # fmt: skip
+SENTENCES_WEIGHED = 60
+_VERY_SURE, _SURE, _LIKELY = 0.88, 0.8, 0.5
+_HEAD_OF = {"discrimination": "discrimination", "harassment": "discrimination", "abuse": "abuse", "threat": "threat"}
+# From where on a head's word makes an unsure hit of the list a sure one. Abuse was learnt from tweets chosen for their
+# words, where it is five times as common as elsewhere: only its surest word counts.
+_HEAD_NEEDS = {"discrimination": _SURE, "abuse": 0.97, "threat": _LIKELY}
+_DAMPED = ("quot", "reported", "talk of", "said ", "denied", "capitalised", "clinical", "laughing")
+
+
+class _Sentences:
+    """The model, asked at most SENTENCES_WEIGHED times about one text."""
+
+    wake = tuple(rf"\b{word}\b" for word in _GROUPS)
+
+    def __init__(self) -> None:
+        self._model = Hostility.load()
+
+    def surer(self, text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
+        """The hits; one that the list was unsure of is sure where its whole sentence reads so."""
+        asked = 0
+        for hit in hits:
+            head = _HEAD_OF.get(hit.label)
+            unsure = _LIKELY <= hit.confidence < STRENGTH["moderate"] and not any(
+                reason.startswith(_DAMPED) for reason in hit.reasons
+            )
+            if head is not None and unsure and asked < SENTENCES_WEIGHED:
+                asked += 1
+                low, high = sentence_around(text, hit.start, hit.end)
+                if self._model.probabilities(text[low:high])[head] >= _HEAD_NEEDS[head]:
+                    reasons = (*hit.reasons, "the whole sentence reads so")
+                    hit = Hit(hit.label, hit.start, hit.end, hit.value, 0.78, reasons)
+            yield hit
+
+    def unlisted(self, text: str, ends: Sequence[int], report: bool) -> Iterator[Hit]:
+        """Sentences about a group of people that read like prejudice: a note, or, very seldom, enough for a finding."""
+        done = asked = 0
+        for end in ends:
+            if end <= done or asked >= SENTENCES_WEIGHED:
+                continue
+            asked += 1
+            low, high = sentence_around(text, max(0, end - 1), end)
+            done = high
+            chance = self._model.probabilities(text[low:high])["discrimination"]
+            if chance < _LIKELY:
+                continue
+            near = text[max(0, low - 200) : high + 200]
+            others = (
+                report
+                or _REPORTING.search(text, low, high)
+                or _CHALLENGE.search(near)
+                or _LESSON.search(near)
+                or any(mark in text[low:high] for mark in _QUOTES)
+            )
+            confidence = 0.4 if others else 0.76 if chance >= _VERY_SURE else 0.55
+            yield Hit("discrimination", low, high, text[low:high], confidence, ("reads like prejudice", "the whole sentence"))
+
+
 class Language(TextDetector):
     """The lexicon, its disguised spellings, and whose words they are."""
 
     labels: ClassVar[tuple[str, ...]] = LABELS
-    files: ClassVar[tuple[Path, ...]] = (LISTS / "language.yml",)
+    files: ClassVar[tuple[Path, ...]] = (LISTS / "language.yml", MODEL)
     _words = WordList(read_list("language", LABELS, tuple(STRENGTH)))
     _disguises = _Disguises()
-    wake: ClassVar[tuple[str, ...]] = _words.wake + _disguises.wake
+    _sentences = _Sentences()
+    wake: ClassVar[tuple[str, ...]] = _words.wake + _disguises.wake + _sentences.wake
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         plain = [waking for waking in wakings if waking.index < len(self._words.wake)]
@@ -208,10 +276,17 @@ class Language(TextDetector):
             _judge(text, m.start, m.end, m.entry.label, m.entry.weight, m.entry.means, m.entry.group, report)
             for m in matches
         ]
-        ends = sorted({waking.end for waking in wakings if waking.index >= len(self._words.wake)})[:20_000]
+        disguises, groups = len(self._words.wake), len(self._words.wake) + len(self._disguises.wake)
+        ends = sorted({waking.end for waking in wakings if disguises <= waking.index < groups})[:20_000]
         for start, end, label, weight, group in self._disguises.find(text, ends):
             hits.append(_judge(text, start, end, label, weight, "disguised spelling", group, report))
-        yield from _strengthened(_outermost(hits))
+        told = list(self._sentences.surer(text, list(_strengthened(_outermost(hits)))))
+        seen = [hit for hit in told if hit.label == "discrimination" and hit.confidence >= 0.5]
+        yield from told
+        places = sorted({waking.end for waking in wakings if waking.index >= groups})
+        for hit in self._sentences.unlisted(text, places, report):
+            if not any(hit.start <= other.start < hit.end for other in seen):
+                yield hit
 
 
 def _counts(text: str, match: Match) -> bool:
