@@ -173,6 +173,7 @@ class Near(Condition):
     to_confidence: float = HIGH
     subjects: int = 1
     count: int = 1
+    to_count: int = 1
 
     def ask(self, scene: Scene) -> Answer:
         support: dict[int, Hit] = {}
@@ -184,6 +185,8 @@ class Near(Condition):
         for hits in by_part.values():
             hits.sort(key=lambda hit: hit.start)
             others = [hit for hit in hits if hit.label in self.to and hit.confidence >= self.to_confidence]
+            if len(others) < self.to_count:
+                continue
             loose = [other for other in others if other.row is None]
             by_row: dict[tuple[int, int], list[Hit]] = {}
             for other in others:
@@ -219,7 +222,7 @@ class Near(Condition):
 
     def names_near(self) -> tuple[NamesNear, ...]:
         if _NAMES & set(self.of):
-            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.count),)
+            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.to_count),)
         if _NAMES & set(self.to):
             return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
         return ()
@@ -445,6 +448,7 @@ def _near(reader: Reader, node: Node, depth: int) -> Condition:
         to_confidence=reader.number(found.get("to_confidence"), HIGH, 0.0, 1.0),
         subjects=reader.count(found.get("subjects"), 1),
         count=reader.count(found.get("count"), 1),
+        to_count=reader.count(found.get("to_count"), 1),
     )
 
 
@@ -527,6 +531,7 @@ KEYS: dict[str, Key] = {
             "to_confidence": "least confidence of a hit of the other side (default 0.75)",
             "subjects": "least number of different people on the first side",
             "count": "least number of hits of the first side",
+            "to_count": "least number of hits of the other side in the part (default 1)",
         },
     ),
     "protection": Key(
