@@ -153,9 +153,8 @@ def _slides_text(stream: bytes) -> str:
                 found.append(stream[body:following].decode("latin-1"))
             position = following
     # The same words stand in the outline and on the slide.
-    return "\n".join(
-        dict.fromkeys(text.replace("\r", "\n").replace("\x0b", "\n") for text in found if text.strip(_BLANK))
-    )
+    lines = (_PLACEHOLDERS.sub("", text.replace("\r", "\n").replace("\x0b", "\n")) for text in found)
+    return "\n".join(dict.fromkeys(text.strip("\n") for text in lines if text.strip(_BLANK)))
 
 
 # --- workbooks ------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from py7zr.exceptions import ArchiveError, PasswordRequired
 from py7zr.io import Py7zIO, WriterFactory
 
 from scanner.errors import UnreadablePart
-from scanner.extract.archives import foreign_lock
+from scanner.extract.archives import foreign_lock, old_rar_files
 from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.normal import clean
@@ -32,7 +32,7 @@ _SEVEN_ERRORS = (
     lzma.LZMAError, zlib.error, struct.error, OverflowError, AssertionError, RuntimeError,
 )  # fmt: skip
 # Codes of UnRAR's dll.hpp.
-_RAR_BAD_DATA, _RAR_UNKNOWN, _RAR_NO_VOLUME, _RAR_NO_PASSWORD, _RAR_BAD_PASSWORD = 12, 14, 15, 22, 24
+_RAR_END, _RAR_UNKNOWN, _RAR_NO_VOLUME, _RAR_NO_PASSWORD, _RAR_BAD_PASSWORD = 10, 14, 15, 22, 24
 _LOCKED_ENTRY = 0x04
 _STOP = -1
 
@@ -181,7 +181,7 @@ def _rar_files(data: bytes, limits: Limits, password: str, only_smallest: bool =
         try:
             smallest = _smallest(unrarlib, path, password) if only_smallest else None
             with unrarlib.RarArchive.open_for_processing(path, pwd=password or None) as archive:
-                for header in archive.iterate_headers():
+                for header in _headers(unrarlib, archive):
                     if header.Flags & unrarlib.FLAGS_RHDF_DIRECTORY or (smallest and header.FileNameW != smallest):
                         header.skip()
                         continue
@@ -203,17 +203,31 @@ def _rar_files(data: bytes, limits: Limits, password: str, only_smallest: bool =
         except unrarlib.BadRarFile as error:
             if only_smallest or not found:
                 raise _rar_error(error.code) from None
+            if len(found) >= old_rar_files(data):
+                return found  # comments of RAR 2 and older end in a header that UnRAR takes for a broken one
             found.append(Child("rest", None, 0, trouble=Trouble("corrupt", f"RAR breaks off (code {error.code})")))
         except (AssertionError, ValueError, OSError, MemoryError, UnicodeError) as error:
             raise UnreadablePart("corrupt", f"RAR: {type(error).__name__}") from None
     return found
 
 
+def _headers(unrarlib: Any, archive: Any) -> Iterator[Any]:
+    """The archive's files; the package's own loop takes a damaged header for the end."""
+    while True:
+        data = unrarlib.RARHeaderDataEx()
+        code = unrarlib.RARReadHeaderEx(archive.handle, data)
+        if code == _RAR_END:
+            return
+        if code:
+            raise unrarlib.BadRarFile(code, "header")
+        yield unrarlib.RarHeader(archive, data)
+
+
 def _smallest(unrarlib: Any, path: str, password: str) -> str:
     """The name of the smallest locked file; raises the library's error where not even the names can be read."""
     with unrarlib.RarArchive.open_for_metadata(path, pwd=password or None) as archive:
         sizes = []
-        for header in archive.iterate_headers():
+        for header in _headers(unrarlib, archive):
             size = header.UnpSize + (header.UnpSizeHigh << 32)
             if header.Flags & _LOCKED_ENTRY and size:  # nothing proves the password of an empty file
                 sizes.append((size, header.FileNameW))

@@ -107,9 +107,11 @@ def may_hold_key(texts: Iterable[tuple[str, str]]) -> bool:
         for telling in _TELLING:
             position = lower.find(telling)
             while position >= 0:
-                # The rest of its line and the line after it.
-                end = head.find("\n", head.find("\n", position) + 1) if "\n" in head[position:] else -1
-                window = head[position : min(position + 400, len(head) if end < 0 else end)]
+                # Its line, as far as that is near, and the line after it.
+                start = max(head.rfind("\n", 0, position), position - 200)
+                first_end = head.find("\n", position)
+                end = head.find("\n", first_end + 1) if first_end >= 0 else -1
+                window = head[start + 1 : min(position + 400, len(head) if end < 0 else end)]
                 if any(_is_key_like(token) for token in window.split()):
                     return True
                 position = lower.find(telling, position + 200)

@@ -235,7 +235,8 @@ def _encoded(text: str) -> str:
 
 
 def _shown(one: Address | Recipient) -> str:
-    return f"{_encoded(one.name.translate(_NOT_IN_NAMES))} <{one.address}>" if one.name else one.address
+    name = " ".join(one.name.translate(_NOT_IN_NAMES).split())
+    return f"{_encoded(name)} <{one.address}>" if name else one.address
 
 
 # --- stores ---------------------------------------------------------------------------------------------------------
@@ -262,10 +263,10 @@ def store_messages(
     except _STORE_ERRORS as error:
         detail = f"Outlook store breaks off: {type(error).__name__}"
         problem = Problem("document", "mail", "corrupt", "part" if number else "none", detail)
-        yield (f"!/{number + 1}" if number else ""), Envelope(source="document", problems=(problem,))
+        yield (f"!/{number + 1}" if number else ""), Envelope(source="document", kind="document", problems=(problem,))
         return
     if not number:
-        yield "", Envelope(source="document")
+        yield "", Envelope(source="document", kind="document")
 
 
 def read_outlook_store(data: bytes, claimed: str, limits: Limits) -> Content:

