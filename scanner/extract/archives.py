@@ -57,7 +57,7 @@ def lock(data: bytes) -> Protection:
 
 
 def _lock(archive: zipfile.ZipFile) -> Protection:
-    files = [info for info in archive.infolist() if not info.is_dir()]
+    files = [info for info in archive.infolist() if not info.filename.endswith("/")]
     locks = [_entry_lock(info) for info in files]
     closed = [one for one in locks if one.grade != "none"]
     if not closed:
@@ -114,7 +114,7 @@ def read_zip(data: bytes, claimed: str, limits: Limits) -> Content:
     """The names of the entries as text (anyone can read them, lock or not), the entries as children."""
     archive = open_zip(data)
     protection = _lock(archive)
-    files = [info for info in archive.infolist() if not info.is_dir()]
+    files = [info for info in archive.infolist() if not info.filename.endswith("/")]
     content = Content("\n".join(clean(info.filename) for info in files[:10_000]), protection=protection)
     content.children = _entries(archive, files, limits)
     return content
@@ -190,7 +190,10 @@ def read_tar(data: bytes, claimed: str, limits: Limits) -> Content:
     """Regular files as children; links and devices hold nothing of their own."""
     content = Content()
     members: list[tarfile.TarInfo] = []
-    archive = tarfile.TarFile(fileobj=io.BytesIO(data), mode="r")
+    try:
+        archive = tarfile.TarFile(fileobj=io.BytesIO(data), mode="r")
+    except (tarfile.TarError, *_ZIP_ERRORS) as error:
+        raise UnreadablePart("corrupt", f"tar: {type(error).__name__}") from None
     try:
         for member in archive:
             if member.isfile():

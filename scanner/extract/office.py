@@ -286,7 +286,7 @@ def _embedded(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:
     hold no words. Thumbnails and vector previews repeat what has been read.
     """
     for name, info in package.NameToInfo.items():
-        if not info.is_dir() and not _PACKAGES_OWN.search(name):
+        if not info.filename.endswith("/") and not _PACKAGES_OWN.search(name):
             folder = name.partition("/")[2] or name
             yield Child(folder, partial(unpack, package, info, limits), info.file_size, claimed_type="image/embedded")
 
@@ -326,7 +326,7 @@ def _transitional(package: zipfile.ZipFile, limits: Limits) -> bytes:
     result = io.BytesIO()
     with zipfile.ZipFile(result, "w") as rewritten:
         for info in package.infolist():
-            content = unpack(package, info, limits) if not info.is_dir() else b""
+            content = unpack(package, info, limits) if not info.filename.endswith("/") else b""
             if info.filename.endswith((".xml", ".rels")):
                 for strict, usual in _NAMESPACES:
                     content = content.replace(strict, usual)
@@ -404,7 +404,7 @@ def read_open_document(data: bytes, claimed: str, limits: Limits) -> Content:
     content.children = (
         Child(name, partial(unpack, package, info, limits), info.file_size, claimed_type="image/embedded")
         for name, info in package.NameToInfo.items()
-        if name.startswith("Pictures/") and not info.is_dir()
+        if name.startswith("Pictures/") and not info.filename.endswith("/")
     )
     return content
 

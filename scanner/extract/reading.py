@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from scanner.errors import UnreadablePart
 from scanner.extract import (
@@ -31,7 +32,17 @@ from scanner.extract.mail import messages_in, parse_message
 from scanner.extract.markup import html_text
 from scanner.extract.normal import clean, plain_name
 from scanner.extract.segments import all_owned, segments
-from scanner.extract.sniff import DOCX, EXECUTABLES, ODF, OOXML_LOCKED, PPTX, XLSX, is_disguised, media_type
+from scanner.extract.sniff import (
+    DOCX,
+    EXECUTABLES,
+    ODF,
+    OOXML_LOCKED,
+    PPTX,
+    XLSX,
+    hidden_archive,
+    is_disguised,
+    media_type,
+)
 from scanner.model import Blob, Body, Envelope, Part, Problem, ProblemKind, Segment
 from scanner.ports import RawItem
 
@@ -291,12 +302,16 @@ class _Reader:
             self._add(part, [Trouble(self._set_aside[path], "set aside after it could not be read")])
             return
         self._opening(path)
+        behind = data = b""
+        kind = ""
         try:
             self._account.reserve(child.size)
             data = child.unpack()
             part = replace(part, size=len(data), sha256=hashlib.sha256(data).hexdigest())
             kind = media_type(data, claimed)
-            part = replace(part, media_type=kind, disguised=is_disguised(child.name, claimed, kind))
+            behind = hidden_archive(data, kind)
+            disguised = is_disguised(child.name, claimed, kind) or (bool(behind) and kind not in EXECUTABLES)
+            part = replace(part, media_type=kind, disguised=disguised)
             if kind in ("message/rfc822", "application/mbox"):
                 self._mails(part, data, kind, child.own_words)
                 return
@@ -312,8 +327,11 @@ class _Reader:
             )  # fmt: skip
         except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
             self._add(part, [_trouble_of(error)])
-            return
-        self._add(part, content.troubles)
+            content = Content()
+        else:
+            self._add(part, content.troubles)
+        if behind:
+            content.children = chain(content.children, (Child("hidden.zip", lambda: behind, len(behind)),))
         if content.protection.grade in ("weak", "strong", "none") and (
             not content.protection.readable_without_password or content.protection.mechanism
         ):

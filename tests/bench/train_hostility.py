@@ -126,7 +126,9 @@ def train(rows: Sequence[Row]) -> tuple[bytes, list[str]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; say whether the shipped file is reproduced")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; say whether the shipped file is reproduced"
+    )
     options = parser.parse_args()
     if not LANGUAGE.is_dir():
         print(f"no training data at {LANGUAGE}", file=sys.stderr)
