@@ -36,6 +36,8 @@ _ZIP_ERRORS = (
     struct.error,
     IndexError,
 )
+# pyzipper has its own classes by the same names.
+_KEY_ERRORS = (*_ZIP_ERRORS, pyzipper.BadZipFile, pyzipper.LargeZipFile)
 _ODF_ENCRYPTED = re.compile(rb"<manifest:encryption-data[\s>]|encrypted-package")
 
 
@@ -158,7 +160,7 @@ class _ZipKeys:
             return False
         try:
             self._archive.read(smallest, pwd=password.encode())
-        except (RuntimeError, NotImplementedError, *_ZIP_ERRORS):
+        except (RuntimeError, NotImplementedError, *_KEY_ERRORS):
             return False
         return True
 
@@ -174,7 +176,7 @@ class _ZipKeys:
         try:
             with self._archive.open(info, pwd=password.encode()) as stream:
                 return bytes(stream.read(info.file_size))
-        except (RuntimeError, NotImplementedError, *_ZIP_ERRORS) as error:
+        except (RuntimeError, NotImplementedError, *_KEY_ERRORS) as error:
             raise UnreadablePart("corrupt", f"locked zip entry: {type(error).__name__}") from None
 
 
@@ -182,7 +184,7 @@ def zip_keys(data: bytes) -> _ZipKeys:
     """For trying passwords on a zip. Raises UnreadablePart("corrupt")."""
     try:
         return _ZipKeys(data)
-    except (*_ZIP_ERRORS, NotImplementedError, RuntimeError) as error:
+    except (*_KEY_ERRORS, NotImplementedError, RuntimeError) as error:
         raise UnreadablePart("corrupt", f"zip: {type(error).__name__}") from None
 
 

@@ -33,6 +33,8 @@ _SEVEN_ERRORS = (
 )  # fmt: skip
 # Codes of UnRAR's dll.hpp.
 _RAR_END, _RAR_UNKNOWN, _RAR_NO_VOLUME, _RAR_NO_PASSWORD, _RAR_BAD_PASSWORD = 10, 14, 15, 22, 24
+_RAR_BAD_DATA = 12
+_ANY_NUMBER = 1 << 31
 _LOCKED_ENTRY = 0x04
 _STOP = -1
 
@@ -201,6 +203,8 @@ def _rar_files(data: bytes, limits: Limits, password: str, only_smallest: bool =
                     if smallest:
                         break
         except unrarlib.BadRarFile as error:
+            if not found and 0 < old_rar_files(data) < _ANY_NUMBER and error.code == _RAR_BAD_DATA:
+                raise UnreadablePart("unsupported", "RAR of a version that UnRAR reads no more") from None
             if only_smallest or not found:
                 raise _rar_error(error.code) from None
             if len(found) >= old_rar_files(data):

@@ -127,9 +127,8 @@ def beside(packages: Path, folder: Path, ours: dict[str, bool], seconds: float) 
     answer = json.loads(done.stdout.strip().splitlines()[-1])
     theirs = {str(Path(path).relative_to(folder)): length > 0 for path, length in answer["found"].items()}
     raised = sum(length < 0 for length in answer["found"].values())
-    print(
-        f"  markitdown on the same files: {sum(theirs.values())} of {len(theirs)} with text, {raised} refused; CPU {answer['seconds']:.1f} s, ours {seconds:.1f} s"
-    )
+    print(f"  markitdown on the same files: {sum(theirs.values())} of {len(theirs)} with text, {raised} refused")
+    print(f"  processor time: theirs {answer['seconds']:.1f} s, ours {seconds:.1f} s")
     print(
         f"  text for them and not for us: {', '.join(sorted(name for name in ours if theirs.get(name) and not ours[name])) or 'none'}"
     )
