@@ -249,3 +249,9 @@ def test_an_odd_packed_object_is_refused() -> None:
     assert _object(struct.pack("<I", 3) + zlib.compress(b"abc"), True, LIMITS) == b"abc"
     with pytest.raises(Exception, match="corrupt"):
         _object(b"\0\0\0\0nothing packed", True, LIMITS)
+
+
+def test_a_rar_that_cannot_be_opened_survives_a_password() -> None:
+    """Found by fuzzing: the package handed the password to an archive that was not there."""
+    data = b"Rar!\x1a\x07\x07\x00r!\x1a\x07\x07\x00\xcf\x90s\xed\xed\xed\xcd\xec\x00\x00\x00O\xfd\x00\x00"
+    assert {problem.kind for problem in document(data).problems} <= {"encrypted", "corrupt"}

@@ -13,6 +13,7 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -182,7 +183,7 @@ def _rar_files(data: bytes, limits: Limits, password: str, only_smallest: bool =
     with _in_memory(data) as path:
         try:
             smallest = _smallest(unrarlib, path, password) if only_smallest else None
-            with unrarlib.RarArchive.open_for_processing(path, pwd=password or None) as archive:
+            with _rar(unrarlib, path, unrarlib.C_RAR_OM_EXTRACT, password) as archive:
                 for header in _headers(unrarlib, archive):
                     if header.Flags & unrarlib.FLAGS_RHDF_DIRECTORY or (smallest and header.FileNameW != smallest):
                         header.skip()
@@ -215,7 +216,31 @@ def _rar_files(data: bytes, limits: Limits, password: str, only_smallest: bool =
     return found
 
 
-def _headers(unrarlib: Any, archive: Any) -> Iterator[Any]:
+@dataclass(frozen=True, slots=True)
+class _Rar:
+    """An open archive, as the package's headers want to see one. The package's own gives the password to an archive that
+    was not opened, and the process dies of it.
+    """
+
+    handle: Any
+    _password_set: bool
+
+
+@contextlib.contextmanager
+def _rar(unrarlib: Any, path: str, mode: int, password: str) -> Iterator[_Rar]:
+    asked = unrarlib.RAROpenArchiveDataEx(path, mode)
+    handle = unrarlib.RAROpenArchiveEx(asked.value)
+    if handle == unrarlib.ffi.NULL or asked.value.OpenResult:
+        raise unrarlib.BadRarFile(asked.value.OpenResult or _RAR_BAD_DATA, "open")
+    try:
+        if password:
+            unrarlib.RARSetPassword(handle, password.encode("ascii"))
+        yield _Rar(handle, bool(password))
+    finally:
+        unrarlib.RARCloseArchive(handle)
+
+
+def _headers(unrarlib: Any, archive: _Rar) -> Iterator[Any]:
     """The archive's files; the package's own loop takes a damaged header for the end."""
     while True:
         data = unrarlib.RARHeaderDataEx()
@@ -229,7 +254,7 @@ def _headers(unrarlib: Any, archive: Any) -> Iterator[Any]:
 
 def _smallest(unrarlib: Any, path: str, password: str) -> str:
     """The name of the smallest locked file; raises the library's error where not even the names can be read."""
-    with unrarlib.RarArchive.open_for_metadata(path, pwd=password or None) as archive:
+    with _rar(unrarlib, path, unrarlib.C_RAR_OM_LIST_INCSPLIT, password) as archive:
         sizes = []
         for header in _headers(unrarlib, archive):
             size = header.UnpSize + (header.UnpSizeHigh << 32)
