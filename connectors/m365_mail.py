@@ -18,7 +18,7 @@ from scanner.ports import Folder, ItemRef, Page, RawItem
 
 # Well-known names work as folder ids in every language; v1.0 folders do not say which of them they are.
 WELL_KNOWN = ("inbox", "sentitems", "drafts", "deleteditems", "junkemail", "archive", "outbox", "conversationhistory")
-_FOLDER_PROPERTIES = "id,parentFolderId,childFolderCount,isHidden"
+_FOLDER_PROPERTIES = "id,displayName,parentFolderId,childFolderCount,isHidden"
 _FOLDERS_A_PAGE = "100"
 _DEEPEST_FOLDER = 300  # Exchange allows no deeper hierarchy
 # What must come with every whole message. Drafts and some system messages lack from and sender; only received ones have headers.
@@ -115,7 +115,7 @@ class M365Mail:
                 if folder in seen:
                     continue
                 seen.add(folder)
-                yield Folder(mailbox, folder, kinds.get(folder, "folder"))
+                yield Folder(mailbox, folder, kinds.get(folder, "folder"), str(item.get("displayName") or ""))
                 if children > 0 and depth < _DEEPEST_FOLDER:
                     waiting.append((f"/mailFolders/{segment(folder)}/childFolders", depth + 1))
 

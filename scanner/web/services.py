@@ -40,3 +40,7 @@ class WebServices:
     policy_title: str
     labels: Mapping[str, str] = field(default_factory=dict)
     clauses: Mapping[str, str] = field(default_factory=dict)
+    # Account roles that may read the mail behind a case, and whether a confirmed case needs a word on what was done before it
+    # is closed: both the policy's decision.
+    may_reveal: frozenset[str] = frozenset({"dpo", "manager"})
+    must_pursue: bool = False
