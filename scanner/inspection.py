@@ -41,7 +41,7 @@ from scanner.model import (
     Verdict,
     Versions,
 )
-from scanner.policy import FOR_EVERYBODY, Policy
+from scanner.policy import FOR_EVERYBODY, Policy, for_examples
 from scanner.ports import Detectors, Message, NameBudget
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
@@ -534,8 +534,7 @@ def prove(
         if only is not None and rule.id not in only:
             continue
         alone = replace(regime, rulebook=replace(regime.rulebook, rules=(replace(rule, state="on"),)))
-        words = {**regime.policy.words, **{key: values[0] for key, values in rule.only_where}}
-        alone = replace(alone, policy=replace(regime.policy, off=frozenset(), words=words, patterns={}))
+        alone = replace(alone, policy=for_examples(regime.policy, rule))
         for example in rule.examples:
             number += 1
             silences: list[Silence] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import get_args
@@ -168,6 +168,13 @@ KEYS: dict[str, Key] = {
     "suspicious_mail": Key(
         "what staff do with it: delete_and_report and no_forward find a forward, no_reply finds a reply, caution and unstated nothing",
         ("delete_and_report", "no_forward", "no_reply", "caution", "unstated"), "unstated", (24,),
+    ),
+    "social_accounts": Key(
+        "barred: sign-up and account mail of a social network to a work address is found (rule social_media_account)",
+        ("barred", "unstated"), "unstated", (13,),
+    ),
+    "ai_services": Key(
+        "barred: links to AI services and talk of feeding them are found (rule ai_service)", ("barred", "unstated"), "unstated", (20,)
     ),
     "misdirected_received": Key(
         "what the advice of such a finding asks of the person who got it",
@@ -438,6 +445,19 @@ class Policy:
     def holds_notices(self, now: datetime) -> bool:
         """Whether our own notices wait: nobody is to be expected to read them at this hour."""
         return self.reply_window is not None and self.reply_window.holds(self.local(now))
+
+
+def for_examples(policy: Policy, rule: Rule) -> Policy:
+    """The pack as a rule's examples need it: every rule on, the words of `only_where`, and hours and a disclaimer to tell by."""
+    return replace(
+        policy,
+        off=frozenset(),
+        patterns={},
+        words={**policy.words, **{key: values[0] for key, values in rule.only_where}},
+        reply_window=policy.reply_window or Window(time(18), time(6)),
+        personal_hours=policy.personal_hours or (Window(time(16, 30), time(8, 30)),),
+        disclaimer=policy.disclaimer or ("intended solely for the use of the addressee",),
+    )
 
 
 def _within(address: str, listed: Sequence[str]) -> bool:
