@@ -119,7 +119,7 @@ KEYS: dict[str, Key] = {
         "never: rule personal_cloud always holds; if_encrypted: excused where the mail's own file is locked; with_dpo, "
         "with_headteacher: excused by a transfer grant; unstated: the rule is off",
         ("never", "if_encrypted", "with_dpo", "with_headteacher", "unstated"), "unstated", (12,),
-        "removable media leave no trace in mail; documents in OneDrive: issue 6",
+        "removable media leave no trace in mail; documents in OneDrive: issue 4",
     ),
     "personal_use": Key(
         "forbidden, own_devices: private mail from the work account is found (rule personal_use); allowed: only in working hours "
@@ -182,7 +182,7 @@ KEYS: dict[str, Key] = {
     ),
     "acts": Key(
         "what the product may ever do beyond reading: " + ", ".join(ACTS), settles=(26,),
-        waits="nothing acts yet, whatever is listed: acts are issue 7",
+        waits="nothing acts yet, whatever is listed: acts need an issue of their own",
     ),
     "ladder": Key(
         "flat: everything is severe; two_outcomes: minor becomes moderate; three_levels, threshold, none: as rules and topics say",
