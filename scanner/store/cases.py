@@ -170,15 +170,18 @@ def confirmed(connection: sa.Connection, sender: str, severity: Severity, since:
     """A case counts from its confirmation on, and no more once it is reopened or judged a false alarm."""
     if not sender:
         return 0
-    last = sa.select(sa.func.max(DECISION.c.id)).where(
-        DECISION.c.case_id == CASE.c.id, DECISION.c.action.in_(("confirm", "false_alarm", "reopen"))
+    judged = DECISION.alias("judged")
+    last = (
+        sa.select(sa.func.max(judged.c.id))
+        .where(judged.c.case_id == CASE.c.id, judged.c.action.in_(("confirm", "false_alarm", "reopen")))
+        .scalar_subquery()
     )
     query = (
         sa.select(sa.func.count(sa.distinct(CASE.c.id)))
         .join(FINDING, FINDING.c.case_id == CASE.c.id)
         .join(APPEARANCE, APPEARANCE.c.finding_id == FINDING.c.id)
         .join(MESSAGE, MESSAGE.c.id == APPEARANCE.c.message_id)
-        .join(DECISION, sa.and_(DECISION.c.id == last.scalar_subquery(), DECISION.c.action == "confirm"))
+        .join(DECISION, sa.and_(DECISION.c.id == last, DECISION.c.action == "confirm"))
         .where(MESSAGE.c.sender == sender, CASE.c.severity == severity)
     )
     if since is not None:
