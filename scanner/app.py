@@ -281,7 +281,9 @@ def authorise_sample(here: Governing, *, size: int, seed: str, purpose: str, app
                      until: date | None) -> Authorisation:  # fmt: skip
     """Draws mailboxes from all people with an account of ours whom the policy binds, and records the draw."""
     if here.directory is None:
-        raise MailwardenError("a sample needs the people of the tenant: let the service read the directory once, or set people_file")
+        raise MailwardenError(
+            "a sample needs the people of the tenant: let the service read the directory once, or set people_file"
+        )
     frame = [
         person.email
         for person in here.directory.people.people
@@ -426,7 +428,14 @@ def show_demo(result: demo_module.DemoRun, console: Console) -> None:
 
 def serve(service: Service, host: str, port: int) -> None:
     """The triage page until a stop signal."""
-    uvicorn.run(create_app(service.web_services()), host=host, port=port, log_level="warning", access_log=False, server_header=False)
+    uvicorn.run(
+        create_app(service.web_services()),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
 
 
 # --- the service ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """The clause register: for every clause of a trust's policy, what this product does about it. Data in `rules/policies/clauses/`.
 
 Each clause is answered by exactly one of: `rules` or `tests` (enforced: rules that are on in the pack, or a behaviour with the
-test that shows it), `open` (what is still to be built), `none` (why it is not about mail or documents). `says` is in our own
+test that shows it), `open` (what is still to be built), `none` (why it is not about mail or documents). `cited_by` names rules
+whose findings cite the clause without enforcing it. `says` is in our own
 words; a trust that wants its own wording shown puts it into `rules/policies/wording/<slug>.yml`, clause id to text.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -36,6 +37,7 @@ class Clause:
     none: str = ""
     from_: date | None = None
     until: date | None = None
+    cited_by: tuple[str, ...] = ()
 
     @property
     def answer(self) -> Answer:
@@ -72,10 +74,7 @@ def load_register(
             reader.wrong(item, f"clause {clause.id!r} is there twice")
         plain = clause.id.partition(":")[2]
         if plain in words:
-            clause = Clause(
-                clause.id, words.pop(plain), clause.kind, clause.rules, clause.tests, clause.open, clause.none,
-                clause.from_, clause.until,
-            )  # fmt: skip
+            clause = replace(clause, says=words.pop(plain))
         clauses[clause.id] = clause
     for left in words:
         reader.wrong(f"{folder.name}/policies/wording/{slug}.yml", f"there is no clause {left!r}")
@@ -83,16 +82,18 @@ def load_register(
 
 
 def _clause(reader: Reader, node: Node, slug: str, rulebook: Rulebook | None) -> Clause:
-    keys = ("id", "class", "says", "rules", "tests", "open", "none", "from", "until")
+    keys = ("id", "class", "says", "rules", "tests", "open", "none", "cited_by", "from", "until")
     found = reader.mapping(node, keys, needed=("id", "class", "says"))
     answers = [key for key in ("rules", "tests", "open", "none") if key in found]
-    if not answers or len(answers) > 1 and answers != ["rules", "tests"]:
+    if not answers or (len(answers) > 1 and answers != ["rules", "tests"]):
         reader.wrong(node, "needs exactly one answer: rules and/or tests, open, or none")
     rules = reader.texts(found.get("rules"))
+    cited_by = reader.texts(found.get("cited_by"))
     if rulebook is not None:
-        for rule in rules:
-            if rulebook.rule(rule) is None:
-                reader.wrong(found["rules"], f"there is no rule {rule!r}")
+        for key, names in (("rules", rules), ("cited_by", cited_by)):
+            for name in names:
+                if rulebook.rule(name) is None:
+                    reader.wrong(found[key], f"there is no rule {name!r}")
     days = {}
     for key in ("from", "until"):
         if key in found and not isinstance(found[key].value, date):
@@ -108,6 +109,7 @@ def _clause(reader: Reader, node: Node, slug: str, rulebook: Rulebook | None) ->
         none=reader.text(found.get("none")),
         from_=days["from"],  # type: ignore[arg-type]
         until=days["until"],  # type: ignore[arg-type]
+        cited_by=cited_by,
     )
 
 

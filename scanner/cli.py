@@ -262,7 +262,7 @@ def policy_list(rules: RulesOption = None) -> None:
             pack.slug, escape(pack.title), pack.scan_mode.replace("_", " "), str(pack.from_ or ""), str(len(pack.wording())),
             str(len(pack.off)), "review overdue" if overdue(pack, now) else "",
         )  # fmt: skip
-    Console(soft_wrap=False).print(table)
+    Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160).print(table)
 
 
 @policy_cli.command("coverage")
@@ -300,7 +300,8 @@ def policy_new(
     slug: Annotated[str, typer.Argument(help="Name of the pack: lower-case letters, digits, - and _.")],
     rules: RulesOption = None,
     answers: Annotated[
-        list[str] | None, typer.Option("--answer", help="KEY=WORD: answers one question beforehand.", metavar="KEY=WORD")
+        list[str] | None,
+        typer.Option("--answer", help="KEY=WORD: answers one question beforehand.", metavar="KEY=WORD"),
     ] = None,
 ) -> None:
     """Ask a dozen questions and write a pack that starts from base."""
@@ -383,7 +384,9 @@ def authorise_sample(
             here, size=size, seed=seed, purpose=purpose, approver=approver, approver_role=role,
             until=until.date() if until else None,
         )  # fmt: skip
-    print(f"{_said(given)}\ndrawn from {given.frame_size} mailboxes (frame {given.frame[:16]}) with seed {given.seed!r}")
+    print(
+        f"{_said(given)}\ndrawn from {given.frame_size} mailboxes (frame {given.frame[:16]}) with seed {given.seed!r}"
+    )
 
 
 @authorise_cli.command("list")

@@ -24,9 +24,7 @@ OPENS: dict[str, tuple[AuthorisationKind, ...]] = {
     "stated_purpose": ("purpose",),
     "none_stated": ("authority",),
 }
-ALLOWED_KINDS: dict[str, tuple[AuthorisationKind, ...]] = {
-    mode: (*kinds, "cause") for mode, kinds in OPENS.items()
-}
+ALLOWED_KINDS: dict[str, tuple[AuthorisationKind, ...]] = {mode: (*kinds, "cause") for mode, kinds in OPENS.items()}
 MALWARE = frozenset({"malware_executables"})
 LEAST_WORDS = 10
 
@@ -88,7 +86,8 @@ def may_read(policy: Policy, given: Iterable[Authorisation], mailbox: str, priva
             return Leave(None, f"authorisation {item.id} by {item.approver}")
     if rule == "cause":
         return Leave(
-            frozenset(), "the mail is marked private: the policy asks for a reasonable cause on record (authorise record --kind cause)"
+            frozenset(),
+            "the mail is marked private: the policy asks for a reasonable cause on record (authorise record --kind cause)",
         )
     return Leave(frozenset(), "the policy shows content only within a live authorisation for this mailbox")
 
@@ -101,11 +100,15 @@ def check(policy: Policy, wanted: Authorisation, directory: Directory | None) ->
     wrong: list[str] = []
     allowed = ALLOWED_KINDS[policy.scan_mode]
     if wanted.kind not in allowed:
-        wrong.append(f"policy {policy.slug} knows no authorisation of kind {wanted.kind} (allowed: {', '.join(allowed)})")
+        wrong.append(
+            f"policy {policy.slug} knows no authorisation of kind {wanted.kind} (allowed: {', '.join(allowed)})"
+        )
     if wanted.kind == "sample" and policy.words["random_checks"] != "allowed":
         wrong.append(f"random checks are {policy.words['random_checks']} under policy {policy.slug}")
     if "anyone_named" not in policy.may_authorise and wanted.approver_role not in policy.may_authorise:
-        wrong.append(f"{wanted.approver_role or 'nobody'} cannot approve it (allowed: {', '.join(policy.may_authorise)})")
+        wrong.append(
+            f"{wanted.approver_role or 'nobody'} cannot approve it (allowed: {', '.join(policy.may_authorise)})"
+        )
     if not wanted.approver.strip():
         wrong.append("an approver with a name or an address is needed")
     if directory is not None and "@" in wanted.approver:
@@ -122,10 +125,10 @@ def check(policy: Policy, wanted: Authorisation, directory: Directory | None) ->
         wrong.append(f"an authorisation of kind {wanted.kind} names its mailboxes one by one")
     if wanted.kind in ("grant", "authority", "cause") and len(wanted.grounds.strip()) < LEAST_WORDS:
         what = "the authority it rests on" if wanted.kind == "authority" else "its grounds"
-        wrong.append(f"an authorisation of kind {wanted.kind} says {what} in at least {LEAST_WORDS} characters (--grounds)")
-    if policy.longest_days and (
-        wanted.end is None or wanted.end > wanted.start + timedelta(days=policy.longest_days)
-    ):
+        wrong.append(
+            f"an authorisation of kind {wanted.kind} says {what} in at least {LEAST_WORDS} characters (--grounds)"
+        )
+    if policy.longest_days and (wanted.end is None or wanted.end > wanted.start + timedelta(days=policy.longest_days)):
         wrong.append(f"it must end within {policy.longest_days} days (--until)")
     if wanted.end is not None and wanted.end < wanted.start:
         wrong.append("it ends before it starts")

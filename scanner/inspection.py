@@ -152,7 +152,9 @@ def inspect(
         problems.append(Problem("body", "names", "budget", "part", detail))
 
     content_hash = _content_hash(envelope, parts)
-    findings = _judge(envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences, only_topics)
+    findings = _judge(
+        envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences, only_topics
+    )
     return Verdict(
         message_id=envelope.internet_id,
         direction=direction,

@@ -312,7 +312,9 @@ class Policy:
         """The clauses that the rules enforce, else those of the topic, as far as they were in force when the mail was sent."""
         day = self.local(sent_at).date() if sent_at is not None else None
         wanted = frozenset(rules)
-        found = [clause for clause in self.register if wanted & set(clause.rules)] or self.clauses.get(topic, ())
+        found = [clause for clause in self.register if wanted & {*clause.rules, *clause.cited_by}] or self.clauses.get(
+            topic, ()
+        )
         return tuple(clause.id for clause in found if clause.in_force(day, self.from_, self.until))
 
     def wording(self) -> dict[str, str]:
@@ -427,9 +429,9 @@ class Policy:
             and topic in ("inappropriate_language", "sexual_content", "harassment_discrimination")
         ):
             return "policy: an educational purpose was authorised"
-        if "authorities" in self.exemptions and topic == "confidential_info" and outside:
-            if all(_within(item.address, self.authorities) for item in outside):
-                return "policy: a disclosure to an appropriate authority"
+        to_authorities = bool(outside) and all(_within(item.address, self.authorities) for item in outside)
+        if "authorities" in self.exemptions and topic == "confidential_info" and to_authorities:
+            return "policy: a disclosure to an appropriate authority"
         if "family" in self.exemptions and topic == "sharing_personal_contact" and _is_family(envelope, directory):
             return "policy: the recipient is of the sender's own family"
         return None
@@ -524,9 +526,7 @@ def load_policy(folder: Path, slug: str, rulebook: Rulebook | None = None) -> Po
     register, register_bytes = load_register(reader, folder, slug, rulebook)
     if not register and isinstance(root.value, dict) and "clauses" not in root.value:
         reader.wrong(root, f"key 'clauses' is missing, and there is no {folder.name}/policies/clauses/{slug}.yml")
-    words = {
-        name: reader.choice(found.get(name), key.words, key.default) for name, key in KEYS.items() if key.words
-    }
+    words = {name: reader.choice(found.get(name), key.words, key.default) for name, key in KEYS.items() if key.words}
     severity, off_topics = _topics(reader, found.get("topics"))
     off = _off(reader, found.get("rules"), off_topics, words, rulebook)
     grades = reader.choices(found["protected_grades"], get_args(Grade)) if "protected_grades" in found else ("strong",)
@@ -557,7 +557,10 @@ def load_policy(folder: Path, slug: str, rulebook: Rulebook | None = None) -> Po
         bulk_limit=reader.count(found.get("bulk_limit"), 30),
         disclaimer=tuple(" ".join(text.split()).casefold() for text in reader.texts(found.get("disclaimer"))),
         contact_details=_some(
-            reader, found.get("contact_details"), ("pupils", "parents", "former_pupils", "nobody"), ("pupils", "parents")
+            reader,
+            found.get("contact_details"),
+            ("pupils", "parents", "former_pupils", "nobody"),
+            ("pupils", "parents"),
         ),
         acts=_some(reader, found.get("acts"), ACTS, ()),
         repeats=tuple(_repeat(reader, item) for item in reader.items(found.get("repeats"))),
@@ -673,7 +676,7 @@ def _time(reader: Reader, node: Node | None) -> time:
     try:
         return time.fromisoformat(reader.text(node, "00:00"))
     except ValueError:
-        reader.wrong(node or "", "must be a time of day in quotation marks, such as \"08:30\"")
+        reader.wrong(node or "", 'must be a time of day in quotation marks, such as "08:30"')
         return time()
 
 
@@ -712,7 +715,13 @@ def differences(one: Policy, other: Policy, rulebook: Rulebook) -> list[tuple[st
     for name in KEYS:
         if name in one.words:
             pair = (one.words[name], other.words[name])
-        elif name not in ("title", "source", "clauses", "topics", "rules"):  # the last two show in severity and in the rules
+        elif name not in (
+            "title",
+            "source",
+            "clauses",
+            "topics",
+            "rules",
+        ):  # the last two show in severity and in the rules
             attribute = {"from": "from_"}.get(name, name)
             pair = (_shown(getattr(one, attribute)), _shown(getattr(other, attribute)))
         else:
@@ -721,7 +730,9 @@ def differences(one: Policy, other: Policy, rulebook: Rulebook) -> list[tuple[st
             rows.append((name, *pair))
     for rule in rulebook.rules:
         if (rule.id in one.off) != (rule.id in other.off):
-            rows.append((f"rule {rule.id}", "off" if rule.id in one.off else "on", "off" if rule.id in other.off else "on"))
+            rows.append(
+                (f"rule {rule.id}", "off" if rule.id in one.off else "on", "off" if rule.id in other.off else "on")
+            )
     for topic in TOPICS:
         if one.severity.get(topic) != other.severity.get(topic):
             grades = [str(each.severity.get(topic, "the rule's")) for each in (one, other)]

@@ -140,9 +140,7 @@ def route(
             return Route(role, holder, because)
         else:
             return Route(role, holder, f"{because}; {', and '.join(passed_over)}", fallback=True)
-    return Route(
-        line.to[0], "", f"{because}; {', and '.join(passed_over)}: an admin must name somebody", fallback=True
-    )
+    return Route(line.to[0], "", f"{because}; {', and '.join(passed_over)}: an admin must name somebody", fallback=True)
 
 
 def _who(address: str, directory: Directory) -> str:

@@ -69,7 +69,9 @@ def judge(slug: str, envelope: Envelope, *grants: Grant, people: People | None =
     return inspect(envelope, Directory(who), regime(slug), instruments())
 
 
-def found(slug: str, envelope: Envelope, *grants: Grant, topic: str = "", people: People | None = None) -> list[Finding]:
+def found(
+    slug: str, envelope: Envelope, *grants: Grant, topic: str = "", people: People | None = None
+) -> list[Finding]:
     """Findings that count: not excused; those in shadow are among them."""
     verdict = judge(slug, envelope, *grants, people=people)
     return [item for item in verdict.findings if not item.exempted_by and (not topic or item.topic == topic)]

@@ -10,7 +10,20 @@ from pathlib import Path
 
 import pytest
 from made_up import mail
-from packs_cast import FIVE, RULES, SLUGS, cast, example_file, found, instruments, judge, pack, packs_that_find, regime, rulebook
+from packs_cast import (
+    FIVE,
+    RULES,
+    SLUGS,
+    cast,
+    example_file,
+    found,
+    instruments,
+    judge,
+    pack,
+    packs_that_find,
+    regime,
+    rulebook,
+)
 from web_cases import VERSIONS
 
 from scanner.clauses import counts, unfounded
@@ -25,7 +38,6 @@ from scanner.store import Account, Committed, Store
 from scanner.web import RevealResult, WebServices
 from scanner.web.access import RefusedError, Visitor
 from scanner.web.cases import take_step
-
 
 TESTS = Path(__file__).parent
 NOW = datetime(2026, 9, 7, 10, 0, tzinfo=UTC)
@@ -57,13 +69,24 @@ def may_give(policy: Policy, wanted: Authorisation) -> str:
 
 
 def test_01_scan_mode() -> None:
-    kinds = {"constellation": "standing", "partnership": "standing", "treetops": "grant", "laat": "purpose", "cpps": "authority"}
+    kinds = {
+        "constellation": "standing",
+        "partnership": "standing",
+        "treetops": "grant",
+        "laat": "purpose",
+        "cpps": "authority",
+    }
     for slug in FIVE:
-        opened = {kind for kind in set(kinds.values()) if leave(pack(slug), [given(slug, kind)], JANE, NOW).topics is None}
+        opened = {
+            kind for kind in set(kinds.values()) if leave(pack(slug), [given(slug, kind)], JANE, NOW).topics is None
+        }
         assert kinds[slug] in opened
         assert opened <= ({"standing", "grant"} if kinds[slug] == "standing" else {kinds[slug]})
     assert leave(pack("base"), [], JANE, NOW).topics is None
-    assert {slug for slug in FIVE if leave(pack(slug), [], JANE, NOW).topics} == {"partnership", "laat"}  # programs alone
+    assert {slug for slug in FIVE if leave(pack(slug), [], JANE, NOW).topics} == {
+        "partnership",
+        "laat",
+    }  # programs alone
 
 
 def test_02_random_checks() -> None:
@@ -78,13 +101,17 @@ def test_03_who_authorises() -> None:
     assert "authorised_employee cannot approve it" in may_give(pack("treetops"), given("treetops", "grant", **teacher))
     assert may_give(pack("treetops"), given("treetops", "grant", approver_role="governors")) == ""
     assert may_give(pack("cpps"), given("cpps", "authority", **teacher)) == ""
-    assert "it_security cannot approve" in may_give(pack("cpps"), given("cpps", "authority", approver_role="it_security"))
+    assert "it_security cannot approve" in may_give(
+        pack("cpps"), given("cpps", "authority", approver_role="it_security")
+    )
     assert may_give(pack("constellation"), given("constellation", "standing", approver_role="it_security")) == ""
     assert may_give(pack("partnership"), given("partnership", "standing", **teacher)) == ""
 
 
 def test_04_review_and_end() -> None:
-    assert may_give(pack("constellation"), given("constellation", "standing", approver_role="it_security", end=None)) == ""
+    assert (
+        may_give(pack("constellation"), given("constellation", "standing", approver_role="it_security", end=None)) == ""
+    )
     assert "must end within 90 days" in may_give(pack("treetops"), given("treetops", "grant", end=None))
     assert (pack("treetops").review_days, pack("constellation").review_days) == (14, 0)
 
@@ -114,13 +141,17 @@ def test_06_first_receiver_of_conduct() -> None:
     because = receivers["constellation"].because if receivers["constellation"] else ""
     assert "also wants told: RM or the Head of Digital Solutions" in because
     # To an outsider, partnership's recipient has no line manager of ours to turn to.
-    outside = found("partnership", replace(ABUSE, recipients=mail(JANE, [OUTSIDER]).recipients), topic="inappropriate_language")
+    outside = found(
+        "partnership", replace(ABUSE, recipients=mail(JANE, [OUTSIDER]).recipients), topic="inappropriate_language"
+    )
     assert outside[0].route is not None
     assert outside[0].route.role == "headteacher"
 
 
 def test_06_first_receiver_of_malware_and_passwords() -> None:
-    program = mail(JANE, [OUTSIDER], subject="Tool", files=[("setup.exe", example_file("malware_executables", "setup.exe"))])
+    program = mail(
+        JANE, [OUTSIDER], subject="Tool", files=[("setup.exe", example_file("malware_executables", "setup.exe"))]
+    )
     routes = {slug: found(slug, program, topic="malware_executables")[0].route for slug in SLUGS}
     roles = {slug: route.role for slug, route in routes.items() if route}
     assert roles == {
@@ -152,7 +183,12 @@ def test_08_what_the_dpos_authorisation_does() -> None:
 def test_09_what_must_be_encrypted() -> None:
     to_authority = mail(JANE, [TRUSTED], subject="Form", body=NUMBER)
     assert packs_that_find(to_authority, "personal_data") == {"cpps", "treetops"}
-    locked = mail(JANE, [OUTSIDER], subject="Form", files=[("group.zip", example_file("transfer_without_authorisation", "group.zip"))])
+    locked = mail(
+        JANE,
+        [OUTSIDER],
+        subject="Form",
+        files=[("group.zip", example_file("transfer_without_authorisation", "group.zip"))],
+    )
     assert packs_that_find(locked, "personal_data") == {"treetops"}
     leak = mail(JANE, [OUTSIDER], subject="Form", body=NUMBER)
     duties = {slug: found(slug, leak, topic="personal_data")[0].reasons[-1] for slug in FIVE}
@@ -160,7 +196,9 @@ def test_09_what_must_be_encrypted() -> None:
 
 
 def test_10_does_a_password_protect() -> None:
-    old_cipher = mail(JANE, [OUTSIDER], subject="Files", files=[("group.zip", example_file("weak_protection", "group.zip"))])
+    old_cipher = mail(
+        JANE, [OUTSIDER], subject="Files", files=[("group.zip", example_file("weak_protection", "group.zip"))]
+    )
     assert packs_that_find(old_cipher, "weak_protection") == {"base", "cpps", "partnership", "treetops"}
     # A lock that opens without a password protects nowhere.
     sham = Part("attachment/1/a.pdf", "application/pdf", protection=Protection("weak", "owner password only", True))
@@ -179,7 +217,13 @@ def test_11_internal_mail() -> None:
 def test_12_personal_cloud() -> None:
     text = "I saved the class list and the assessment data in my own Dropbox so that I can work at home."
     open_ = mail(JANE, [SAM], subject="Year 9", body=text)
-    locked = mail(JANE, [SAM], subject="Year 9", body=text, files=[("group.zip", example_file("transfer_without_authorisation", "group.zip"))])
+    locked = mail(
+        JANE,
+        [SAM],
+        subject="Year 9",
+        body=text,
+        files=[("group.zip", example_file("transfer_without_authorisation", "group.zip"))],
+    )
     outside = mail(JANE, [OUTSIDER], subject="Year 9", body=text)
     granted = Grant("transfer", JANE)
     assert packs_that_find(open_, "personal_cloud") == set(FIVE)
@@ -191,7 +235,9 @@ PRIVATE = "I booked us a table at the Italian for Saturday."
 
 
 def test_13_personal_use() -> None:
-    evening = mail(JANE, ["friend@gmail.com"], subject="Dinner", body=PRIVATE, sent_at=datetime(2026, 9, 7, 19, 0, tzinfo=UTC))
+    evening = mail(
+        JANE, ["friend@gmail.com"], subject="Dinner", body=PRIVATE, sent_at=datetime(2026, 9, 7, 19, 0, tzinfo=UTC)
+    )
     assert packs_that_find(evening, "personal_use") == {"constellation", "cpps"}
 
 
@@ -208,12 +254,20 @@ def test_14_hours_for_personal_use() -> None:
 
 
 def test_15_reply_window() -> None:
-    late = mail(JANE, [SAM], subject="Figures", body="I need your figures tonight.", sent_at=datetime(2026, 9, 7, 20, 0, tzinfo=UTC))
+    late = mail(
+        JANE,
+        [SAM],
+        subject="Figures",
+        body="I need your figures tonight.",
+        sent_at=datetime(2026, 9, 7, 20, 0, tzinfo=UTC),
+    )
     assert packs_that_find(late, "out_of_hours") == {"constellation"}
     by_day = replace(late, sent_at=NOW)
     assert packs_that_find(by_day, "out_of_hours") == set()
     assert all(item.shadow for item in found("constellation", late, topic="out_of_hours"))
-    assert [pack(slug).holds_notices(datetime(2026, 9, 7, 20, 0, tzinfo=UTC)) for slug in ("constellation", "laat")] == [True, False]
+    assert [
+        pack(slug).holds_notices(datetime(2026, 9, 7, 20, 0, tzinfo=UTC)) for slug in ("constellation", "laat")
+    ] == [True, False]
 
 
 def test_16_work_on_a_private_account() -> None:
@@ -237,13 +291,17 @@ def test_17_chain_mail() -> None:
 
 
 def test_18_jokes() -> None:
-    joke = mail(JANE, [SAM], subject="Friday funny", body="This made me laugh. A man walks into a library and asks for chips.")
+    joke = mail(
+        JANE, [SAM], subject="Friday funny", body="This made me laugh. A man walks into a library and asks for chips."
+    )
     assert packs_that_find(joke, "junk_bulk_mail") == {"laat"}
 
 
 def test_19_bulk_mail() -> None:
     useful = mail(JANE, ["allstaff@elt.example"], subject="Photocopier", body="The photocopier is mended.")
-    trivial = mail(JANE, ["allstaff@elt.example"], subject="My mug", body="Has anyone seen my mug? Whoever took it, bring it back.")
+    trivial = mail(
+        JANE, ["allstaff@elt.example"], subject="My mug", body="Has anyone seen my mug? Whoever took it, bring it back."
+    )
     assert packs_that_find(useful, "junk_bulk_mail") == {"constellation"}
     assert packs_that_find(useful, "junk_bulk_mail", Grant("broadcast", JANE)) == set()
     assert packs_that_find(trivial, "junk_bulk_mail") == set(SLUGS) - {"cpps"}
@@ -263,21 +321,32 @@ def test_20_rules_that_one_policy_has() -> None:
     deal = mail(JANE, ["sales@printco.example"], subject="Boards", body="We accept your quotation of £4,200.")
     assert packs_that_find(deal, "contract_commitment") == {"partnership"}
     assert packs_that_find(deal, "contract_commitment", Grant("contract", JANE)) == set()
-    lot = mail(JANE, [OUTSIDER], subject="Bike", body="I am the highest bidder and there are three hours left on the auction.")
+    lot = mail(
+        JANE, [OUTSIDER], subject="Bike", body="I am the highest bidder and there are three hours left on the auction."
+    )
     assert packs_that_find(lot, "auctions") == {"base", "constellation"}
     assert packs_that_find(lot, "auctions", Grant("auction", JANE)) == set()
-    bet = mail(JANE, [SAM], subject="Syndicate", body="The lottery syndicate money is due, five pounds each by Thursday.")
+    bet = mail(
+        JANE, [SAM], subject="Syndicate", body="The lottery syndicate money is due, five pounds each by Thursday."
+    )
     assert packs_that_find(bet, "gambling") == {"base", "constellation", "partnership"}
 
 
 def test_21_private_business() -> None:
-    trade = mail(JANE, [PARENT], subject="Maths", body="I also offer private tuition at home, 35 pounds an hour. My customers are happy.")
+    trade = mail(
+        JANE,
+        [PARENT],
+        subject="Maths",
+        body="I also offer private tuition at home, 35 pounds an hour. My customers are happy.",
+    )
     assert packs_that_find(trade, "private_business") == {"base", "constellation", "cpps", "treetops"}
     assert packs_that_find(trade, "private_business", Grant("business", JANE)) == {"constellation"}
 
 
 def test_22_sending_as_another() -> None:
-    granted = mail(HEAD, [OUTSIDER], sender="pa@elt.example", subject="Booking", body="We accept your offer of a visit.")
+    granted = mail(
+        HEAD, [OUTSIDER], sender="pa@elt.example", subject="Booking", body="We accept your offer of a visit."
+    )
     stranger = mail(HEAD, [OUTSIDER], sender=SAM, subject="Booking", body="We accept your offer of a visit.")
     assert packs_that_find(stranger, "impersonation") == set(SLUGS)
     assert packs_that_find(granted, "impersonation") == {"constellation", "cpps", "treetops"}
@@ -292,7 +361,9 @@ def test_23_personal_contact_details() -> None:
     left = Person("leo.old@northfield.elt.example", "Leo Old", "pupil", leaves_on=date(2026, 7, 20))
     people = replace(cast(), people=(*cast().people, left))
     to_leaver = mail(JANE, [left.email], subject="Hello", body=text)
-    assert {slug for slug in SLUGS if found(slug, to_leaver, topic="sharing_personal_contact", people=people)} == {"treetops"}
+    assert {slug for slug in SLUGS if found(slug, to_leaver, topic="sharing_personal_contact", people=people)} == {
+        "treetops"
+    }
 
 
 LURE = "Your mailbox has been suspended. Click the link below to verify your account within 24 hours."
@@ -310,7 +381,9 @@ def test_24_suspicious_mail_received() -> None:
 
 
 def test_25_misdirected_mail_received() -> None:
-    wrong = mail(JANE, [PARENT], subject="Amira", body="Dear Nadia Khan,\nAmira Khan was upset in the lesson today.\nJane")
+    wrong = mail(
+        JANE, [PARENT], subject="Amira", body="Dear Nadia Khan,\nAmira Khan was upset in the lesson today.\nJane"
+    )
     advice = {slug: found(slug, wrong, topic="misdirected_mail")[0].advice for slug in SLUGS}
     assert advice["cpps"].endswith("Whoever got it in error tells the sender, deletes it and makes no use of it.")
     assert advice["partnership"].endswith("Whoever got it in error tells the sender.")
@@ -329,7 +402,13 @@ def test_27_severity() -> None:
     bet = mail(JANE, [OUTSIDER], subject="Luck", body=CHAIN, sent_at=NOW)
     to_one = mail(JANE, [SAM], subject="Luck", body=CHAIN)
     internal = {slug: found(slug, to_one, topic="chain_mail")[0].severity for slug in SLUGS if slug != "cpps"}
-    assert internal == {"base": "minor", "constellation": "minor", "partnership": "moderate", "treetops": "minor", "laat": "minor"}
+    assert internal == {
+        "base": "minor",
+        "constellation": "minor",
+        "partnership": "moderate",
+        "treetops": "minor",
+        "laat": "minor",
+    }
     assert found("laat", bet, topic="chain_mail")[0].severity == "moderate"
     assert {item.severity for item in found("cpps", ABUSE)} == {"severe"}
     assert {item.severity for item in found("treetops", ABUSE, topic="inappropriate_language")} == {"moderate"}
@@ -360,7 +439,9 @@ def test_28_must_a_breach_be_pursued(slug: str, must: bool, tmp_path: Path) -> N
 def test_29_who_is_covered() -> None:
     from_pupil = mail(PUPIL, [SAM], subject="Hey", body="You are a useless fucking idiot, you stupid twat.")
     assert packs_that_find(from_pupil, "inappropriate_language") == {"base", "cpps", "treetops"}
-    program = mail(PUPIL, [SAM], subject="Tool", files=[("setup.exe", example_file("malware_executables", "setup.exe"))])
+    program = mail(
+        PUPIL, [SAM], subject="Tool", files=[("setup.exe", example_file("malware_executables", "setup.exe"))]
+    )
     assert packs_that_find(program, "malware_executables") == set(SLUGS)
 
 
@@ -368,12 +449,21 @@ def test_30_exemptions() -> None:
     disclosure = mail(JANE, ["advice@whistleblowing.example"], subject="A disclosure", body=NUMBER)
     read = {slug for slug in SLUGS if judge(slug, disclosure).parts}
     assert read == set(SLUGS) - {"laat"}  # sealed before a part is opened
-    secret = mail(JANE, ["officer@kent.police.uk"], subject="Papers", body="Strictly confidential: not for circulation. Governors only.")
+    secret = mail(
+        JANE,
+        ["officer@kent.police.uk"],
+        subject="Papers",
+        body="Strictly confidential: not for circulation. Governors only.",
+    )
     assert packs_that_find(secret, "confidential_info") == set(SLUGS) - {"partnership"}
     lesson = Grant("education", JANE)
     assert packs_that_find(ABUSE, "inappropriate_language", lesson) == set(SLUGS) - {"treetops"}
-    family = mail("pa@elt.example", ["kit.abbot@gmail.com"], subject="Home", body="Ring me on my own mobile, 07700 900123.")
-    people = replace(cast(), contacts=(*cast().contacts, Contact("kit.abbot@gmail.com", "Kit Abbot", (Pupil("Ann Abbot"),))))
+    family = mail(
+        "pa@elt.example", ["kit.abbot@gmail.com"], subject="Home", body="Ring me on my own mobile, 07700 900123."
+    )
+    people = replace(
+        cast(), contacts=(*cast().contacts, Contact("kit.abbot@gmail.com", "Kit Abbot", (Pupil("Ann Abbot"),)))
+    )
     told = {slug for slug in SLUGS if found(slug, family, topic="sharing_personal_contact", people=people)}
     assert told == {"base", "cpps"}
 
@@ -408,7 +498,9 @@ def test_a_case_that_is_done_is_forgotten_after_its_time_and_one_that_is_open_is
 
 def verdict_of(slug: str, envelope: Envelope) -> Verdict:
     made = judge(slug, envelope)
-    chain = tuple(item for item in made.findings if item.topic in ("chain_mail", "inappropriate_language", "out_of_hours"))
+    chain = tuple(
+        item for item in made.findings if item.topic in ("chain_mail", "inappropriate_language", "out_of_hours")
+    )
     return replace(made, findings=chain, versions=VERSIONS)
 
 
@@ -443,7 +535,9 @@ def test_a_repeat_after_a_confirmed_breach_is_graver_and_an_overturned_one_does_
 
 
 def test_a_repeat_counts_for_whoever_pressed_send(store: Store) -> None:
-    (case,) = commit(store, verdict_of("treetops", mail(HEAD, [SAM], sender="pa@elt.example", subject="Luck", body=CHAIN)), NOW)[:1]
+    (case,) = commit(
+        store, verdict_of("treetops", mail(HEAD, [SAM], sender="pa@elt.example", subject="Luck", body=CHAIN)), NOW
+    )[:1]
     store.decide(case, actor="head", action="confirm", note="", now=NOW)
     by_the_head = verdict_of("treetops", mail(HEAD, [SAM], subject="Luck again", body=CHAIN))
     by_the_secretary = verdict_of("treetops", mail("pa@elt.example", [SAM], subject="Luck again", body=CHAIN))
@@ -456,7 +550,10 @@ def test_a_repeat_counts_for_whoever_pressed_send(store: Store) -> None:
 def test_a_pattern_stays_in_shadow_until_there_are_enough(store: Store) -> None:
     def late(day: int) -> Verdict:
         sent = datetime(2026, 9, day, 20, 0, tzinfo=UTC)
-        return verdict_of("constellation", mail(JANE, [SAM], subject=f"Figures {day}", body="I need your figures tonight.", sent_at=sent))
+        return verdict_of(
+            "constellation",
+            mail(JANE, [SAM], subject=f"Figures {day}", body="I need your figures tonight.", sent_at=sent),
+        )
 
     for day in (7, 8, 9):
         weighed = weigh(store, "constellation", late(day))
@@ -493,7 +590,9 @@ def test_every_clause_of_the_policy_is_answered_and_none_is_made_up(slug: str) -
     assert [clause.id for clause in pack(slug).register] == list(wanted)
     for clause in pack(slug).register:
         assert clause.kind == wanted[clause.id]["enforceable"]
-        assert clause.says.casefold().strip(" .") != wanted[clause.id]["quote"].casefold().strip(" ."), "the words must be ours"
+        assert clause.says.casefold().strip(" .") != wanted[clause.id]["quote"].casefold().strip(" ."), (
+            "the words must be ours"
+        )
     sums = counts(pack(slug).register)["all"]
     assert sum(sums.values()) == len(wanted)
 
@@ -508,7 +607,10 @@ def test_a_rule_that_answers_for_a_clause_flags_one_of_its_examples_under_the_ve
         alone = replace(here, rulebook=replace(here.rulebook, rules=(rule,)))
         flags = [example for example in rule.examples if example.must_flag]
         if not any(
-            any(item.rule == name and not item.exempted_by for item in inspect(envelope_of(each), Directory(cast()), alone, instruments()).findings)
+            any(
+                item.rule == name and not item.exempted_by
+                for item in inspect(envelope_of(each), Directory(cast()), alone, instruments()).findings
+            )
             for each in flags
         ):
             silent.append(name)
@@ -552,4 +654,3 @@ def test_the_packs_keys_are_documented_in_one_table() -> None:
     for name, key in KEYS.items():
         assert f"| `{name}` |" in readme
         assert key.says in readme
-

@@ -15,9 +15,7 @@ from scanner.store.tables import AUTHORISATION
 def add(connection: sa.Connection, given: Authorisation) -> int:
     values = {key: value for key, value in asdict(given).items() if key != "id"}
     values |= {"scope": list(given.scope), "topics": list(given.topics)}
-    return int(
-        connection.execute(sa.insert(AUTHORISATION).values(**values).returning(AUTHORISATION.c.id)).scalar_one()
-    )
+    return int(connection.execute(sa.insert(AUTHORISATION).values(**values).returning(AUTHORISATION.c.id)).scalar_one())
 
 
 def every(connection: sa.Connection) -> list[Authorisation]:

@@ -197,7 +197,10 @@ def found_before(connection: sa.Connection, sender: str, topic: str, since: date
         .join(APPEARANCE, APPEARANCE.c.message_id == MESSAGE.c.id)
         .join(FINDING, FINDING.c.id == APPEARANCE.c.finding_id)
         .where(
-            MESSAGE.c.sender == sender, MESSAGE.c.sent_at >= since, FINDING.c.topic == topic, FINDING.c.exempted_by.is_(None)
+            MESSAGE.c.sender == sender,
+            MESSAGE.c.sent_at >= since,
+            FINDING.c.topic == topic,
+            FINDING.c.exempted_by.is_(None),
         )
     )
     return int(connection.execute(query).scalar_one())

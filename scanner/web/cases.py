@@ -310,10 +310,10 @@ def take_step(services: WebServices, visitor: Visitor, case_id: int, action: Act
         raise RefusedError("Nothing written", "Write a note first; nothing was changed.", 422)
     if len(text) > MAX_NOTE:
         raise RefusedError("Too long", f"A note has at most {MAX_NOTE:,} characters; nothing was changed.", 422)
-    if action == "close" and services.must_pursue and not text:
-        if case_for(services, visitor, case_id).case.state == "confirmed":
-            sentence = "The policy wants every confirmed breach dealt with: say what was done. Nothing was changed."
-            raise RefusedError("What was done?", sentence, 422)
+    bare = action == "close" and services.must_pursue and not text
+    if bare and case_for(services, visitor, case_id).case.state == "confirmed":
+        sentence = "The policy wants every confirmed breach dealt with: say what was done. Nothing was changed."
+        raise RefusedError("What was done?", sentence, 422)
     try:
         return services.store.decide(case_id, actor=visitor.name, action=action, note=text, now=services.clock())
     except DecisionRefused as refused:
