@@ -20,12 +20,11 @@ from detectors.gate import Gate
 from detectors.tables import TableMap, delimited
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, People, Table
-from scanner.ports import Detectors, Message, NameBudget
+from scanner.ports import Detectors, Message, NameBudget, NamesNear
 
 AnyDetector = PatternDetector | TextDetector | MessageDetector
 _FOLDER = Path(__file__).parent
 # A name matters to a rule only near something at least this sure; see `ports.Detectors.content`.
-_NAMES_FROM = 0.5
 _NAMES_STAGE = 2
 
 
@@ -103,7 +102,7 @@ class _Loaded:
         tables: tuple[Table, ...] = (),
         *,
         people: People | None = None,
-        names_near: frozenset[str] | None = None,
+        names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
     ) -> list[Hit]:
         wakings = self._gate.scan(text)
@@ -128,10 +127,15 @@ class _Loaded:
         return hits
 
 
-def _places_for_names(hits: Sequence[Hit], names_near: frozenset[str] | None) -> list[tuple[int, int]] | None:
+def _places_for_names(hits: Sequence[Hit], names_near: tuple[NamesNear, ...] | None) -> list[tuple[int, int]] | None:
     if names_near is None:
         return None
-    return [(hit.start, hit.end) for hit in hits if hit.label in names_near and hit.confidence >= _NAMES_FROM]
+    places: dict[tuple[int, int], None] = {}
+    for need in names_near:
+        found = [(hit.start, hit.end) for hit in hits if hit.label in need.labels and hit.confidence >= need.confidence]
+        if len(found) >= need.count:
+            places.update(dict.fromkeys(found))
+    return list(places)
 
 
 def _signed(name: str, hits: Iterable[Hit], cells: TableMap) -> Iterator[Hit]:

@@ -6,6 +6,7 @@ enough: ordinary business says "please cascade" all day. Signs: `rules/lists/cha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +19,10 @@ LABELS = ("chain_letter", "joke_round_robin")
 _TELLING = frozenset({"luck", "reward", "hoax", "guilt", "no_share", "send_back", "money_list", "keep_going"})
 _ORDINARY = frozenset({"testimony", "deadline"})
 KINDS = ("mass", "plain", *sorted(_TELLING), *sorted(_ORDINARY), "against", "joke")
+_CONDITION = re.compile(r"\b(?:if|unless) (?:you|u|ya|anyone|they|she|he)(?: \w{1,10})?\s{0,2}\Z", re.IGNORECASE)
+# "Do not ignore this": the chain speaks.
+_NEGATION = re.compile(r"\b(?:not|don['’]?t|never)\s{1,2}\Z", re.IGNORECASE)
+_DISCLAIMER = re.compile(r"\bin error\b|\bintended (?:only|solely|recipient)|\bnot the intended\b", re.IGNORECASE)
 # A chain letter is a short thing: signs further apart than this belong to different texts.
 _APART = 900
 
@@ -30,7 +35,13 @@ class ChainMail(TextDetector):
     _words = WordList(read_list("chain_mail", LABELS, KINDS))
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
+    _asking = _words.places(("mass", "plain", "keep_going", "joke"))
+
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
+        # Nothing counts without a request to pass on, and most mail has none: look for that first.
+        asked = self._words.matches(text, [waking for waking in wakings if waking.index in self._asking])
+        if not any(match.entry.weight in ("mass", "plain", "keep_going", "joke") for match in asked):
+            return
         matches = self._words.matches(text, wakings)
         for cluster in _clusters([match for match in matches if match.entry.label == "chain_letter"]):
             yield from _chain(text, cluster)
@@ -49,9 +60,10 @@ def _clusters(matches: list[Match]) -> Iterator[list[Match]]:
 
 
 def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
+    cluster = [match for match in cluster if match.entry.weight != "against" or _speaks_against(text, match)]
     kinds = {match.entry.weight: match.entry.means for match in cluster}
     asks_many = "mass" in kinds
-    if not asks_many and "plain" not in kinds and "keep_going" not in kinds:
+    if not asks_many and not {"plain", "keep_going"} & kinds.keys():
         return
     telling = sorted(_TELLING & kinds.keys())
     ordinary = sorted(_ORDINARY & kinds.keys())
@@ -59,7 +71,7 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
     if asks_many:
         confidence = (0.5, 0.8 if telling else 0.6, 0.9 if telling else 0.7)[min(2, number)]
     elif telling:
-        confidence = (0.0, 0.55, 0.78)[min(2, number)]
+        confidence = 0.55 if len(telling) == 1 and len(ordinary) < 2 else 0.78
     else:
         return
     if len(telling) > 1:
@@ -76,6 +88,15 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
         last = match.end
         words = text[match.start : match.end]
         yield Hit("chain_letter", match.start, match.end, words, round(confidence, 3), tuple(reasons))
+
+
+def _speaks_against(text: str, match: Match) -> bool:
+    """Not "if you don't send it …" or "do not ignore this", which is the chain itself, nor the disclaimer of every mail."""
+    if _CONDITION.search(text, max(0, match.start - 24), match.start):
+        return False
+    if _NEGATION.search(text, max(0, match.start - 12), match.start):
+        return False
+    return not _DISCLAIMER.search(text, max(0, match.start - 250), match.end)
 
 
 def _jokes(text: str, matches: list[Match]) -> Iterator[Hit]:

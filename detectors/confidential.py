@@ -33,12 +33,13 @@ class Confidential(TextDetector):
         matters = [match for match in matches if match.entry.weight != "against"]
         last = -1
         for position, match in enumerate(matters):
-            if match.entry.weight == "soft" or match.start < last:
+            heads = text[match.start : match.end].lower() == "confidential" and _stands_alone(text, match)
+            if match.start < last or (match.entry.weight == "soft" and not heads):
                 continue
             last = match.end
             company = {other.entry.weight for other in _around(matters, position)}
-            reasons = [match.entry.means]
-            if match.entry.weight == "marking":
+            reasons = ["a protective marking" if heads else match.entry.means]
+            if match.entry.weight == "marking" or heads:
                 alone = _stands_alone(text, match)
                 confidence = 0.92 if "business" in company else 0.85 if "soft" in company else 0.78 if alone else 0.6
                 if alone:

@@ -18,7 +18,7 @@ from detectors.wording import LISTS, Match, WordList, read_list, sentence_around
 from scanner.model import Hit
 
 LABELS = ("profanity", "abuse", "sexual", "threat", "harassment", "discrimination", "disparagement")
-STRENGTH = {"faint": 0.3, "mild": 0.55, "moderate": 0.78, "strong": 0.88, "very_strong": 0.95}
+STRENGTH = {"faint": 0.3, "likely": 0.6, "mild": 0.55, "moderate": 0.78, "strong": 0.88, "very_strong": 0.95}
 
 # --- who is called it -----------------------------------------------------------------------------------------------
 
@@ -40,6 +40,7 @@ _NASTY = re.compile(
     rf"(?:\b(?:a|an|the|that|this|those|these|such|what|some|his|her|their|[A-Z][a-z]{{2,15}}|you)\b[ ,]{{1,2}})?(?:{_ADJECTIVE}){{1,3}}\Z",
     re.I,
 )
+_THAT = re.compile(r"\b(?:that|those|this) \Z", re.I)
 _LOT_OF = re.compile(r"\b(?:bunch|load|pair|lot|shower|pack|gang) of (?:[\w-]{1,12} ){0,2}\Z", re.I)
 
 # --- whose words they are -------------------------------------------------------------------------------------------
@@ -50,7 +51,9 @@ _REPORTING = re.compile(
     r"shouts|sworn|told (?:him|her|me|us|them|another|a)|"
     r"described (?:him|her|them|me|it)? ?as|referred to \w{1,15} as|texted|messaged|posted|commented|"
     r"replied|chanted|chanting|sprayed|scratched|"
-    r"threatened|threatening|words?|terms?|phrases?|slurs?|language|insults?|name-?calling|graffiti|comments?)\b",
+    r"threatened|threatening|"
+    r"(?:the|these|those|following) (?:words?|terms?|phrases?)|words (?:like|such)|slurs?|language|insults?|"
+    r"name-?calling|graffiti|comments?)\b",
     re.I,
 )
 _TURN = re.compile(r"\b(?:but|because|so|and I|which is why|honestly|frankly)\b", re.I)
@@ -109,13 +112,13 @@ _VARIANTS = {
     "a": "a@4àáâäå", "b": "b8", "c": "cç¢", "e": "e3èéêë€", "g": "g69", "h": "h", "i": "i1!|íìïî", "k": "k", "l": "l1|", "o": "o0öóòô",
     "s": "s5$z", "t": "t7+", "u": "uvüúùûµ",
 }  # fmt: skip
-_MASK = r"*#@%_?•"
+_MASK = "*#@%"
 _DISGUISED: tuple[tuple[str, str, str, str], ...] = (
     *((root, "profanity", "very_strong", "") for root in ("fuck", "cunt", "motherfucker")),
     *((root, "profanity", "strong", "") for root in ("wank", "wanker", "twat", "bastard", "bitch", "dickhead", "bellend")),
     *((root, "profanity", "strong", "") for root in ("arsehole", "asshole", "prick")),
     *((root, "profanity", "strong", "") for root in ("pussy", "whore", "slut", "tosser")),
-    *((root, "profanity", "moderate", "") for root in ("shit", "shite", "bollocks")),
+    *((root, "profanity", "moderate", "") for root in ("shit", "shite", "bollocks", "bullshit")),
     *((root, "discrimination", "very_strong", "race") for root in ("nigger", "nigga", "paki", "pikey")),
     *((root, "discrimination", "very_strong", "sexual orientation") for root in ("faggot",)),
     *((root, "discrimination", "very_strong", "disability") for root in ("retard", "spastic")),
@@ -136,12 +139,12 @@ class _Disguises:
     """Disguised spellings. Few expressions wake it: a mask or digit inside a word, a letter thrice, letters set apart."""
 
     wake = (
-        r"[a-z$][*#@%_?•!|$0-9€¢]{1,6}[a-z*]",
+        r"[a-z$][*#@%!|$01345€¢]{1,4}[a-z*]",
         r"[a-z][*#@%]{2,5}",
         r"[5$8][a-z]",
         "|".join(letter * 3 for letter in "abceghikostu"),
         r"\b[a-z$][ ._*-]{1,2}[a-z0-9@][ ._*-]{1,2}[a-z0-9][ ._*-]",
-        r"[vüúùûíìïîàáâäåèéêëöóòôç][a-z]",
+        r"[üúùûíìïîàáâäåèéêëöóòôç][a-z]",
     )
 
     def __init__(self) -> None:
@@ -207,7 +210,8 @@ def _counts(text: str, match: Match) -> bool:
     if match.entry.needs == "nasty":
         return bool(_YOU.search(head) or _NASTY.search(head) or _LOT_OF.search(head))
     if match.entry.needs == "aimed":
-        return bool(_YOU.search(head) or _SOMEBODY_IS.search(head) or _NASTY.search(head) or _LOT_OF.search(head))
+        said_of = (_YOU, _SOMEBODY_IS, _NASTY, _LOT_OF, *([_THAT] if match.entry.label == "profanity" else []))
+        return any(pattern.search(head) for pattern in said_of)
     return True
 
 
@@ -233,8 +237,7 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         confidence *= 0.6
         reasons.append("in quotation marks")
     elif (
-        not to_you
-        and _LESSON.search(text[near])
+        _is_lesson(text[near], to_you)
         and weight != "very_strong"
         and label not in ("harassment", "disparagement", "threat")
     ):
@@ -295,7 +298,7 @@ def _in_quotes(text: str, start: int, end: int) -> bool:
 
 def _is_name(text: str, start: int, end: int) -> bool:
     word = text[start:end]
-    if not (word[:1].isupper() and word[1:].islower()):
+    if " " in word or not (word[:1].isupper() and word[1:].islower()):
         return False
     before = re.search(r"(\w[\w'’.-]{0,20}) \Z", text[max(0, start - 24) : start])
     after = re.match(r" ([A-Z][a-z]+)", text[end : end + 24])
@@ -327,10 +330,10 @@ def _outermost(hits: list[Hit]) -> list[Hit]:
 
 
 def _strengthened(hits: list[Hit]) -> Iterator[Hit]:
-    """Faint phrases count from the second of their label on: two are medium, three are plain."""
+    """Faint and likely phrases gain by others of their label: two faint are medium, three plain; a likely one needs one more."""
     faint: dict[str, set[str]] = {}
     for hit in hits:
-        if "faint" in hit.reasons:
+        if "faint" in hit.reasons or "likely" in hit.reasons:
             faint.setdefault(hit.label, set()).add(hit.value.lower())
     backed = {hit.label for hit in hits if hit.confidence >= 0.75}
     for hit in hits:
@@ -338,5 +341,7 @@ def _strengthened(hits: list[Hit]) -> Iterator[Hit]:
         if "faint" in hit.reasons and hit.confidence >= 0.3 and number > 1:
             why = (*hit.reasons, f"one of {number} such")
             yield Hit(hit.label, hit.start, hit.end, hit.value, 0.6 if number == 2 else 0.76, why)
+        elif "likely" in hit.reasons and hit.confidence >= 0.6 and number > 1:
+            yield Hit(hit.label, hit.start, hit.end, hit.value, 0.8, (*hit.reasons, f"one of {number} such"))
         else:
             yield hit

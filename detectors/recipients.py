@@ -79,8 +79,8 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
 
 
 def _person_name(address: str, directory: Directory) -> str:
-    person = directory.person(address)
-    return person.name if person else ""
+    known = directory.person(address) or directory.contact(address)
+    return known.name if known else ""
 
 
 def _somebody_else(greeted: list[str], address: str, directory: Directory) -> bool:

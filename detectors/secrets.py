@@ -37,11 +37,16 @@ _BESIDE = re.compile(
 )
 # "the password is how we call the hall, no spaces: Oakhall22": explained first, given last.
 _LATER = re.compile(rf"\b{_KEY}[ \t]+(?:is|will be|was)[^\n:]{{1,160}}:[ \t]*{_VALUE}[ \t]*(?:\r?\n|\Z)", re.IGNORECASE)
+_INLINE = re.compile(
+    r"\b(?:use|using|as|with|log-?in|is|details|account)[: \t]+[\w.@+-]{3,40}[ \t]*/[ \t]*(?P<bare>[^\s/]{6,32})(?=[\s.,;)]|\Z)",
+    re.IGNORECASE,
+)
 # A message that is nothing but a secret: what it opens was in another one.
 _LONE = re.compile(r"\A\s{0,20}(?P<bare>[^\s/:@<>]{8,40})[ \t]*(?:\r?\n|\Z)")
+_BASE64_LINE = re.compile(r"[A-Za-z0-9+/=]{20,80}[ \t]*\r?(?:\n|\Z)")
 _PAIR = re.compile(
     r"^[ \t>*-]*(?:(?:log-?in|user(?:name)?|account|credentials?|details|id)[ \t]*[:=]?[ \t]*)?[\w.@+-]{2,40}"
-    r"[ \t]*/[ \t]*(?P<bare>[^\s/]{6,64})[ \t]*\r?$",
+    r"[ \t]*/[ \t]*(?P<bare>[^\s/]{6,32})[ \t]*\r?$",
     re.IGNORECASE | re.MULTILINE,
 )
 _SHAPES = re.compile(
@@ -52,7 +57,7 @@ _SHAPES = re.compile(
     r"|\b(?:AccountKey|SharedAccessKey|Password|Pwd)=(?P<connection>[^\s;\"']{6,100});",
 )
 _PLACEHOLDER = re.compile(
-    r"[*•xX.?_\-#…]+|[<\[{(].*|.*[>\]}]|(?:your|my|the|our|new|old|temp)[_-]?(?:pass)?(?:word|code|key)?|(?:pass|user)(?:word|name)s?|"
+    r"[\d.,]+%.*|[*•xX.?_\-#…]+|[<\[{(].*|.*[>\]}]|(?:your|my|the|our|new|old|temp)[_-]?(?:pass)?(?:word|code|key)?|(?:pass|user)(?:word|name)s?|"
     r"example\w*|n/?a|tbc|tba|none|blank|https?:.*|www\..*|[\w.+-]+@[\w.-]+",
     re.IGNORECASE,
 )
@@ -106,7 +111,7 @@ class Secrets(TextDetector):
         r"\bsecret\b", r"\bcodes?\b",
         r"\bkeys\b", r"accesskey", r"accountkey", r"AKIA[0-9A-Z]{8}", r"gh[pousr]_[a-z0-9]{8}", r"xox[abprs]-",
         r"\bAIza", r"\bsk[_-][a-z0-9]", r"glpat-", r"PRIVATE KEY", r"\beyJ[a-z0-9_-]{10}", r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
-        r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"[a-z0-9_.@] ?/ ?[^\s/]{6,64}\r?\n", r"credentials?",
+        r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"[a-z0-9_.@] ?/ ?[^\s/]{6,32}", r"credentials?",
         r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
     )  # fmt: skip
 
@@ -170,10 +175,12 @@ def _find(text: str, low: int, high: int) -> Iterator[_Found]:
         start, end = _trimmed(text, *lone.span("bare"), quoted=False)
         if _shape(text[start:end]) >= 3 and not _PLACEHOLDER.fullmatch(text[start:end]):
             yield _Found(start, end, 0.6, "a line that is nothing but such a value")
-    for match in _PAIR.finditer(text, low, high):
+    for match in (*_PAIR.finditer(text, low, high), *_INLINE.finditer(text, low, high)):
         start, end = _trimmed(text, *match.span("bare"), quoted=False)
-        if _shape(text[start:end]) >= 3 and not _PLACEHOLDER.fullmatch(text[start:end]):
-            yield _Found(start, end, 0.85, "user name / password on a line")
+        # A slash inside a line of base64 looks the same: signatures and keys are made of such lines.
+        in_code = _BASE64_LINE.match(text, text.rfind("\n", 0, start) + 1) is not None
+        if _shape(text[start:end]) >= 3 and not in_code and not _PLACEHOLDER.fullmatch(text[start:end]):
+            yield _Found(start, end, 0.85, "user name / password")
 
 
 def _trimmed(text: str, start: int, end: int, *, quoted: bool) -> tuple[int, int]:
@@ -209,7 +216,7 @@ def _plausible(text: str, start: int, end: int, quoted: bool, assigned: bool, wh
     pin = re.match(r"(?:pin|.{0,20}code)", whole, re.IGNORECASE) is not None
     if value.isdigit():
         return 0.9 if (pin and 4 <= len(value) <= 12) or len(value) >= 5 or quoted else 0.78 if len(value) == 4 else 0.0
-    if re.match(r"(?:pass\b|key\b)", whole, re.IGNORECASE) and _shape(value) < 3 and not quoted:
+    if re.match(r"(?:pass\b|key\b)", whole, re.IGNORECASE) and _shape(value) < 2 and not quoted:
         return 0.0  # "pass: …" and "key: …" head many lists
     if _shape(value) >= 2:
         return 0.93

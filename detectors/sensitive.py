@@ -88,7 +88,12 @@ class SensitiveWords(TextDetector):
             if match.entry.weight == "strong":
                 confidence = 0.88 if somebody else 0.75
             elif company:
-                confidence = 0.78 if somebody else 0.6
+                sure = company.entry.weight == "strong"
+                confidence = (
+                    (0.78 if sure else 0.6)
+                    if somebody
+                    else (0.6 if sure else 0.5 if _tabular(bounds, match.start) else 0.45)
+                )
                 reasons.append(f"beside {company.entry.means}")
             else:
                 confidence = 0.4 if somebody else 0.25
@@ -129,21 +134,21 @@ def _outermost(matches: list[Match]) -> list[Match]:
 
 
 def _company(matches: list[Match], position: int, low: int, high: int) -> Match | None:
-    """Another entry, by other words, in the same sentence or row, or a strong one within 150 characters."""
+    """Another entry, by other words, in the same sentence or row, or a strong one within 150 characters; the strong first."""
     match = matches[position]
-    for step in (-1, 1):
-        index = position + step
-        # A handful of neighbours says enough, and keeps the cost of a text made of such words linear.
-        for _ in range(8):
-            if not 0 <= index < len(matches):
-                break
-            other = matches[index]
-            near = other.start < match.end + _COMPANY and other.end > match.start - _COMPANY
-            apart = other.entry is not match.entry and not (other.start < match.end and match.start < other.end)
-            if apart and (low <= other.start < high or (near and other.entry.weight == "strong")):
+    weak: Match | None = None
+    # A handful of neighbours says enough, and keeps the cost of a text made of such words linear.
+    for other in matches[max(0, position - 8) : position + 9]:
+        apart = other.entry is not match.entry and (other.end <= match.start or match.end <= other.start)
+        if not apart:
+            continue
+        inside = low <= other.start < high
+        if other.entry.weight == "strong":
+            if inside or (other.start < match.end + _COMPANY and other.end > match.start - _COMPANY):
                 return other
-            index += step
-    return None
+        elif inside and weak is None:
+            weak = other
+    return weak
 
 
 def _row_around(bounds: list[tuple[int, int]], position: int) -> tuple[int, int] | None:

@@ -5,7 +5,8 @@ and `means` (words for a hit's reasons), may be `exact` (case counts, for acrony
 in a small notation, chosen so that nothing in it can run super-linearly:
 
 - a blank stands for blanks, line ends or hyphens; a hyphen may also be left out or be a blank; an apostrophe may be left out
-- `(a|b)` alternatives, `(a|b)?` or `x?` optional, `[ab]` one of these characters, `{1,3}` so many times, `#` a digit
+- `(a|b)` alternatives, `(a|b)?` or `x?` optional, `[ab]` one of these characters, `{1,3}` so many times
+- `#` a digit, `~` up to twelve more letters
 - `…` up to six other words of the same sentence
 - `<name>` one of the slot's alternatives
 
@@ -36,7 +37,7 @@ LISTS = next(
 )
 
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_ALLOWED = re.compile(r"[\w \-'&/.,:;!=£$€@+#%()|?\[\]{}<>…]+\Z")
+_ALLOWED = re.compile(r"[\w \-'&/.,:;!=£$€@+#%()|?\[\]{}<>…~]+\Z")
 _TIMES = re.compile(r"\d{1,2}(?:,\d{1,2})?\Z")
 _CLASS = re.compile(r"[\w.,:;!?'’£-]+\Z")
 _SLOT = re.compile(r"<([a-z_]+)>")
@@ -48,9 +49,10 @@ _GAP_WIDTH = 220
 _TERM_WIDTH = 90
 MOST_PER_ENTRY = 300
 MOST_PER_TEXT = 5_000
+MOST_READ = 2_500_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Entry:
     """One term of a list, ready to be looked for. `anchors` are the Hyperscan expressions that say where to look."""
 
@@ -132,7 +134,7 @@ def _group(
         if pattern.match(""):
             raise ConfigError(where, f"term {term!r} matches nothing at all")
         has_gap = any(piece.kind == "gap" for piece in pieces)
-        anchors = _anchors(pieces) or _anchors(pieces, common=frozenset())
+        anchors = _anchors(pieces) or _anchors(pieces, common=_EVERYWHERE)
         if not anchors and has_gap:
             raise ConfigError(where, f"term {term!r} has … and no word rare enough to be found by")
         yield Entry(
@@ -150,11 +152,14 @@ def _group(
 # Too common in school prose to say where to look.
 _COMMON = frozenset(
     """
-    that with have from their this been were they will would your about into over when them what some more other there could
+    their been were they would into over when them some more other there could
     should school schools pupil pupils child children student students staff teacher parent parents after before because
-    being going which where today every year please meeting also just like send email this these those then than week time
-    the and for are was his her our you all any can has had not but who how out off own get got its let may one two way
+    being going where today every year please meeting also just like send email this these those then than week time
+    all any can has had how out off own get got its let may one two way man use see him good talk work send type people think
     """.split()
+)
+_EVERYWHERE = frozenset(
+    "the and for are was you not but his her our who this that with have from will your what about which".split()
 )
 
 
@@ -231,6 +236,8 @@ class _Notation:
                 raise self.fail(f"has {character!r} that the notation of lists does not know")
             self.at = close + 1
             return _Piece(character + inside + term[close])
+        if character == "~":
+            return _Piece(r"\w{0,12}")
         if character == "#":
             return _Piece(r"\d")
         if character == " ":
@@ -253,7 +260,7 @@ def _expression(pieces: Sequence[_Piece]) -> str:
 
 
 def _anchors(
-    pieces: Sequence[_Piece], opened: bool = True, closed: bool = True, common: frozenset[str] = _COMMON
+    pieces: Sequence[_Piece], opened: bool = True, closed: bool = True, common: frozenset[str] = _COMMON | _EVERYWHERE
 ) -> tuple[str, ...]:
     """Hyperscan expressions of which at least one stands in every form of the term; empty where no word is rare enough.
 
@@ -274,7 +281,7 @@ def _anchors(
         found: tuple[str, ...] = ()
         if piece.kind == "letters":
             word = "".join(item.letters for item in pieces[position:following])
-            long = len(word) >= 4 or (len(word) == 3 and (starts or ends))
+            long = len(word) >= 4 or (len(word) == 3 and (starts or ends or common is _EVERYWHERE))
             if long and all(item.letters for item in pieces[position:following]) and word.lower() not in common:
                 found = ((r"\b" if starts else "") + word.lower() + (r"\b" if ends else ""),)
         elif piece.kind == "one of":
@@ -304,29 +311,50 @@ class WordList:
         self.wake = tuple(by_anchor)
         self._woken = tuple(tuple(group) for group in by_anchor.values())
 
+    def places(self, weights: Sequence[str]) -> frozenset[int]:
+        """The indices of the expressions that wake an entry of one of these weights."""
+        return frozenset(
+            place for place, group in enumerate(self._woken) if any(entry.weight in weights for entry in group)
+        )
+
     def matches(self, text: str, wakings: Sequence[Waking]) -> list[Match]:
-        """Every place of every woken entry, in order; at most MOST_PER_ENTRY of one entry, so that cost stays linear."""
-        found: dict[tuple[int, int], Match] = {}
-        counts: dict[int, int] = {}
-        searched: dict[int, int] = {}
+        """Every place of every woken entry, in order.
+
+        Bounded, so that cost stays linear: at most MOST_PER_ENTRY places of one entry, and MOST_READ characters read over
+        all entries, which is far beyond any honest text of a megabyte and about a second of a hostile one.
+        """
+        ends: dict[Entry, list[int]] = {}
         for waking in wakings:
-            if not 0 <= waking.index < len(self._woken):
-                continue
-            for entry in self._woken[waking.index]:
-                key = id(entry)
-                if counts.get(key, 0) >= MOST_PER_ENTRY or len(found) >= MOST_PER_TEXT:
-                    continue
-                width = _GAP_WIDTH if entry.has_gap else _TERM_WIDTH
-                low = max(0, waking.end - width, searched.get(key, 0))
-                high = min(len(text), waking.end + width)
+            if 0 <= waking.index < len(self._woken):
+                for entry in self._woken[waking.index]:
+                    ends.setdefault(entry, []).append(waking.end)
+        found: list[Match] = []
+        left = MOST_READ
+        for entry, places in ends.items():
+            first = len(found)
+            for low, high in _stretches(places, _GAP_WIDTH if entry.has_gap else _TERM_WIDTH, len(text)):
+                left -= high - low
+                if left < 0 or len(found) - first >= MOST_PER_ENTRY or len(found) >= MOST_PER_TEXT:
+                    break
                 for match in entry.pattern.finditer(text, low, high):
-                    if match.end() == high and high < len(text) and (text[high].isalnum() or text[high] == "_"):
-                        continue
-                    if (key, match.start()) not in found:
-                        found[key, match.start()] = Match(entry, match.start(), match.end())
-                        counts[key] = counts.get(key, 0) + 1
-                    searched[key] = match.end()
-        return sorted(found.values(), key=lambda match: (match.start, -match.end))
+                    cut = match.end() == high < len(text) and (text[high].isalnum() or text[high] == "_")
+                    if not cut and len(found) - first < MOST_PER_ENTRY:
+                        found.append(Match(entry, match.start(), match.end()))
+        return sorted(found, key=lambda match: (match.start, -match.end))
+
+
+def _stretches(ends: Sequence[int], width: int, length: int) -> Iterator[tuple[int, int]]:
+    """Stretches of `width` to both sides of each place, joined where they meet, so that nothing is read twice."""
+    low = high = -1
+    for end in sorted(ends):
+        if high >= 0 and end - width <= high:
+            high = min(length, end + width)
+            continue
+        if high >= 0:
+            yield low, high
+        low, high = max(0, end - width), min(length, end + width)
+    if high >= 0:
+        yield low, high
 
 
 # --- what stands around a match -------------------------------------------------------------------------------------
@@ -362,6 +390,9 @@ _NO_NAMES = frozenset(
     wales scotland ireland london head headteacher teacher governor governors deputy assistant principal director manager
     senco dsl hr pe re pshe ict it gcse gcses level levels btec ehcp sen send support policy plan report form forms row room
     national local authority service services social care children child adult pupil pupils student students staff parents
+    jewish jew jews muslim muslims islam catholic catholics hindu hindus sikh sikhs christian christians buddhist god bible quran ramadan
+    black white asian african caribbean pakistani indian somali polish romanian bangladeshi chinese traveller gypsy roma
+    victorian roman tudor greek latin cpoms ofcom camhs macbeth shakespeare covid
     """.split()
 )
 _SOMEBODY = re.compile(

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from detectors.base import MessageDetector
-from detectors.names import read_data
+from detectors.names import is_private_provider, read_data
 from scanner.errors import ConfigError
 from scanner.model import Hit
 from scanner.ports import Message
@@ -33,12 +33,27 @@ def _words(group: str) -> re.Pattern[str]:
     return re.compile(r"\b(?:" + "|".join(expressions) + r")\b", re.IGNORECASE)
 
 
+def _private_parties(message: Message) -> bool:
+    """Somebody outside writes or is written to at a private address: only then does the question arise."""
+    origin = message.envelope.from_
+    outside = [origin.address] if origin is not None and message.direction == "inbound" else []
+    outside += [
+        item.address for item in message.envelope.recipients if message.directory.kind(item.address) == "outside"
+    ]
+    return any(
+        message.directory.private_owner(address) is not None or is_private_provider(address.rpartition("@")[2])
+        for address in outside
+    )
+
+
 class WorkContent(MessageDetector):
-    """The message carries the trust's work and not only private matters."""
+    """A message from or to a private address carries the trust's work and not only private matters."""
 
     labels = ("work_content",)
 
     def detect(self, message: Message) -> Iterable[Hit]:
+        if not _private_parties(message):
+            return
         texts = [part.text[:_CONTENT_READ] for part in message.parts if part.kind in ("subject", "body")]
         names = " ".join(part.name.replace("_", " ") for part in message.parts if part.name)
         words = {match.group().casefold() for text in (*texts, names) for match in _words("work").finditer(text)}

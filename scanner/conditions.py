@@ -23,6 +23,7 @@ from scanner.model import (
     PersonRole,
     SegmentOwner,
 )
+from scanner.ports import NamesNear
 from scanner.yaml_source import Node, Reader
 
 PART_KINDS = ("subject", "body", "attachment", "document", "headers")
@@ -95,9 +96,20 @@ class Condition(ABC):
         """The labels this condition names, for `rules check` and to know around what names matter."""
         return frozenset()
 
-    def names_near(self) -> frozenset[str]:
-        """The labels near which a person's name matters to this condition."""
-        return frozenset()
+    def names_near(self) -> tuple[NamesNear, ...]:
+        """Around which hits a person's name matters to this condition."""
+        return ()
+
+    def possible(self, scene: Scene) -> bool:
+        """False where envelope and directory alone already say that it cannot hold, whatever the text has."""
+        return True
+
+
+class EnvelopeCondition(Condition):
+    """A condition that looks at the envelope alone: what it says before reading is what it says after."""
+
+    def possible(self, scene: Scene) -> bool:
+        return self.ask(scene).holds
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -105,7 +117,7 @@ def _listed(words: Sequence[str]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DirectionIs(Condition):
+class DirectionIs(EnvelopeCondition):
     """direction: the message goes outbound, internal or inbound, or is a stored document."""
 
     allowed: tuple[str, ...]
@@ -117,7 +129,7 @@ class DirectionIs(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class AudienceHas(Condition):
+class AudienceHas(EnvelopeCondition):
     """audience: at least one recipient is ours, trusted, protected or outside."""
 
     kinds: tuple[str, ...]
@@ -180,6 +192,7 @@ class Near(Condition):
     to_confidence: float = HIGH
     subjects: int = 1
     count: int = 1
+    to_count: int = 1
 
     def ask(self, scene: Scene) -> Answer:
         support: dict[int, Hit] = {}
@@ -191,6 +204,8 @@ class Near(Condition):
         for hits in by_part.values():
             hits.sort(key=lambda hit: hit.start)
             others = [hit for hit in hits if hit.label in self.to and hit.confidence >= self.to_confidence]
+            if len(others) < self.to_count:
+                continue
             loose = [other for other in others if other.row is None]
             by_row: dict[tuple[int, int], list[Hit]] = {}
             for other in others:
@@ -224,10 +239,12 @@ class Near(Condition):
     def labels(self) -> frozenset[str]:
         return frozenset(self.of + self.to)
 
-    def names_near(self) -> frozenset[str]:
+    def names_near(self) -> tuple[NamesNear, ...]:
         if _NAMES & set(self.of):
-            return frozenset(self.to) - _NAMES
-        return frozenset(self.of) - _NAMES if _NAMES & set(self.to) else frozenset()
+            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.to_count),)
+        if _NAMES & set(self.to):
+            return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,7 +289,7 @@ class FileIs(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class Recipients(Condition):
+class Recipients(EnvelopeCondition):
     """recipients: at least or at most so many recipients, of one kind or of any."""
 
     at_least: int = 0
@@ -292,7 +309,7 @@ class Recipients(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class SubjectIs(Condition):
+class SubjectIs(EnvelopeCondition):
     """subject: the subject line says nothing (empty, or only Re:, Fw: and the like)."""
 
     empty: bool = True
@@ -312,7 +329,7 @@ class SubjectIs(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class SenderRole(Condition):
+class SenderRole(EnvelopeCondition):
     """sender_role: the sender is staff, pupil, governor, contractor or a shared mailbox in the directory."""
 
     roles: tuple[str, ...]
@@ -326,7 +343,7 @@ class SenderRole(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class RecipientRole(Condition):
+class RecipientRole(EnvelopeCondition):
     """recipient_role: some recipient is staff, pupil, governor, contractor, shared, or a parent or carer (`contact`)."""
 
     roles: tuple[str, ...]
@@ -371,8 +388,11 @@ class All(Condition):
     def labels(self) -> frozenset[str]:
         return frozenset().union(*(item.labels() for item in self.items))
 
-    def names_near(self) -> frozenset[str]:
-        return frozenset().union(*(item.names_near() for item in self.items))
+    def names_near(self) -> tuple[NamesNear, ...]:
+        return tuple(need for item in self.items for need in item.names_near())
+
+    def possible(self, scene: Scene) -> bool:
+        return all(item.possible(scene) for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,6 +411,9 @@ class AnyOf(Condition):
     labels = All.labels
     names_near = All.names_near
 
+    def possible(self, scene: Scene) -> bool:
+        return any(item.possible(scene) for item in self.items)
+
 
 @dataclass(frozen=True, slots=True)
 class NoneOf(Condition):
@@ -405,9 +428,6 @@ class NoneOf(Condition):
         return Answer(True)
 
     labels = All.labels
-
-    def names_near(self) -> frozenset[str]:
-        return frozenset()
 
 
 # --- reading conditions from YAML -----------------------------------------------------------------------------------
@@ -459,6 +479,7 @@ def _near(reader: Reader, node: Node, depth: int) -> Condition:
         to_confidence=reader.number(found.get("to_confidence"), HIGH, 0.0, 1.0),
         subjects=reader.count(found.get("subjects"), 1),
         count=reader.count(found.get("count"), 1),
+        to_count=reader.count(found.get("to_count"), 1),
     )
 
 
@@ -545,6 +566,7 @@ KEYS: dict[str, Key] = {
             "to_confidence": "least confidence of a hit of the other side (default 0.75)",
             "subjects": "least number of different people on the first side",
             "count": "least number of hits of the first side",
+            "to_count": "least number of hits of the other side in the part (default 1)",
         },
     ),
     "protection": Key(
@@ -590,3 +612,12 @@ def read_condition(reader: Reader, node: Node, depth: int = 0) -> Condition:
         reader.wrong(node, "an empty condition would always hold")
     items = tuple(KEYS[key].read(reader, value, depth) for key, value in found.items())
     return items[0] if len(items) == 1 else All(items)
+
+
+def documentation() -> str:
+    """The table of the condition language for `rules/README.md`, from the one list that also reads it."""
+    rows = ["| condition | holds when | settings |", "|---|---|---|"]
+    for name, key in KEYS.items():
+        settings = "; ".join(f"`{setting}` {says}" for setting, says in key.settings.items())
+        rows.append(f"| `{name}` | {key.says} | {settings.replace('|', '/')} |")
+    return "\n".join(rows)

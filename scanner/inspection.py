@@ -8,10 +8,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import posixpath
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -41,8 +40,8 @@ from scanner.model import (
     Verdict,
     Versions,
 )
-from scanner.policy import FOR_EVERYBODY, Policy, for_examples
-from scanner.ports import Detectors, Message, NameBudget
+from scanner.policy import DATA_TOPICS, FOR_EVERYBODY, Policy, for_examples
+from scanner.ports import Detectors, Message, NameBudget, NamesNear
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
 
@@ -51,6 +50,8 @@ FACTS_KEPT = 500
 _CACHE_TEXTS = 4_000
 _CACHE_LONGEST = 100_000
 _WITHHELD = "[name withheld]"
+# What stays of a withheld name: an ending such as .docx, and not whatever stands behind the last dot.
+_ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}\Z")
 _SPACE = re.compile(r"\s+")
 # In a file name these stand for spaces; the replacement keeps the length, so that offsets stay true.
 _NAME_SPACES = str.maketrans("_+", "  ")
@@ -69,15 +70,15 @@ class HitCache:
     """Hits of texts seen before: the same words are looked at once in a run (D9). Lives and dies with the worker."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, tuple[Hit, ...]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[Hit, ...]] = OrderedDict()
 
-    def get(self, key: bytes) -> tuple[Hit, ...] | None:
+    def get(self, key: Hashable) -> tuple[Hit, ...] | None:
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
         return found
 
-    def put(self, key: bytes, hits: tuple[Hit, ...]) -> None:
+    def put(self, key: Hashable, hits: tuple[Hit, ...]) -> None:
         self._kept[key] = hits
         if len(self._kept) > _CACHE_TEXTS:
             self._kept.popitem(last=False)
@@ -127,7 +128,9 @@ def inspect(
 
     `only_topics`: all that an authorisation covers; nothing else is judged and no fact is kept.
     """
-    direction: Direction = "outbound" if instruments.as_outbound else directory.direction(envelope)
+    direction = directory.direction(envelope)
+    if instruments.as_outbound and envelope.source != "document":
+        direction = "outbound"
     if _is_sealed(envelope, directory, regime.policy):
         return _sealed(envelope, direction, regime, instruments)
     reading = read(envelope, instruments.limits, opening, set_aside or {})
@@ -138,10 +141,11 @@ def inspect(
     parts = tuple(replace(part, path=shown.get(part.path, part.path)) for part in reading.parts)
 
     hits = list(name_hits)
+    names_near = None if instruments.deep else _names_near(envelope, direction, parts, directory, regime, instruments)
     for part in parts:
         if part.text:
             opening(originals.get(part.path, part.path))  # a detector may meet its end here too
-            hits.extend(_content_hits(part, directory, regime, instruments, budget))
+            hits.extend(_content_hits(part, directory, instruments, names_near, budget))
     message = Message(envelope, direction, parts, tuple(hits), directory)
     hits.extend(instruments.detectors.message(message))
     hits = _number_subjects(_discount(hits, envelope, directory))
@@ -169,6 +173,27 @@ def inspect(
         parts=len(parts),
         sender=_sender(envelope, directory, instruments.key),
     )
+
+
+def _names_near(
+    envelope: Envelope,
+    direction: Direction,
+    parts: tuple[Part, ...],
+    directory: Directory,
+    regime: Regime,
+    instruments: Instruments,
+) -> tuple[NamesNear, ...]:
+    """Around which hits names matter to some rule, also where the policy judges internal mail as if it went out."""
+    found = regime.rulebook.names_near(
+        Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
+    )
+    for topic in DATA_TOPICS:
+        outsiders = regime.policy.outsiders(topic, direction)
+        if outsiders:
+            heading: Direction = "outbound" if "ours" in outsiders else direction
+            wider = Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
+            found += regime.rulebook.names_near(wider)
+    return tuple(dict.fromkeys(found))
 
 
 _PRIVATE = re.compile(r"\s*(?:(?:re|fwd?)\s*:\s*){0,5}[\[(]?(?:private|personal)\b[\])]?", re.IGNORECASE)
@@ -219,13 +244,15 @@ def _sealed(envelope: Envelope, direction: Direction, regime: Regime, instrument
 
 
 def _content_hits(
-    part: Part, directory: Directory, regime: Regime, instruments: Instruments, budget: NameBudget
+    part: Part,
+    directory: Directory,
+    instruments: Instruments,
+    names_near: tuple[NamesNear, ...] | None,
+    budget: NameBudget,
 ) -> Iterable[Hit]:
-    names_near = None if instruments.deep else regime.rulebook.names_near
-    key = (
-        hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest() if len(part.text) <= _CACHE_LONGEST else b""
-    )
-    found = instruments.cache.get(key) if key and not part.tables else None
+    key = (hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest(), names_near, directory.people.version)
+    can_be_kept = len(part.text) <= _CACHE_LONGEST and not part.tables
+    found = instruments.cache.get(key) if can_be_kept else None
     if found is None:
         dropped = budget.windows_dropped
         found = tuple(
@@ -233,7 +260,7 @@ def _content_hits(
                 part.text, part.tables, people=directory.people, names_near=names_near, budget=budget
             )
         )
-        if key and not part.tables and budget.windows_dropped == dropped:
+        if can_be_kept and budget.windows_dropped == dropped:
             instruments.cache.put(key, found)
     for hit in found:
         yield replace(hit, part=part.path, owner=part.owner_at(hit.start))
@@ -242,29 +269,41 @@ def _content_hits(
 def _withhold_names(
     paths: Sequence[str], directory: Directory, instruments: Instruments, budget: NameBudget
 ) -> tuple[dict[str, str], list[Hit]]:
-    """Where a file's name itself holds a hit, the name is not shown: old path -> path to show, and the hits."""
+    """Where a file's name itself holds a hit, the name is not shown: old path -> path to show, and the hits.
+
+    Every path to show is a part's own, as every old path is: what stands in two files is never taken for one.
+    """
     shown: dict[str, str] = {}
     told: dict[str, tuple[Hit, ...]] = {}
     hits: list[Hit] = []
+    taken = set(paths)
     for path in paths:
         components = path.split("/")
+        first_name = {"attachment": 2, "document": 1}.get(components[0], len(components))
         changed = False
         for position, component in enumerate(components):
-            if position < 2 or components[0] != "attachment" or component.isdigit():
+            # The numbers of attachments and of mails in a mailbox; so short a number names nobody.
+            if position < first_name or (component.isdigit() and len(component) < 5):
                 continue
+            ending = _ENDING.search(component)
             if component not in told:
-                words = posixpath.splitext(component)[0].translate(_NAME_SPACES)
+                words = (component[: ending.start()] if ending else component).translate(_NAME_SPACES)
                 found = instruments.detectors.content(words, people=directory.people, names_near=None, budget=budget)
                 told[component] = tuple(hit for hit in found if hit.confidence >= 0.5)
             if told[component]:
-                components[position] = _WITHHELD + posixpath.splitext(component)[1][:10]
+                components[position] = _WITHHELD + (ending.group() if ending else "")
                 changed = True
         if changed:
-            shown[path] = "/".join(components)
+            wanted = new = "/".join(components)
+            number = 1
+            while new in taken:
+                number += 1
+                new = f"{wanted}~{number}"
+            taken.add(new)
+            shown[path] = new
             own = path.split("/")[-1]
             hits.extend(
-                replace(hit, part=shown[path], reasons=(*hit.reasons, "in the file's name"))
-                for hit in told.get(own, ())
+                replace(hit, part=new, reasons=(*hit.reasons, "in the file's name")) for hit in told.get(own, ())
             )
     return shown, hits
 
@@ -532,11 +571,12 @@ def prove(
     """Run every rule's examples with the default cast: (number run, the failures). Only the rule's own topic is judged."""
     failures = []
     number = 0
+    instruments = replace(instruments, as_outbound=False)  # the examples say themselves who is ours
     for rule in regime.rulebook.rules:
         if only is not None and rule.id not in only:
             continue
         alone = replace(regime, rulebook=replace(regime.rulebook, rules=(replace(rule, state="on"),)))
-        alone = replace(alone, policy=for_examples(regime.policy, rule))
+        alone = replace(alone, policy=for_examples(rule))
         for example in rule.examples:
             number += 1
             silences: list[Silence] = []

@@ -70,7 +70,7 @@ class Body:
     """One rendering of the message text as it came: `text/plain` or `text/html` source."""
 
     media_type: str
-    text: str
+    text: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +103,8 @@ class Envelope:
     from_: Address | None = None
     reply_to: tuple[Address, ...] = ()
     recipients: tuple[Recipient, ...] = ()
-    headers: tuple[tuple[str, str], ...] = ()
-    subject: str = ""
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    subject: str = field(default="", repr=False)
     bodies: tuple[Body, ...] = ()
     blobs: tuple[Blob, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -132,7 +132,7 @@ class Table:
     """Rows of cell spans `(start, end)` into `Part.text`, in reading order; an empty cell has start == end."""
 
     rows: tuple[tuple[tuple[int, int], ...], ...]
-    name: str = ""
+    name: str = field(default="", repr=False)
     hidden: bool = False
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import get_args
@@ -449,16 +449,26 @@ class Policy:
         return self.reply_window is not None and self.reply_window.holds(self.local(now))
 
 
-def for_examples(policy: Policy, rule: Rule) -> Policy:
-    """The pack as a rule's examples need it: every rule on, the words of `only_where`, and hours and a disclaimer to tell by."""
-    return replace(
-        policy,
+def for_examples(rule: Rule) -> Policy:
+    """The pack that a rule's examples are judged under, whatever pack is in force: every rule on, each key at its default but
+    for the rule's own `only_where`, and hours and a disclaimer to tell by.
+    """
+    words = {name: key.default for name, key in KEYS.items() if key.words}
+    return Policy(
+        slug="examples",
+        title="",
+        source="",
+        time_zone="Europe/London",
+        words={**words, "authorisation": "not_needed", **{key: values[0] for key, values in rule.only_where}},
+        protected_grades=("strong",),
+        clauses={},
+        register=(),
+        severity={},
         off=frozenset(),
-        patterns={},
-        words={**policy.words, **{key: values[0] for key, values in rule.only_where}},
-        reply_window=policy.reply_window or Window(time(18), time(6)),
-        personal_hours=policy.personal_hours or (Window(time(16, 30), time(8, 30)),),
-        disclaimer=policy.disclaimer or ("intended solely for the use of the addressee",),
+        version="examples",
+        personal_hours=(Window(time(16, 30), time(8, 30)),),
+        reply_window=Window(time(18), time(6)),
+        disclaimer=("intended solely for the use of the addressee",),
     )
 
 

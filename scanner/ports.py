@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from scanner.directory import Directory
@@ -45,6 +45,15 @@ class NameBudget:
     windows_dropped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class NamesNear:
+    """A person's name matters around hits of these labels, from this confidence on, where a text has so many of them."""
+
+    labels: frozenset[str]
+    confidence: float
+    count: int = 1
+
+
 class Detectors(Protocol):
     """All detectors of a process behind one door; built once by `detectors.load()`."""
 
@@ -62,12 +71,12 @@ class Detectors(Protocol):
         tables: tuple[Table, ...] = (),
         *,
         people: People | None = None,
-        names_near: frozenset[str] | None = None,
+        names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
     ) -> list[Hit]:
         """Hits in one normalised text, `part` left empty, ordered by start.
 
-        `names_near`: the labels around which a person's name matters; None runs names everywhere.
+        `names_near`: around which hits a person's name matters; None runs names everywhere.
         """
 
     def message(self, message: Message) -> list[Hit]:
@@ -113,7 +122,7 @@ class Page:
 class RawItem:
     """Bytes for the worker to open, as they came: a MIME message (`message/rfc822`) or a file of unknown type."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     claimed_type: str
     name: str = ""
 

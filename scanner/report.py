@@ -127,6 +127,11 @@ def _printable(value: Any) -> Any:
     return value
 
 
+def _visible(text: str) -> str:
+    """For eyes: a name may hold escape sequences, line breaks or marks that turn the text round."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+
+
 def _finding(item: Finding) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "key": item.key,
@@ -195,21 +200,29 @@ def print_line(console: Console, line: Line) -> None:
     """One message for a reader at a terminal; silent where there is nothing to say."""
     if not line.found and not line.verdict.problems and not line.silences:
         return
-    console.print(f"[bold]{escape(_printable(line.path))}[/bold]  [dim]{line.verdict.direction}[/dim]", highlight=False)
+    console.print(f"[bold]{escape(_visible(line.path))}[/bold]  [dim]{line.verdict.direction}[/dim]", highlight=False)
     for item in line.found:
         style = _SEVERITY_STYLE[item.severity]
         console.print(
-            f"  [{style}]{item.severity:<8}[/{style}] {escape(item.title)} [dim]({item.topic})[/dim]", highlight=False
+            f"  [{style}]{item.severity:<8}[/{style}] {escape(_visible(item.title))} [dim]({item.topic})[/dim]",
+            highlight=False,
         )
         if item.route is not None:
             whom = item.route.person or "nobody yet"
             console.print(
-                f"           goes to {item.route.role}, {escape(whom)}: {escape(item.route.because)}", highlight=False
+                f"           goes to {item.route.role}, {escape(_visible(whom))}: {escape(_visible(item.route.because))}",
+                highlight=False,
             )
         shown = Table.grid(padding=(0, 2))
         for entry in item.evidence[:8]:
             times = f"×{entry.count}" if entry.count > 1 else ""
-            shown.add_row("          ", escape(entry.part), entry.label.replace("_", " "), times, escape(entry.mask))
+            shown.add_row(
+                "          ",
+                escape(_visible(entry.part)),
+                entry.label.replace("_", " "),
+                times,
+                escape(_visible(entry.mask)),
+            )
         if item.evidence:
             console.print(shown, highlight=False)
         if item.clauses:
@@ -218,15 +231,15 @@ def print_line(console: Console, line: Line) -> None:
         console.print(f"  [magenta]not read[/magenta] {escape(_problem(problem))}", highlight=False)
     for silence in line.silences:
         console.print(
-            f"  [dim]quiet    {silence.rule} ({silence.owner}): {escape(silence.reason)}[/dim]", highlight=False
+            f"  [dim]quiet    {silence.rule} ({silence.owner}): {escape(_visible(silence.reason))}[/dim]",
+            highlight=False,
         )
 
 
 def _problem(problem: Problem) -> str:
     how = "partly read" if problem.read == "part" else "unread"
     detail = f" ({problem.detail})" if problem.detail else ""
-    shown: str = _printable(f"{problem.part}: {how}, {PROBLEM_WORDS[problem.kind]}{detail}")
-    return shown
+    return _visible(f"{problem.part}: {how}, {PROBLEM_WORDS[problem.kind]}{detail}")
 
 
 def print_summary(console: Console, summary: Summary) -> None:
@@ -244,7 +257,7 @@ def print_summary(console: Console, summary: Summary) -> None:
         listed = ", ".join(f"{number} {kind}" for kind, number in summary.problems.most_common())
         console.print(f"Parts with a problem: {listed}. Not read is not clean.", highlight=False)
     for sentence in summary.unread_arguments:
-        console.print(f"[red]{escape(_printable(sentence))}[/red]", highlight=False)
+        console.print(f"[red]{escape(_visible(sentence))}[/red]", highlight=False)
 
 
 def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: datetime) -> str:
@@ -267,6 +280,6 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
         routes=dict(sorted(routes.items())),
         unread=unread,
         words=PROBLEM_WORDS,
-        printable=_printable,
+        visible=_visible,
     )
     return page

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
-from scanner.conditions import Condition, read_condition
+from scanner.conditions import Condition, Scene, read_condition
 from scanner.errors import ConfigError
 from scanner.model import SEVERITIES, SegmentOwner, Severity
+from scanner.ports import NamesNear
 from scanner.yaml_source import Node, Reader, load
 
 TOPICS = (
@@ -129,11 +130,15 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """A loaded, consistent set of rules. `names_near` are the labels around which a person's name matters to some rule."""
+    """A loaded, consistent set of rules."""
 
     rules: tuple[Rule, ...]
     version: str
-    names_near: frozenset[str]
+
+    def names_near(self, scene: Scene) -> tuple[NamesNear, ...]:
+        """Around which hits names matter to the rules that this envelope leaves possible."""
+        running = (rule for rule in self.rules if rule.runs and rule.when.possible(scene))
+        return tuple(dict.fromkeys(need for rule in running for need in rule.when.names_near()))
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.id == rule_id or rule_id in rule.was), None)
@@ -177,14 +182,9 @@ def load_rulebook(folder: Path, known_labels: Iterable[str] | None = None) -> Ru
             for label in sorted(named - known):
                 reader.wrong(rule.place, f"no detector gives the label {label!r} (known: {', '.join(sorted(known))})")
     reader.stop_if_wrong()
-    running = tuple(rule for rule in rules if rule.runs)
-    if not running:
+    if not any(rule.runs for rule in rules):
         raise ConfigError(str(detect), "every rule is off: such a set would call everything clean")
-    return Rulebook(
-        rules=tuple(rules),
-        version=digest.hexdigest()[:12],
-        names_near=frozenset().union(*(rule.when.names_near() for rule in running)),
-    )
+    return Rulebook(rules=tuple(rules), version=digest.hexdigest()[:12])
 
 
 def _rule(reader: Reader, node: Node, stem: str, shown: str, version: str) -> Rule | None:

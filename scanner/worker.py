@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
@@ -40,6 +40,7 @@ from scanner.rulebook import load_rulebook
 
 MAX_FRAME = 1 << 30
 _LENGTH = struct.Struct(">I")
+_NO_ANSWER = "the worker answered with something else than an answer"
 # Of the parent's environment the child sees only these: no token, no password, no proxy with a password in it.
 _ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_LIBRARY_PATH")
 
@@ -73,6 +74,9 @@ class Start(msgspec.Struct, tag=True, frozen=True):
     cpu_seconds: int
     as_outbound: bool = False
     deep: bool = False
+
+    def __repr__(self) -> str:
+        return f"Start(rules_dir={self.rules_dir!r}, policy={self.policy!r}, key_number={self.key_number})"
 
 
 class InspectTask(msgspec.Struct, tag=True, frozen=True):
@@ -125,7 +129,7 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
 
 
 class Opening(msgspec.Struct, tag=True, frozen=True):
-    """The child is about to work on this part of this member."""
+    """The child is about to work on this part of this member, or to parse the member where `part` is empty."""
 
     index: int
     member: str
@@ -175,11 +179,15 @@ _REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def _write(stream: IO[bytes], frame: Request | Reply) -> None:
+def _framed(frame: Request | Reply) -> bytes:
     data = _ENCODER.encode(frame)
     if len(data) > MAX_FRAME:
         raise MailwardenError(f"a frame of {len(data):,} bytes is too large for the worker's pipe")
-    stream.write(_LENGTH.pack(len(data)) + data)
+    return _LENGTH.pack(len(data)) + data
+
+
+def _write(stream: BinaryIO, frame: Reply) -> None:
+    stream.write(_framed(frame))
     stream.flush()
 
 
@@ -294,15 +302,20 @@ class _Bench:
         return hashlib.sha256(f"{self.versions.rules} {self.versions.detectors} ".encode() + known).hexdigest()[:32]
 
     def inspect(self, task: InspectTask, replies: BinaryIO) -> Iterator[Judged]:
-        limits = self.instruments.limits
-        members = [("", task.envelope)] if task.envelope else open_item(task.item, limits) if task.item else []
-        for index, (member, envelope) in enumerate(members):
-            if index < task.skip:
-                continue
+        index = task.skip
+
+        def member_opening(member: str) -> None:
+            _write(replies, Opening(index, member, ""))
+
+        if task.item is not None:
+            members = open_item(task.item, self.instruments.limits, task.skip, member_opening)
+        else:
+            members = iter([("", task.envelope)] if task.envelope and not task.skip else [])
+        for member, envelope in members:
             started = time.perf_counter()
             silences: list[Silence] | None = [] if task.explain else None
 
-            def opening(part: str, index: int = index, member: str = member) -> None:
+            def part_opening(part: str, index: int = index, member: str = member) -> None:
                 _write(replies, Opening(index, member, part))
 
             verdict = inspect(
@@ -310,13 +323,14 @@ class _Bench:
                 self.directory,
                 self.regime,
                 self.instruments,
-                opening=opening,
+                opening=part_opening,
                 set_aside=task.set_aside.get(member, {}),
                 silences=silences,
                 only_topics=task.only_topics,
             )
             verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
             yield Judged(member, verdict, tuple(silences or ()))
+            index += 1
 
     def reveal(self, task: RevealTask, replies: BinaryIO) -> Revealed:
         limits = self.instruments.limits
@@ -428,17 +442,21 @@ class Worker:
             cwd="/",
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)
         self._buffer.clear()
         self._answered = 0
         try:
             self._send(self._start)
             reply = self._receive(time.monotonic() + self._limits.start_seconds)
+            if not isinstance(reply, Ready | Refused):
+                raise _Died("crashed", _NO_ANSWER)
         except _Died as died:
+            self._kill()
             raise MailwardenError(f"the worker process could not be started: {died.detail}") from died
         if isinstance(reply, Refused):
             self.close()
             raise ConfigErrors([ConfigError(place, message) for place, message in reply.errors])
-        assert isinstance(reply, Ready)
         self._ready = reply
         return reply
 
@@ -465,6 +483,9 @@ class Worker:
                     set_aside = {}
                 self._renew_if_old()
                 return
+            except GeneratorExit:
+                self._kill()  # nobody waits for the other answers; the next item must not get them
+                raise
             except _Died as died:
                 self._kill()
                 skip = max(skip, watch.index)
@@ -474,7 +495,11 @@ class Worker:
                     aside[watch.part] = died.kind
                     details[(watch.member, watch.part)] = died.detail
                     continue
-                yield Outcome(watch.member, self._lost(item, envelope, died))
+                if not watch.part and restarts == 1:
+                    continue  # no part can be blamed: the system may have ended it for want of memory
+                # Without a word from the child the place is known all the same: only a mailbox has a second message.
+                member = watch.member or (f"!/{skip + 1}" if skip else "")
+                yield Outcome(member, self._lost(item, envelope, member, died))
                 skip += 1
                 restarts = 0
                 set_aside = {}
@@ -487,10 +512,11 @@ class Worker:
             self.ready()
             self._send(GradeTask(data, name))
             reply = self._reply(_Watch())
+            if not isinstance(reply, Graded):
+                raise _Died("crashed", _NO_ANSWER)
         except _Died as died:
             self._kill()
             return "application/octet-stream", Protection("unknown", "could not be read", False, (died.detail,))
-        assert isinstance(reply, Graded)
         return reply.media_type, reply.protection
 
     def prove(self, cast: People, only: tuple[str, ...] = ()) -> Proved:
@@ -499,10 +525,11 @@ class Worker:
         try:
             self._send(ProveTask(cast, only))
             reply = self._receive(time.monotonic() + 10 * self._limits.start_seconds)
+            if not isinstance(reply, Proved):
+                raise _Died("crashed", _NO_ANSWER)
         except _Died as died:
             self._kill()
             raise MailwardenError(f"a rule's example stopped the worker: {died.detail}") from died
-        assert isinstance(reply, Proved)
         return reply
 
     def reveal(self, what: RawItem | Envelope) -> Revealed:
@@ -513,10 +540,11 @@ class Worker:
             item = what if isinstance(what, RawItem) else None
             self._send(RevealTask(item, what if isinstance(what, Envelope) else None))
             reply = self._reply(watch)
+            if not isinstance(reply, Revealed):
+                raise _Died("crashed", _NO_ANSWER)
         except _Died as died:
             self._kill()
             return Revealed((), (), (Problem(watch.part or "body", "reveal", died.kind, "none", died.detail),), ())
-        assert isinstance(reply, Revealed)
         return reply
 
     def new_people(self, people: People) -> None:
@@ -536,9 +564,10 @@ class Worker:
             reply = self._reply(watch)
             if isinstance(reply, Done):
                 return
-            assert isinstance(reply, Judged)
+            if not isinstance(reply, Judged):
+                raise _Died("crashed", _NO_ANSWER)
             watch.index += 1
-            watch.part = ""
+            watch.member = watch.part = ""
             self._answered += 1
             yield reply
 
@@ -553,12 +582,21 @@ class Worker:
             watch.index, watch.member, watch.part = reply.index, reply.member, reply.part
 
     def _send(self, frame: Request) -> None:
+        """Hand over a frame, at most for as long as a message may take: a child that does not read holds nobody up."""
         assert self._process is not None
         assert self._process.stdin is not None
-        try:
-            _write(self._process.stdin, frame)
-        except OSError as error:
-            raise _Died("crashed", "the worker process ended") from error
+        descriptor = self._process.stdin.fileno()
+        left = memoryview(_framed(frame))
+        deadline = time.monotonic() + self._limits.wall_seconds
+        while left:
+            if not select.select([], [descriptor], [], max(deadline - time.monotonic(), 0))[1]:
+                raise _Died("timed_out", "the worker process does not take its work")
+            try:
+                left = left[os.write(descriptor, left[: 1 << 20]) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise _Died("crashed", "the worker process ended") from error
 
     def _receive(self, deadline: float) -> Reply:
         """The next frame; looks at the clock and the memory five times a second while it waits."""
@@ -576,7 +614,7 @@ class Worker:
                     try:
                         return _REPLIES.decode(data)
                     except msgspec.DecodeError as error:
-                        raise _Died("crashed", "the worker answered with something else than an answer") from error
+                        raise _Died("crashed", _NO_ANSWER) from error
             remaining = deadline - time.monotonic()
             if remaining <= 0:
                 raise _Died("timed_out", f"took longer than {self._limits.wall_seconds:g} s")
@@ -591,7 +629,10 @@ class Worker:
 
     def _how_it_died(self) -> _Died:
         assert self._process is not None
-        code = self._process.wait()
+        try:
+            code = self._process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            return _Died("crashed", "the worker process closed its pipe")
         if code == -signal.SIGXCPU:
             return _Died("timed_out", f"used more than {self._limits.cpu_seconds} s of CPU")
         name = signal.Signals(-code).name if code < 0 else f"exit status {code}"
@@ -624,7 +665,7 @@ class Worker:
                 with contextlib.suppress(OSError):
                     stream.close()
 
-    def _lost(self, item: RawItem | None, envelope: Envelope | None, died: _Died) -> Verdict:
+    def _lost(self, item: RawItem | None, envelope: Envelope | None, member: str, died: _Died) -> Verdict:
         """The verdict on a message that could not be judged at all: nothing found, and said to be incomplete."""
         seed = item.data if item else (envelope.internet_id.encode() if envelope else b"")
         return Verdict(
@@ -636,7 +677,7 @@ class Worker:
             unread_protected=0,
             facts=(),
             versions=self._ready.versions if self._ready else Versions("", "", ""),
-            content_hash=hashlib.sha256(seed).hexdigest()[:32],
+            content_hash=hashlib.sha256(seed + member.encode()).hexdigest()[:32],
         )
 
 

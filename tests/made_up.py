@@ -25,7 +25,7 @@ from scanner.model import (
     Recipient,
     Table,
 )
-from scanner.ports import Message, NameBudget
+from scanner.ports import Message, NameBudget, NamesNear
 
 SCHOOL = "Northfield Academy"
 JANE = "jane.smith@elt.example"
@@ -159,7 +159,7 @@ class WordDetectors:
         tables: tuple[Table, ...] = (),
         *,
         people: People | None = None,
-        names_near: frozenset[str] | None = None,
+        names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
     ) -> list[Hit]:
         self.texts.append(text)

@@ -233,19 +233,45 @@ def test_near_looks_at_a_bounded_number_of_neighbours(row: tuple[int, int] | Non
     assert looked_at < 60 * len(hits)
 
 
-def test_near_knows_around_which_labels_a_name_matters() -> None:
-    def matters(text: str) -> frozenset[str]:
-        return read_condition(Reader(), parse(text, "rule.yml")).names_near()
+def test_near_knows_around_which_hits_a_name_matters() -> None:
+    def matters(text: str) -> list[tuple[set[str], float, int]]:
+        needs = read_condition(Reader(), parse(text, "rule.yml")).names_near()
+        return [(set(need.labels), need.confidence, need.count) for need in needs]
 
-    assert matters("near: {of: [nino], to: [health]}") == frozenset()
-    assert matters("near: {of: [person, staff_name], to: [health, sen]}") == {"health", "sen"}
-    assert matters("near: {of: [staff_name], to: [health]}") == {"health"}
-    assert matters("near: {of: [nino], to: [person]}") == {"nino"}
-    assert matters("none: [{near: {of: [person], to: [health]}}]") == frozenset()
-    assert matters("any: [{near: {of: [person], to: [sen]}}, {all: [{near: {of: [person], to: [nhs]}}]}]") == {
-        "sen",
-        "nhs",
-    }
+    assert matters("near: {of: [nino], to: [health]}") == []
+    assert matters("none: [{near: {of: [person], to: [health]}}]") == []
+    assert matters("near: {of: [person, staff_name], to: [health, sen]}") == [({"health", "sen"}, 0.75, 1)]
+    assert matters("near: {of: [staff_name], to: [health], to_confidence: 0.5, to_count: 3}") == [({"health"}, 0.5, 3)]
+    assert matters("near: {of: [nino], to: [person], of_confidence: 0.6}") == [({"nino"}, 0.6, 1)]
+    assert matters("any: [{near: {of: [person], to: [sen]}}, {all: [{near: {of: [person], to: [nhs]}}]}]") == [
+        ({"sen"}, 0.75, 1),
+        ({"nhs"}, 0.75, 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "possible"),
+    [
+        ("direction: [internal]", False),
+        ("audience: [trusted]", False),
+        ("recipients: {at_least: 2}", False),
+        ("subject: {empty: true}", False),
+        ("sender_role: [pupil]", False),
+        ("recipient_role: [contact]", False),
+        ("all: [{labels: {any: [nino]}}, {direction: [internal]}]", False),
+        ("any: [{direction: [internal]}, {subject: {empty: true}}]", False),
+        ("labels: {any: [nino]}", True),
+        ("near: {of: [person], to: [health]}", True),
+        ("protection: {grades: [weak]}", True),
+        ("file: {disguised: true}", True),
+        ("direction: [outbound]", True),
+        ("none: [{direction: [outbound]}]", True),
+        ("any: [{direction: [internal]}, {labels: {any: [nino]}}]", True),
+    ],
+)
+def test_only_what_the_envelope_rules_out_is_impossible_before_reading(text: str, possible: bool) -> None:
+    condition = read_condition(Reader(), parse(text, "rule.yml"))
+    assert condition.possible(Scene(OUTSIDER, "outbound", "sender", (), (), DIRECTORY)) is possible
 
 
 # --- protection, files, recipients, subject -------------------------------------------------------------------------
@@ -407,3 +433,17 @@ def test_the_first_missing_thing_of_a_list_is_the_reason() -> None:
 def test_every_key_of_the_language_is_documented() -> None:
     assert all(key.says for key in KEYS.values())
     assert all(says for key in KEYS.values() for says in key.settings.values())
+
+
+def test_near_can_ask_for_several_hits_of_the_other_side() -> None:
+    def hold(phones: int) -> bool:
+        people = [
+            Hit("person", 40 * number, 40 * number + 9, f"P {number}", 0.8, part="body", subject=number)
+            for number in range(3)
+        ]
+        numbers = [Hit("phone", 40 * number + 15, 40 * number + 26, "0", 0.8, part="body") for number in range(phones)]
+        scene = Scene(OUTSIDER, "outbound", "sender", tuple(people + numbers), (), DIRECTORY)
+        return Near(("person",), ("phone",), count=3, subjects=3, to_count=3).ask(scene).holds
+
+    assert hold(3)
+    assert not hold(2)

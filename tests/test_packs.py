@@ -212,6 +212,9 @@ def test_11_internal_mail() -> None:
     attached = mail(JANE, [SAM], subject="Form", body="Attached.", files=[("form.txt", NUMBER.encode())])
     assert packs_that_find(body, "personal_data") == {"treetops"}
     assert packs_that_find(attached, "personal_data") == {"treetops", "cpps"}
+    # Names inside are read too, though no rule of base would need them.
+    health = mail(JANE, [SAM], subject="Note", body="Leila Haddad was diagnosed with epilepsy and takes sodium valproate every morning.")
+    assert packs_that_find(health, "personal_data") == {"treetops"}
 
 
 def test_12_personal_cloud() -> None:

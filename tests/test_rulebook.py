@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from made_up import GOOD, SHIPPED, rules_with
+from made_up import DIRECTORY, GOOD, SHIPPED, mail, rules_with
 
+from scanner.conditions import Scene
 from scanner.errors import ConfigError, ConfigErrors
+from scanner.ports import NamesNear
 from scanner.rulebook import Rulebook, load_rulebook
 
 HERE = Path(__file__).parent
@@ -128,8 +131,8 @@ def test_a_shadow_rule_runs_and_one_that_is_off_does_not(tmp_path: Path) -> None
     assert [rule.runs for rule in load_rulebook(rules, KNOWN).rules] == [True, False, True]
 
 
-def test_names_matter_only_near_labels_of_rules_that_run(tmp_path: Path) -> None:
-    near = "  near: {of: [person], to: [health]}\n"
+def test_names_matter_only_near_labels_of_rules_that_run_and_are_possible(tmp_path: Path) -> None:
+    near = "  direction: [outbound]\n  near: {of: [person], to: [health]}\n"
     excluded = "  none: [{near: {of: [person], to: [email]}}]\n"
     rules = rules_with(
         tmp_path,
@@ -138,7 +141,10 @@ def test_names_matter_only_near_labels_of_rules_that_run(tmp_path: Path) -> None
         third=GOOD.replace("  labels: {any: [nino]}\n", near.replace("health", "nino")) + "state: off\n",
         fourth=GOOD.replace("  labels: {any: [nino]}\n", "  labels: {any: [nino]}\n" + excluded),
     )
-    assert load_rulebook(rules, KNOWN).names_near == {"health"}
+    rulebook = load_rulebook(rules, KNOWN)
+    outbound = Scene(mail(), "outbound", "sender", (), (), DIRECTORY)
+    assert rulebook.names_near(outbound) == (NamesNear(frozenset({"health"}), 0.75),)
+    assert rulebook.names_near(replace(outbound, direction="internal")) == ()
 
 
 def test_several_keys_of_one_condition_must_all_hold(tmp_path: Path) -> None:

@@ -326,6 +326,8 @@ def _rar5_lock(data: bytes) -> Protection:
             if not byte & 0x80 or shift > 63:
                 return value, at
 
+    if len(data) < position + 8:
+        raise EOFError
     while position + 7 < len(data):
         size, start = number(position + 4)
         kind, at = number(start)
@@ -348,8 +350,10 @@ def _rar5_lock(data: bytes) -> Protection:
                 record_type, _ = number(at)
                 closed += record_type == 1
                 at += max(record_size, 1)
-        if kind == 5 or not size:
+        if kind == 5:
             break
+        if not size:
+            raise ValueError
         position = start + size + data_size
     return _rar_verdict("RAR 5 AES-256", files, closed)
 

@@ -161,11 +161,11 @@ def _prefix_quotes(text: str) -> str:
     open_quotes = 0
     for line in text.split("\n"):
         if _QUOTE in line or _UNQUOTE in line:
-            before = open_quotes
+            depth = open_quotes
             for mark in _MARKS.findall(line):
                 open_quotes = open_quotes + 1 if mark == _QUOTE else max(0, open_quotes - 1)
+                depth = max(depth, open_quotes)
             line = _MARKS.sub("", line).strip()
-            depth = max(before, open_quotes)
         else:
             depth = open_quotes
         lines.append("> " * min(depth, 20) + line if depth and line else line)

@@ -70,17 +70,26 @@ _READERS: dict[str, Reader] = {
 }
 
 
-def open_item(item: RawItem, limits: Limits) -> Iterator[tuple[str, Envelope]]:
+def open_item(
+    item: RawItem, limits: Limits, skip: int = 0, opening: Callable[[str], None] = lambda member: None
+) -> Iterator[tuple[str, Envelope]]:
     """The messages of one item: `("", envelope)` for a mail or document, `("!/1", …)` and on for those in an mbox.
 
     The type comes from the bytes; `claimed_type` only helps where a mail has hardly any headers. Never raises.
+    The first `skip` messages are left out unparsed; `opening(member)` is called before one is parsed.
     """
     claimed = item.claimed_type.partition(";")[0].strip().lower()
     kind = media_type(item.data, claimed) if claimed != "document" else ""
     if kind == "application/mbox":
         for number, message in enumerate(messages_in(item.data), 1):
-            yield f"!/{number}", parse_message(message, limits)
-    elif kind == "message/rfc822":
+            if number > skip:
+                opening(f"!/{number}")
+                yield f"!/{number}", parse_message(message, limits)
+        return
+    if skip:
+        return
+    opening("")
+    if kind == "message/rfc822":
         yield "", parse_message(item.data, limits)
     elif (
         kind == "application/vnd.ms-outlook"
@@ -262,8 +271,24 @@ class _Reader:
             if depth + 1 > self._limits.max_depth:
                 self._problem(path, Trouble("too_deep", f"more than {self._limits.max_depth} files inside each other"))
                 return
+            if not child.name and child.unpack is not None:
+                self._wrapped(path, child, child.unpack, depth)
+                continue
             name = "/".join(filter(None, (plain_name(piece) for piece in re.split(r"[/\\]", child.name))))
-            self._file(f"{path}/{name or number}" if child.name else path, child, depth + 1)
+            self._file(f"{path}/{name or number}", child, depth + 1)
+
+    def _wrapped(self, path: str, child: Child, unpack: Callable[[], bytes], depth: int) -> None:
+        """What a seal holds, read in its place: the mail under an opaque signature has no name of its own."""
+        try:
+            data = unpack()
+            self._account.reserve(len(data))
+            if media_type(data, child.claimed_type) == "message/rfc822":
+                self.message(parse_message(data, self._limits), path + "/", depth + 1, own=child.own_words)
+                return
+        except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
+            self._problem(path, _trouble_of(error))
+            return
+        self._file(f"{path}/content", replace(child, name="content"), depth + 1)
 
     def _mails(self, container: Part, data: bytes, kind: str, own: bool) -> None:
         """An attached mail or mailbox file; what is in an opaque signature is the sender's own (`own`)."""

@@ -186,7 +186,7 @@ _BANNER = re.compile(
 )
 _BANNER_WORD = re.compile(
     _one_of(
-        "outside|external|don't often get|do not click|don't click|unless you (?:recogni[sz]e|trust|know)",
+        "outside|external (?:sender|source|e-?mail)|don't often get|do not click|don't click|unless you (?:recogni[sz]e|trust|know)",
         "learn why this is important|verify the sender|links or (?:open )?attachments",
     ),
     re.IGNORECASE,
@@ -287,10 +287,11 @@ def _mark_history(lines: list[_Line], owners: list[SegmentOwner], subject: str) 
             index += 1
             continue
         owner: SegmentOwner | None = None
+        length = 0
         if first in _MARK_INITIALS or ":" in line or _ATTRIBUTION_START.match(line):
             owner, length = _history_at(lines, owners, index, is_forward, is_answer)
         if owner is None:
-            index += 1
+            index += max(1, length)
             continue
         if _next_is_cited(lines, index + length):
             # The quotation is marked line by line, so words between or below may be an answer.
@@ -334,8 +335,9 @@ def _history_at(
         offset += 1
     header_lines = _header_block(lines, index + offset)
     # A memo begins with such a block as well: at the very top it is history only in an answer or a forward.
-    if header_lines and (is_answer or _any_words(lines, owners, index)):
-        return ("forwarded" if is_forward else "quoted"), offset + header_lines
+    if header_lines:
+        is_history = is_answer or _any_words(lines, owners, index)
+        return ("forwarded" if is_forward else "quoted") if is_history else None, offset + header_lines
     length = _attribution(lines, index)
     return ("forwarded" if is_forward else "quoted", length) if length else (None, 0)
 
