@@ -15,7 +15,16 @@ from detectors.base import Context, TextDetector, Waking
 from detectors.wording import LISTS, Match, WordList, read_list
 from scanner.model import Hit
 
-LABELS = ("phishing_lure", "commitment", "reply_demand", "private_errand", "gossip", "ai_link", "cloud_link")
+LABELS = (
+    "phishing_lure",
+    "commitment",
+    "reply_demand",
+    "private_errand",
+    "gossip",
+    "ai_link",
+    "cloud_link",
+    "school_records",
+)
 _WEIGHTS = ("strong", "sign", "against")
 _NEAR = 800
 

@@ -103,7 +103,7 @@ KEYS: dict[str, Key] = {
     ),
     "encryption": Key(
         "how strict the duty is; said in the reasons of a personal data finding. with_authorisation also asks for a transfer grant",
-        ("must", "should", "should_not_unless", "where_appropriate", "with_authorisation"), "must", (9,),
+        ("must", "should", "should_not_unless", "where_appropriate", "with_authorisation", "unstated"), "unstated", (9,),
     ),
     "trusted_recipients": Key(
         "excused: data may go to trusted domains; count: these are outsiders too", ("excused", "count"), "excused", (9,)
@@ -438,7 +438,7 @@ class Policy:
 
     def remark(self, topic: str) -> str:
         """What a finding of the topic says of the policy's own duty, for its reasons."""
-        return _DUTY[self.words["encryption"]] if topic == "personal_data" else ""
+        return _DUTY.get(self.words["encryption"], "") if topic == "personal_data" else ""
 
     def advice(self, topic: str) -> str:
         """What the pack adds to a rule's advice."""
