@@ -41,6 +41,8 @@ cli.add_typer(rules_cli, name="rules")
 cli.add_typer(policy_cli, name="policy")
 cli.add_typer(authorise_cli, name="authorise")
 cli.add_typer(account_cli, name="account")
+contacts_cli = typer.Typer(help="Parents and carers from the school's records.", no_args_is_help=True)
+cli.add_typer(contacts_cli, name="contacts")
 
 
 class Format(StrEnum):
@@ -333,6 +335,7 @@ def policy_diff(
 
 ApproverOption = Annotated[str, typer.Option("--approver", help="Who approved it: an address or a name.")]
 RoleOption = Annotated[str, typer.Option("--role", help="As what: headteacher, governors, it_security, …")]
+PackOption = Annotated[str, typer.Option("--policy", help="Pack, where it is not the one of the settings.")]
 UntilOption = Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day.")]
 
 
@@ -357,10 +360,11 @@ def authorise_record(
         datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; default: today.")
     ] = None,
     until: UntilOption = None,
+    policy: PackOption = "",
     config: ConfigOption = None,
 ) -> None:
     """Record an authorisation, if the policy in force can give it."""
-    with app.governing(config) as here:
+    with app.governing(config, policy) as here:
         given = app.authorise(
             here, kind=kind.value, purpose=purpose, scope=mailbox, approver=approver, approver_role=role, grounds=grounds,
             topics=topic or (), start=start.date() if start else None, until=until.date() if until else None,
@@ -376,10 +380,11 @@ def authorise_sample(
     seed: Annotated[str, typer.Option(help="Any words; kept, so that everybody can draw the same again.")],
     role: RoleOption = "anyone_named",
     until: UntilOption = None,
+    policy: PackOption = "",
     config: ConfigOption = None,
 ) -> None:
     """Draw mailboxes at random and authorise these, where the policy allows random checks."""
-    with app.governing(config) as here:
+    with app.governing(config, policy) as here:
         given = app.authorise_sample(
             here, size=size, seed=seed, purpose=purpose, approver=approver, approver_role=role,
             until=until.date() if until else None,
@@ -423,10 +428,11 @@ def authorise_end(
 def authorise_review(
     number: Annotated[int, typer.Argument(help="Its number.")],
     reason: Annotated[str, typer.Option(help="Why it goes on.")],
+    policy: PackOption = "",
     config: ConfigOption = None,
 ) -> None:
     """Let an authorisation run on until its next review."""
-    with app.governing(config) as here:
+    with app.governing(config, policy) as here:
         until = app.review_authorisation(here, number, reason)
     print(f"Authorisation {number} runs on until its next review on {until}.")
 
@@ -505,6 +511,61 @@ def account_add(
     password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
     for sentence in app.add_account(config, name, email, [item.value for item in role], password, totp):
         print(sentence)
+
+
+@cli.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Try sign-in, permissions, scope, clock and certificate of each tenant, and say what to mend. Exit status 2 when something is."""
+    _log_to_stderr(logging.ERROR)
+    console = Console(soft_wrap=True, highlight=False)
+    marks = {"good": ("ok", "green"), "note": ("note", "yellow"), "bad": ("MEND", "red")}
+    bad = 0
+    with _progress(None, "Trying the tenant"):
+        for tenant, checks in app.doctor(config):
+            console.print(tenant, style="bold", markup=False)
+            for check in checks:
+                mark, style = marks[check.grade]
+                console.print(f"  {mark:4}  {check.name}: {check.said}", style=style, markup=False)
+                if check.mend:
+                    console.print(f"        → {check.mend}", markup=False)
+                bad += check.grade == "bad"
+    raise typer.Exit(2 if bad else 0)
+
+
+@cli.command()
+def status(config: ConfigOption = None) -> None:
+    """The last rounds, cases, notices and what is out of reach, from the database alone."""
+    found = app.status(config)
+    for run in found.runs:
+        ended = f"{run.finished:%Y-%m-%d %H:%M}" if run.finished else "not finished"
+        print(
+            f"round {run.started:%Y-%m-%d %H:%M} to {ended}: {run.counts.mailboxes} mailboxes, {run.counts.messages} messages, "
+            f"{run.counts.new_cases} new cases" + (f"; {run.error}" if run.error else "")
+        )
+    if not found.runs:
+        print("no round yet")
+    print("cases: " + (", ".join(f"{state} {number}" for state, number in found.cases.by_state.items()) or "none"))
+    print("notices: " + (", ".join(f"{state} {number}" for state, number in found.notices.items()) or "none"))
+    print(f"messages not wholly read: {found.incomplete}")
+    for kind, number in found.problems.items():
+        print(f"  {kind}: {number}")
+    for parked in found.parked:
+        print(f"out of reach since {parked.since:%Y-%m-%d}: {parked.mailbox}: {parked.reason}")
+
+
+@contacts_cli.command("import")
+def contacts_import(
+    file: Annotated[Path, typer.Argument(help="CSV with the columns email, name, pupil, school, class.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take parents and carers from a CSV file in place of those before. They are kept encrypted; nobody is printed."""
+    changes = app.import_contacts(config, file, dry_run=dry_run)
+    print(
+        f"{changes.added} added, {changes.changed} changed, {changes.removed} removed, {changes.kept} as they were; "
+        f"{changes.pupils} pupils"
+        + (" (nothing was written)" if dry_run else "; in force from the next start of the service")
+    )
 
 
 @cli.command("settings")

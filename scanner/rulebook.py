@@ -16,7 +16,7 @@ from typing import get_args
 
 from scanner.conditions import Condition, Scene, read_condition
 from scanner.errors import ConfigError
-from scanner.model import SEVERITIES, SegmentOwner, Severity
+from scanner.model import SEVERITIES, ItemKind, SegmentOwner, Severity, Share
 from scanner.ports import NamesNear
 from scanner.yaml_source import Node, Reader, load
 
@@ -97,6 +97,8 @@ class Example:
     subject: str
     body: str
     attachments: tuple[ExampleAttachment, ...]
+    kind: ItemKind = "message"
+    shared: tuple[Share, ...] | None = None
     headers: tuple[tuple[str, str], ...] = ()
     sent: datetime | None = None
 
@@ -246,8 +248,9 @@ def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
 
 
 def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
-    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "headers", "sent")
-    found = reader.mapping(node, keys, needed=("from", "to"))
+    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "kind", "shared", "headers", "sent")
+    is_shared = isinstance(node.value, dict) and "shared" in node.value
+    found = reader.mapping(node, keys, needed=() if is_shared else ("from", "to"))
     attachments = []
     for item in reader.items(found.get("attachments")):
         entry = reader.mapping(item, ("name", "text", "rows", "base64"), needed=("name",))
@@ -282,9 +285,21 @@ def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
         subject=str(subject.value or "") if subject else "",
         body=str(body.value or "") if body else "",
         attachments=tuple(attachments),
+        kind=reader.choice(found.get("kind"), get_args(ItemKind), "document" if is_shared else "message"),  # type: ignore[arg-type]
+        shared=tuple(_share(reader, item) for item in reader.items(found["shared"])) if "shared" in found else None,
         headers=headers,
         sent=_sent(reader, found["sent"]) if "sent" in found else None,
     )
+
+
+def _share(reader: Reader, node: Node) -> Share:
+    """`anyone`, `organisation`, or the address of a person."""
+    who = reader.text(node).lower()
+    if who in ("anyone", "organisation"):
+        return Share(who)  # type: ignore[arg-type]
+    if "@" not in who:
+        reader.wrong(node, "must be anyone, organisation or an e-mail address")
+    return Share("person", who)
 
 
 def _sent(reader: Reader, node: Node) -> datetime | None:

@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Protocol
+from typing import Protocol, get_args
 
 from scanner import notify
 from scanner.errors import ConnectorError
 from scanner.governance import Leave, leave, may_read
 from scanner.keys import RootKey
 from scanner.model import People, PersonRole, Problem, Severity, Verdict
-from scanner.pipeline import Pipeline, Tally
+from scanner.pipeline import Pipeline, Tally, parked_as
 from scanner.policy import Policy
-from scanner.ports import ItemRef, Sender, Source
+from scanner.ports import ItemRef, Sender, Source, SpooledItem
 from scanner.store import Appearance, Committed, RunCounts, Store
 from scanner.web import RevealResult, WebServices
 from scanner.work import WorkerPool
@@ -38,11 +38,36 @@ class Directory(Protocol):
     def mailbox_ids(self) -> Mapping[str, str]: ...
 
 
+class Push(Protocol):
+    """Where wake-ups come from."""
+
+    def notified(self, body: bytes) -> bool: ...
+
+    def woken(self) -> set[str]: ...
+
+    def renew(self, mailboxes: Sequence[str]) -> int: ...
+
+    def needs_renewal(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A source beside the mail: files, mailbox settings. `places` are what it covers besides the mailboxes; `every` is the
+    least time between two rounds over it.
+    """
+
+    source: Source
+    places: Callable[[], Sequence[str]] = tuple
+    of_mailboxes: bool = True
+    every: timedelta = timedelta(hours=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One tenant's scanning. `wanted` says which mailboxes are in scope; `stop` ends after the page in hand.
 
     `look_back`: mail older than this is left out of a folder's first round, and counted as left out; zero takes all.
+    `further`: sources beside the mail. `tenant` and `slot`: its name and its place among several in one store.
     `keep_clean`: how long facts about clean messages are kept (D10).
     """
 
@@ -61,18 +86,23 @@ class Service:
     stop: Event = field(default_factory=Event)
     sealed_folders: frozenset[str] = frozenset()
     on_result: Callable[[Committed], None] | None = None
+    further: tuple[Further, ...] = ()
+    tenant: str = ""
+    slot: int = 0
+    push: Push | None = None
+    _last: dict[str, datetime] = field(default_factory=dict)
 
     def refresh_people(self) -> People:
         """Read the directory and hand the snapshot to the workers. Raises ConnectorError; the old one then stays."""
         people = self.directory.load()
-        if people.version != self.store.people_version():
-            self.store.save_people(people, key=self.key.subkey("contacts"), now=self.clock())
+        if people.version != self.store.people_version(self.slot):
+            self.store.save_people(people, key=self.key.subkey("contacts"), now=self.clock(), slot=self.slot)
         self.pool.new_people(people)
         return people
 
     def remember_people(self) -> bool:
         """Hand the last saved snapshot to the workers; False where there is none yet."""
-        people = self.store.load_people(key=self.key.subkey("contacts"))
+        people = self.store.load_people(key=self.key.subkey("contacts"), slot=self.slot)
         if people is not None:
             self.pool.new_people(people)
         return people is not None
@@ -83,15 +113,11 @@ class Service:
         tally = Tally()
         error = ""
         try:
-            pipeline = Pipeline(
-                self.source, self.pool, self.store, self.clock, self.stop, self.look_back, self.on_result,
-                permit=self.permit, weigh=self.weigh, sealed_folders=self.sealed_folders,
-            )  # fmt: skip
             mailboxes = self._mailboxes()
-            tally = pipeline.round(mailboxes, progress)
-            for parked in self.store.parked():
-                if parked.mailbox in mailboxes and parked.mailbox not in tally.parked:
-                    self.store.unpark_mailbox(parked.mailbox)
+            tally = self._pipeline(self.source, self.look_back).round(mailboxes, progress)
+            self._unpark(self.source, mailboxes, tally)
+            for other in self.further:
+                self._round_of(other, tally)
             self.tell()
         except ConnectorError as failure:
             error = f"the tenant could not be reached (status {failure.status}, {failure.code or 'no code'})"
@@ -113,6 +139,13 @@ class Service:
             len(tally.unfinished),
         )  # fmt: skip
         return tally
+
+    def _pipeline(self, source: Source, look_back: timedelta) -> Pipeline:
+        """Whatever the source and the occasion, leave is asked for before each message (Never 1)."""
+        return Pipeline(
+            source, self.pool, self.store, self.clock, self.stop, look_back, self.on_result,
+            permit=self.permit, weigh=self.weigh, sealed_folders=self.sealed_folders,
+        )  # fmt: skip
 
     def permit(self, mailbox: str) -> Leave:
         """What the policy and the authorisations on record allow for a mailbox at this moment."""
@@ -149,18 +182,81 @@ class Service:
         return replace(verdict, findings=tuple(findings))
 
     def _roles(self) -> Mapping[str, PersonRole]:
-        people = self.store.load_people(key=self.key.subkey("contacts"))
+        if set(self.policy.covers) == set(get_args(PersonRole)):
+            return {}  # the policy is for everybody: no need to unseal who is who
+        people = self.store.load_people(key=self.key.subkey("contacts"), slot=self.slot)
         return {} if people is None else {person.email.lower(): person.role for person in people.people}
 
-    def _mailboxes(self) -> list[str]:
+    def wake(self) -> Tally:
+        """A pass over the mailboxes that Graph named since the last one, and the notices. Nothing where it named none."""
+        tally = Tally()
+        woken = self.push.woken() if self.push is not None else set()
+        if self.push is not None and self.push.needs_renewal():
+            self.renew_push()
+        mailboxes = [mailbox for mailbox in self._mailboxes() if mailbox in woken] if woken else []
+        if mailboxes:
+            tally = self._pipeline(self.source, self.look_back).round(mailboxes)
+            self._unpark(self.source, mailboxes, tally)
+            self.tell()
+        return tally
+
+    def renew_push(self) -> None:
+        """Keep the subscriptions; where that fails the mailboxes are polled as ever."""
+        if self.push is None:
+            return
+        try:
+            self.push.renew(self._mailboxes())
+        except ConnectorError as error:
+            log.warning("subscriptions not renewed status=%s code=%s", error.status, error.code)
+
+    def _round_of(self, other: Further, tally: Tally) -> None:
+        """One pass over a further source. What fails there leaves the mail's round as it is."""
+        due = self._last.get(other.source.name)
+        if self.stop.is_set() or (due is not None and self.clock() - due < other.every):
+            return
+        try:
+            places = [*(self._mailboxes(other.source) if other.of_mailboxes else ()), *self._places(other)]
+        except ConnectorError as error:
+            tally.unfinished.append(other.source.name)
+            log.warning("%s not read status=%s code=%s", other.source.name, error.status, error.code)
+            return
+        found = self._pipeline(other.source, timedelta(0)).round(places)
+        self._unpark(other.source, places, found)
+        found.mailboxes = 0  # they were counted with the mail
+        tally.add(found)
+        self._last[other.source.name] = self.clock()
+
+    def _places(self, other: Further) -> list[str]:
+        resting = self._parked_now()
+        return [place for place in other.places() if parked_as(other.source, place) not in resting]
+
+    def _unpark(self, source: Source, places: Sequence[str], tally: Tally) -> None:
+        for name in tally.parked:
+            self._last[f"tried {name}"] = self.clock()
+        known = {parked_as(source, place) for place in places}
+        for parked in self.store.parked():
+            if parked.mailbox in known and parked.mailbox not in tally.parked:
+                self.store.unpark_mailbox(parked.mailbox)
+
+    def _parked_now(self) -> set[str]:
+        """What was found out of reach within the last day. The store knows since when; when it was last tried is known here."""
+        now = self.clock()
+        return {
+            item.mailbox
+            for item in self.store.parked()
+            if now - max(item.since, self._last.get(f"tried {item.mailbox}", item.since)) < RETEST_AFTER
+        }
+
+    def _mailboxes(self, source: Source | None = None) -> list[str]:
         """Those in scope, without the ones that were out of reach within the last day."""
-        resting = {item.mailbox for item in self.store.parked() if self.clock() - item.since < RETEST_AFTER}
+        resting = self._parked_now()
+        source = source or self.source
         roles = self._roles()
         return sorted(
             address
             for address in self.directory.mailbox_ids()
             if self.wanted(address)
-            and address not in resting
+            and parked_as(source, address) not in resting
             and roles.get(address.lower(), self.policy.covers[0]) in self.policy.covers
         )
 
@@ -180,13 +276,18 @@ class Service:
     def reveal(self, appearance: Appearance) -> RevealResult:
         """Fetch a message again and have a worker read it, for one pair of eyes. Nothing of it is kept."""
         ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
-        fetched = self.source.fetch(ref)
-        with self.pool.worker() as worker:
-            shown = worker.reveal(fetched)
+        sources = (self.source, *(other.source for other in self.further))
+        fetched = next(source for source in sources if source.name == appearance.source).fetch(ref)
+        try:
+            with self.pool.worker() as worker:
+                shown = worker.reveal(fetched)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
         given = may_read(self.policy, self.store.authorisations(), appearance.mailbox, shown.private, self.clock())
         if given.nothing:
             withheld = Problem("document", "reveal", "skipped", "none", given.because)
-            return RevealResult(shown.headings[:0], (), (withheld,), frozenset(shown.parties))
+            return RevealResult((), (), (withheld,), frozenset(shown.parties))
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
     def web_services(self) -> WebServices:
@@ -200,6 +301,85 @@ class Service:
             clauses=self.policy.wording(),
             may_reveal=frozenset(self.policy.may_reveal),
             must_pursue=self.policy.words["pursue"] == "must",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every tenant of an installation: each with its own sign-in, people, workers and policy pack, over one store."""
+
+    each: tuple[Service, ...]
+
+    @property
+    def stop(self) -> Event:
+        return self.each[0].stop
+
+    def refresh_people(self) -> None:
+        """Read every directory. A tenant that cannot be read keeps its old snapshot, and the others go on; where none has a
+        snapshot yet the first failure is raised.
+        """
+        failures = []
+        for service in self.each:
+            try:
+                service.refresh_people()
+            except ConnectorError as error:
+                log.error("tenant %s: people not read status=%s code=%s", service.tenant, error.status, error.code)
+                if not service.remember_people():
+                    failures.append(error)
+        if len(failures) == len(self.each):
+            raise failures[0]
+
+    def run_once(self, advance: Callable[[int], None]) -> Tally:
+        self.refresh_people()
+        return self.round(lambda tally: advance(tally.mailboxes))
+
+    def round(self, progress: Callable[[Tally], None] | None = None) -> Tally:
+        """One round for each tenant in turn. One that is out of reach leaves the others alone."""
+        total = Tally()
+        failures = []
+        for service in self.each:
+            try:
+                total.add(service.round(progress))
+            except ConnectorError as error:
+                failures.append(error)
+                total.unfinished.append(service.tenant)
+        if failures and len(failures) == len(self.each):
+            raise failures[0]
+        return total
+
+    def clear(self) -> None:
+        self.each[0].clear()
+
+    def wake(self) -> None:
+        for service in self.each:
+            service.wake()
+
+    def renew_push(self) -> None:
+        for service in self.each:
+            service.renew_push()
+
+    def notified(self, body: bytes) -> bool:
+        return sum(service.push.notified(body) for service in self.each if service.push is not None) > 0
+
+    def reveal(self, appearance: Appearance) -> RevealResult:
+        """By the tenant that the mailbox belongs to: the one whose directory lists it, else whose domain it is in."""
+        owner = next((s for s in self.each if appearance.mailbox in s.directory.mailbox_ids()), self.each[0])
+        return owner.reveal(appearance)
+
+    def web_services(self) -> WebServices:
+        """The page of one installation; the clauses of every pack in force can be read on it."""
+        pages = [service.web_services() for service in self.each]
+        clauses = {key: says for page in pages for key, says in page.clauses.items()}
+        titles = " · ".join(dict.fromkeys(page.policy_title for page in pages))
+        has_push = any(service.push is not None for service in self.each)
+        return replace(
+            pages[0],
+            reveal=self.reveal,
+            policy_title=titles,
+            clauses=clauses,
+            may_reveal=frozenset.intersection(*(page.may_reveal for page in pages)),
+            must_pursue=any(page.must_pursue for page in pages),
+            notified=self.notified if has_push else None,
         )
 
 
