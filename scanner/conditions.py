@@ -33,6 +33,23 @@ HIGH = 0.75  # contract section 3: from here on a hit alone is enough for a rule
 MAX_NESTING = 8
 SHARED_WITH = ("anyone", "organisation", *get_args(AddressKind))
 _NAMES = frozenset({"person", "staff_name"})
+# What a policy pack can say of one message; `scanner.policy.facts_of` works them out, a rule asks with the key `policy`.
+POLICY_FACTS: dict[str, str] = {
+    "in_reply_window": "it was sent in the hours in which the pack lets nobody expect an answer",
+    "in_working_hours": "it was sent in hours that the pack does not leave to personal use",
+    "over_bulk_limit": "it goes to more people than the pack's bulk_limit",
+    "disclaimer_missing": "it leaves us without any of the pack's disclaimer phrases",
+    "weak_lock": "a part has a weak lock that the pack does not count as protection",
+    "locked_part": "a part has a lock that the pack counts as protection",
+    "contact_covered": "a recipient is one of those to whom the pack's contact_details forbid private details",
+    "broadcast_granted": "the sender holds a broadcast grant on record",
+    "auction_granted": "the sender holds an auction grant on record",
+    "business_granted": "the sender holds a business grant on record",
+    "contract_granted": "the sender holds a contract grant on record",
+    "education_granted": "the sender holds an education grant on record",
+    "transfer_granted": "every outside recipient is covered by a transfer grant of the sender",
+    "report": "it goes to nobody but those whose job it is to look into such mail: IT security, dpo, hr, dsl, head, investigator",
+}
 _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing to a finding, and the cost stays linear
 
 
@@ -47,14 +64,16 @@ class Scene:
     parts: tuple[Part, ...]
     directory: Directory
     as_outbound: bool = False
+    # Kinds of address that the policy pack treats like outsiders for the rule's topic, and what it says of the message.
+    outsiders: frozenset[AddressKind] = frozenset()
+    policy: frozenset[str] = frozenset()
 
     def recipient_kind(self, address: str) -> AddressKind:
         """As the directory says, except that a person of ours on a listed webmail address is no outsider."""
         if self.as_outbound:
             return "outside"
-        if self.directory.person(address) is not None:
-            return "ours"
-        return self.directory.kind(address)
+        kind: AddressKind = "ours" if self.directory.person(address) is not None else self.directory.kind(address)
+        return "outside" if kind in self.outsiders else kind
 
     @property
     def audience(self) -> frozenset[AddressKind]:
@@ -357,6 +376,18 @@ class RecipientRole(EnvelopeCondition):
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySays(Condition):
+    """policy: the policy pack in force says one of these things of the message."""
+
+    facts: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        if scene.policy & set(self.facts):
+            return Answer(True)
+        return Answer(False, reason=f"the policy does not say {_listed(self.facts)} of it")
+
+
+@dataclass(frozen=True, slots=True)
 class KindIs(EnvelopeCondition):
     """kind: a message, a document, an automatic reply or a mailbox rule."""
 
@@ -553,6 +584,10 @@ def _recipient_role(reader: Reader, node: Node, depth: int) -> Condition:
     return RecipientRole(reader.choices(node, (*get_args(PersonRole), "contact")))
 
 
+def _policy(reader: Reader, node: Node, depth: int) -> Condition:
+    return PolicySays(reader.choices(node, tuple(POLICY_FACTS)))
+
+
 def _kind(reader: Reader, node: Node, depth: int) -> Condition:
     return KindIs(reader.choices(node, get_args(ItemKind)))
 
@@ -629,6 +664,7 @@ KEYS: dict[str, Key] = {
     "subject": Key(_subject, "the subject line is empty or not", {"empty": "true or false"}),
     "sender_role": Key(_sender_role, "the sender is staff, pupil, governor, contractor or shared"),
     "recipient_role": Key(_recipient_role, "some recipient has such a role, or is a parent or carer (contact)"),
+    "policy": Key(_policy, "the policy pack says one of these of the message: " + ", ".join(POLICY_FACTS)),
     "kind": Key(_kind, "it is a message, document, automatic_reply or mailbox_rule"),
     "sharing": Key(
         _sharing,

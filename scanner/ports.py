@@ -88,11 +88,12 @@ class Detectors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One place with a cursor of its own. `kind` is inbox, sentitems, … or `folder` for any other."""
+    """One place with a cursor of its own. `kind` is inbox, sentitems, … or `folder` for any other; `name` is what users see."""
 
     mailbox: str
     id: str
     kind: str = "folder"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

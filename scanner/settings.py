@@ -177,6 +177,9 @@ class Scan(Section):
     )
     look_back_days: int = Field(default=30, ge=0, le=3_650, description="how old mail may be at the first round")
     workers: int = Field(default=2, ge=1, le=64, description="worker processes on this machine")
+    sealed_folders: tuple[Words, ...] = Field(
+        default=(), description="names of folders whose mail is counted and never read, such as Union"
+    )
     keep_clean_days: int = Field(default=14, ge=0, le=365, description="days that facts about clean messages are kept")
     limits: Limits = Limits()
 
