@@ -46,7 +46,6 @@ _BLANK = r"[\s\-]{1,3}"
 _BETWEEN = r"(?:[^\w.!?;\n]{1,3}|[^\w.!?;\n]{0,2}\n[^\w.!?;\n]{0,2})"
 _GAP = rf"(?:{_BETWEEN}\w{{1,30}}){{0,6}}?{_BETWEEN}"
 _GAP_WIDTH = 220
-_TERM_WIDTH = 90
 MOST_PER_ENTRY = 300
 MOST_PER_TEXT = 5_000
 MOST_READ = 2_500_000
@@ -62,7 +61,8 @@ class Entry:
     group: str
     pattern: re.Pattern[str]
     anchors: tuple[str, ...]
-    has_gap: bool
+    # The most characters that the term can stand for.
+    width: int
     # Guards of a group: which company it needs (`aimed`, …). Read by the detector that owns the list.
     needs: str = ""
 
@@ -144,7 +144,7 @@ def _group(
             str(group.get("group", "")),
             pattern,
             anchors or (rf"\b{body}\b",),
-            has_gap,
+            _width(pieces),
             str(group.get("needs", "")),
         )
 
@@ -171,6 +171,8 @@ class _Piece:
     letters: str = ""
     kind: str = "other"  # letters, blank, gap, hyphen, one of (alternatives), optional, other
     parts: tuple[tuple[_Piece, ...], ...] = ()
+    # The most characters it can stand for.
+    width: int = 1
 
 
 class _Notation:
@@ -203,12 +205,15 @@ class _Notation:
                     pieces.pop()
                 while term[self.at : self.at + 1] == " ":
                     self.at += 1
-                pieces.append(_Piece(_GAP, kind="gap"))
+                pieces.append(_Piece(_GAP, kind="gap", width=_GAP_WIDTH))
                 continue
             piece = self._piece(character, depth)
             if term[self.at : self.at + 1] == "?":
                 self.at += 1
-                piece = _Piece(f"(?:{piece.expression})?", kind="optional")
+                piece = _Piece(f"(?:{piece.expression})?", kind="optional", width=piece.width)
+            elif piece.expression.startswith("{") and pieces:
+                most = int(piece.expression.strip("{}").rpartition(",")[2])
+                piece = _Piece(piece.expression, width=pieces[-1].width * max(most - 1, 0))
             pieces.append(piece)
         return tuple(pieces)
 
@@ -237,11 +242,11 @@ class _Notation:
             self.at = close + 1
             return _Piece(character + inside + term[close])
         if character == "~":
-            return _Piece(r"\w{0,12}")
+            return _Piece(r"\w{0,12}", width=12)
         if character == "#":
             return _Piece(r"\d")
         if character == " ":
-            return _Piece(_BLANK, kind="blank")
+            return _Piece(_BLANK, kind="blank", width=3)
         if character == "-":
             return _Piece(r"[\s\-]?", kind="hyphen")
         if character == "'":
@@ -252,7 +257,12 @@ class _Notation:
 
 
 def _one_of(parts: Sequence[tuple[_Piece, ...]]) -> _Piece:
-    return _Piece("(?:" + "|".join(map(_expression, parts)) + ")", kind="one of", parts=tuple(parts))
+    width = max(map(_width, parts))
+    return _Piece("(?:" + "|".join(map(_expression, parts)) + ")", kind="one of", parts=tuple(parts), width=width)
+
+
+def _width(pieces: Sequence[_Piece]) -> int:
+    return sum(piece.width for piece in pieces)
 
 
 def _expression(pieces: Sequence[_Piece]) -> str:
@@ -332,7 +342,7 @@ class WordList:
         left = MOST_READ
         for entry, places in ends.items():
             first = len(found)
-            for low, high in _stretches(places, _GAP_WIDTH if entry.has_gap else _TERM_WIDTH, len(text)):
+            for low, high in _stretches(places, entry.width, len(text)):
                 left -= high - low
                 if left < 0 or len(found) - first >= MOST_PER_ENTRY or len(found) >= MOST_PER_TEXT:
                     break
