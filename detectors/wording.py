@@ -403,6 +403,7 @@ _NO_NAMES = frozenset(
     jewish jew jews muslim muslims islam catholic catholics hindu hindus sikh sikhs christian christians buddhist god bible quran ramadan
     black white asian african caribbean pakistani indian somali polish romanian bangladeshi chinese traveller gypsy roma
     victorian roman tudor greek latin cpoms ofcom camhs macbeth shakespeare covid
+    attendance behaviour homework progress lunch dinner sponsor workshop training everyone everybody nobody
     """.split()
 )
 _SOMEBODY = re.compile(

@@ -276,7 +276,7 @@ def _discount(hits: list[Hit], envelope: Envelope, directory: Directory) -> list
     published = {_squeeze(value) for value in directory.people.published}
     kept = []
     for hit in hits:
-        if hit.label == "person":
+        if hit.label in ("person", "staff_name"):
             name = _SPACE.sub(" ", hit.value).strip().casefold()
             if _is_one_of(name, own_names):
                 continue
