@@ -476,7 +476,7 @@ def _cleaned(text: str, start: int, end: int, small: frozenset[str]) -> Hit | No
     words = [
         (match.group(), match.start(), match.end()) for match in re.finditer(r"[^\s,;:()\[\]\"“”<>|]+", text[start:end])
     ]
-    titled = False
+    titled = text[max(0, start - 12) : start].rstrip(" .").rpartition(" ")[2].rpartition("\n")[2].lower() in _TITLES
     while words and (words[0][0].strip(".").lower() in _TITLES | _GREETINGS or not words[0][0][:1].isalpha()):
         titled = titled or words[0][0].strip(".").lower() in _TITLES
         words = words[1:]
