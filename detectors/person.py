@@ -123,6 +123,10 @@ _SURNAME_FIRST = re.compile(
     re.MULTILINE,
 )
 _LEAST_SURNAME_FIRST = 3
+_DESCRIBED = re.compile(
+    r"\b(?:the|that|this|our) (?:Y(?:ea)?r? ?(?:1[0-3]|[1-9])|(?:1[0-3]|[1-9])[A-Z]{1,2}) (?:boy|girl|lad|lass|pupil|student|child)\b",
+    re.IGNORECASE,
+)
 _CUE = re.compile(
     r"\b(?i:candidate|pupil|student|patient|learner|child|employee|applicant|boy|girl|son|daughter|brother|sister|mother|father)"
     rf"(?: (?i:no\.?|number|name|named|called|is|of|,))?(?:[:,]? \d{{2,6}})?[:,]? (?P<name>{_CAPITALISED} {_CAPITALISED})(?![\w'’])"
@@ -359,13 +363,17 @@ def _surname_first(text: str) -> Iterator[Hit]:
 
 
 def _cued(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
-    """Names that the words before them announce ("candidate 0147 Thandiwe Mbeki"), looked for beside other hits only."""
+    """Names that the words before them announce ("candidate 0147 Thandiwe Mbeki") and pupils who are described instead
+    ("the Year 10 girl"), looked for beside other hits only.
+    """
     high = 0
-    for hit in hits:
+    for hit in sorted(hits, key=lambda hit: hit.start):
         low, high = max(high, hit.start - 300), max(high, min(len(text), hit.end + 300))
         for match in _CUE.finditer(text, low, high):
             if match["name"] and looks_like_name(match["name"]):
                 yield Hit("person", match.start("name"), match.end("name"), match["name"], 0.6, ("name after its cue",))
+        for match in _DESCRIBED.finditer(text, low, high):
+            yield Hit("person", *match.span(), match.group().lower(), 0.5, ("a pupil described, not named",))
 
 
 def _small_words(text: str) -> frozenset[str]:

@@ -59,8 +59,8 @@ _PRESS = re.compile(
     r"(?P<says>\b(?:told reporters|spokes(?:man|woman|person)|correspondent|reporter|journalist|columnist|according to|"
     r"said (?:on |last )?(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|yesterday|today)|said in a statement|"
     r"officials? said|police said|has (?:said|claimed) that|executive editor|editor-in-chief)\b)|"
-    r"(?P<line>^[ >|]{0,4}By [A-Z][a-z]{1,15}(?: [A-Z][\w.'’-]{1,20}){1,2}\b|\d{2}:\d{2} (?:GMT|BST|EST|PST|PT|ET)\b|Forwarded-by:|"
-    r"\(Filed: |^[ >|]{0,4}[A-Z]{4,20}(?:, [A-Z][a-z.]{2,20})? (?:--|–|—|\([A-Z]{2,9}\)))|"
+    r"(?P<line>(?-i:^[ >|]{0,4}By [A-Z][A-Za-z]{1,15}(?: [A-Z][\w.'’-]{1,20}){1,2}[ \r]*$)|\d{2}:\d{2} (?:GMT|BST|EST|PST|PT|ET)\b|Forwarded-by:|"
+    r"\(Filed: |(?-i:^[ >|]{0,4}[A-Z]{4,20}(?:, [A-Z][a-z.]{2,20})? (?:--|–|—|\([A-Z]{2,9}\))))|"
     r"(?P<link>https?://|www\.)|"
     r"(?P<issue>\bISSN\b|©|\bcopyright \(?c?\)? ?\d{4}|\ball rights reserved|\bunsubscrib|\bsubscribers?\b|\bread (?:the )?(?:full|more|whole)\b|"
     r"\bour readers\b|\bsponsor(?:ed by)?\b)",
@@ -92,7 +92,7 @@ class SensitiveWords(TextDetector):
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        matches = _outermost(self._words.matches(text, wakings))
+        matches = _outermost(self._words.matches(text, wakings, context.budget))
         rows = [row for table in context.tables for row in table.rows if row]
         bounds = sorted((row[0][0], row[-1][1]) for row in rows)
         # A heading "Case studies" may stand over real children; a form or an example says what it is.

@@ -24,6 +24,7 @@ import yaml
 
 from detectors.base import Waking
 from scanner.errors import ConfigError
+from scanner.ports import NameBudget
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 # In a checkout `rules/` lies beside this package; the wheel carries it inside `scanner` (D1).
@@ -327,8 +328,8 @@ class WordList:
             place for place, group in enumerate(self._woken) if any(entry.weight in weights for entry in group)
         )
 
-    def matches(self, text: str, wakings: Sequence[Waking]) -> list[Match]:
-        """Every place of every woken entry, in order.
+    def matches(self, text: str, wakings: Sequence[Waking], budget: NameBudget | None = None) -> list[Match]:
+        """Every place of every woken entry, in order; `budget` is told where the bounds left something out.
 
         Bounded, so that cost stays linear: at most MOST_PER_ENTRY places of one entry, and MOST_READ characters read over
         all entries, which is far beyond any honest text of a megabyte and about a second of a hostile one.
@@ -340,16 +341,23 @@ class WordList:
                     ends.setdefault(entry, []).append(waking.end)
         found: list[Match] = []
         left = MOST_READ
+        cut_short = False
         for entry, places in ends.items():
             first = len(found)
             for low, high in _stretches(places, entry.width, len(text)):
                 left -= high - low
-                if left < 0 or len(found) - first >= MOST_PER_ENTRY or len(found) >= MOST_PER_TEXT:
+                if left < 0 or len(found) >= MOST_PER_TEXT:
+                    cut_short = True
+                    break
+                # More places of one entry would say nothing new.
+                if len(found) - first >= MOST_PER_ENTRY:
                     break
                 for match in entry.pattern.finditer(text, low, high):
                     cut = match.end() == high < len(text) and (text[high].isalnum() or text[high] == "_")
                     if not cut and len(found) - first < MOST_PER_ENTRY:
                         found.append(Match(entry, match.start(), match.end()))
+        if cut_short and budget is not None:
+            budget.texts_cut += 1
         return sorted(found, key=lambda match: (match.start, -match.end))
 
 

@@ -155,7 +155,9 @@ def deep() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("what", choices=("own", "ham", "deep"))
-    parser.add_argument("--errors", action="store_true", help="name each mail that was judged wrongly, with the reasons")
+    parser.add_argument(
+        "--errors", action="store_true", help="name each mail that was judged wrongly, with the reasons"
+    )
     options = parser.parse_args()
     if options.what == "own":
         own(options.errors)
