@@ -450,7 +450,7 @@ class Analysis:
                     budget.windows += 1
                 to_read.append(piece)
         if not to_read:
-            return ()
+            return ()  # an empty batch costs spaCy a third of a millisecond, on most mails for nothing
         found: list[tuple[int, int]] = []
         read = self._names.process_batch((text[start:end] for start, end in to_read), "en")
         for (start, _), (piece_text, artifacts) in zip(to_read, read, strict=True):

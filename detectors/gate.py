@@ -111,7 +111,8 @@ class Gate:
 def _without_boundaries(expression: str) -> tuple[str, bool, bool]:
     """The expression without `\\b` at either end, and which ends may be checked for it afterwards.
 
-    A short word keeps them. An expression with alternatives at top level is only widened: its ends belong to different alternatives. One with
+    A short word keeps them. An expression with alternatives at top level is only widened: its ends belong to different
+    alternatives. One with
     repetition keeps its boundaries: a run of digits would end a match without them at every place.
     """
     if _ENDLESS.search(expression) or _SHORT.fullmatch(expression):

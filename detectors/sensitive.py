@@ -47,7 +47,8 @@ _GENERIC = re.compile(
 _NOBODY = re.compile(
     r"\b(?:blank (?:form|copy|template)|template|appendix [A-Z\d]|specimen|dummy|fictional|fictitious|made[- ]up|invented|"
     r"anonymised|case stud(?:y|ies)|vignettes?|scenarios?|hypothetical|(?:child|pupil|parent|student) [A-Z]\b(?!['’.\w])|"
-    r"for example|^example:|worksheet|show your working|\[[^\]\n]{0,20}(?:name|class|reason|date|school)[^\]\n]{0,10}\]|e\.g\.|such as|awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
+    r"for example|^example:|worksheet|show your working|"
+    r"\[[^\]\n]{0,20}(?:name|class|reason|date|school)[^\]\n]{0,10}\]|e\.g\.|such as|awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
     re.IGNORECASE,
 )
 # Speech of newspapers, agencies and newsletters: what they print of somebody is public. Each alternative is one mark.
@@ -59,10 +60,12 @@ _PRESS = re.compile(
     r"(?P<says>\b(?:told reporters|spokes(?:man|woman|person)|correspondent|reporter|journalist|columnist|according to|"
     r"said (?:on |last )?(?:Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday|yesterday|today)|said in a statement|"
     r"officials? said|police said|has (?:said|claimed) that|executive editor|editor-in-chief)\b)|"
-    r"(?P<line>(?-i:^[ >|]{0,4}By [A-Z][A-Za-z]{1,15}(?: [A-Z][\w.'’-]{1,20}){1,2}[ \r]*$)|\d{2}:\d{2} (?:GMT|BST|EST|PST|PT|ET)\b|Forwarded-by:|"
+    r"(?P<line>(?-i:^[ >|]{0,4}By [A-Z][A-Za-z]{1,15}(?: [A-Z][\w.'’-]{1,20}){1,2}[ \r]*$)|"
+    r"\d{2}:\d{2} (?:GMT|BST|EST|PST|PT|ET)\b|Forwarded-by:|"
     r"\(Filed: |(?-i:^[ >|]{0,4}[A-Z]{4,20}(?:, [A-Z][a-z.]{2,20})? (?:--|–|—|\([A-Z]{2,9}\))))|"
     r"(?P<link>https?://|www\.)|"
-    r"(?P<issue>\bISSN\b|©|\bcopyright \(?c?\)? ?\d{4}|\ball rights reserved|\bunsubscrib|\bsubscribers?\b|\bread (?:the )?(?:full|more|whole)\b|"
+    r"(?P<issue>\bISSN\b|©|\bcopyright \(?c?\)? ?\d{4}|\ball rights reserved|\bunsubscrib|"
+    r"\bsubscribers?\b|\bread (?:the )?(?:full|more|whole)\b|"
     r"\bour readers\b|\bsponsor(?:ed by)?\b)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -135,10 +138,10 @@ class SensitiveWords(TextDetector):
             elif generic and not somebody:
                 confidence *= 0.5
                 reasons.append("general talk: policy, training, numbers or advert")
-            if marks and not _tabular(bounds, match.start) and _is_printed(marks, match.start):
-                if not _OURS.search(text, low, high):
-                    confidence *= 0.6
-                    reasons.append("among words of the press or a newsletter")
+            printed = bool(marks) and not _tabular(bounds, match.start) and _is_printed(marks, match.start)
+            if printed and not _OURS.search(text, low, high):
+                confidence *= 0.6
+                reasons.append("among words of the press or a newsletter")
             if long_ago:
                 confidence *= 0.5
                 reasons.append("of long ago")

@@ -176,6 +176,7 @@ class Near(Condition):
     to_confidence: float = HIGH
     subjects: int = 1
     count: int = 1
+    to_count: int = 1
     # How many ends of sentences may stand between the two; no limit where it is None.
     sentences: int | None = None
 
@@ -190,6 +191,8 @@ class Near(Condition):
         for hits in by_part.values():
             hits.sort(key=lambda hit: hit.start)
             others = [hit for hit in hits if hit.label in self.to and hit.confidence >= self.to_confidence]
+            if len(others) < self.to_count:
+                continue
             loose = [other for other in others if other.row is None]
             by_row: dict[tuple[int, int], list[Hit]] = {}
             for other in others:
@@ -227,7 +230,7 @@ class Near(Condition):
 
     def names_near(self) -> tuple[NamesNear, ...]:
         if _NAMES & set(self.of):
-            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.count),)
+            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.to_count),)
         if _NAMES & set(self.to):
             return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
         return ()
@@ -463,6 +466,7 @@ def _near(reader: Reader, node: Node, depth: int) -> Condition:
         to_confidence=reader.number(found.get("to_confidence"), HIGH, 0.0, 1.0),
         subjects=reader.count(found.get("subjects"), 1),
         count=reader.count(found.get("count"), 1),
+        to_count=reader.count(found.get("to_count"), 1),
         sentences=reader.count(found["sentences"], 0, 0) if "sentences" in found else None,
     )
 
@@ -546,6 +550,7 @@ KEYS: dict[str, Key] = {
             "to_confidence": "least confidence of a hit of the other side (default 0.75)",
             "subjects": "least number of different people on the first side",
             "count": "least number of hits of the first side",
+            "to_count": "least number of hits of the other side in the part (default 1)",
             "sentences": "at most so many ends of sentences between them (default: any number)",
         },
     ),

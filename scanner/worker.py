@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
@@ -177,11 +177,15 @@ _REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def _write(stream: IO[bytes], frame: Request | Reply) -> None:
+def _framed(frame: Request | Reply) -> bytes:
     data = _ENCODER.encode(frame)
     if len(data) > MAX_FRAME:
         raise MailwardenError(f"a frame of {len(data):,} bytes is too large for the worker's pipe")
-    stream.write(_LENGTH.pack(len(data)) + data)
+    return _LENGTH.pack(len(data)) + data
+
+
+def _write(stream: BinaryIO, frame: Reply) -> None:
+    stream.write(_framed(frame))
     stream.flush()
 
 
@@ -433,6 +437,8 @@ class Worker:
             cwd="/",
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)
         self._buffer.clear()
         self._answered = 0
         try:
@@ -569,12 +575,21 @@ class Worker:
             watch.index, watch.member, watch.part = reply.index, reply.member, reply.part
 
     def _send(self, frame: Request) -> None:
+        """Hand over a frame, at most for as long as a message may take: a child that does not read holds nobody up."""
         assert self._process is not None
         assert self._process.stdin is not None
-        try:
-            _write(self._process.stdin, frame)
-        except OSError as error:
-            raise _Died("crashed", "the worker process ended") from error
+        descriptor = self._process.stdin.fileno()
+        left = memoryview(_framed(frame))
+        deadline = time.monotonic() + self._limits.wall_seconds
+        while left:
+            if not select.select([], [descriptor], [], max(deadline - time.monotonic(), 0))[1]:
+                raise _Died("timed_out", "the worker process does not take its work")
+            try:
+                left = left[os.write(descriptor, left[: 1 << 20]) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise _Died("crashed", "the worker process ended") from error
 
     def _receive(self, deadline: float) -> Reply:
         """The next frame; looks at the clock and the memory five times a second while it waits."""

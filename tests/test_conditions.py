@@ -241,7 +241,7 @@ def test_near_knows_around_which_hits_a_name_matters() -> None:
     assert matters("near: {of: [nino], to: [health]}") == []
     assert matters("none: [{near: {of: [person], to: [health]}}]") == []
     assert matters("near: {of: [person, staff_name], to: [health, sen]}") == [({"health", "sen"}, 0.75, 1)]
-    assert matters("near: {of: [staff_name], to: [health], to_confidence: 0.5, count: 3}") == [({"health"}, 0.5, 3)]
+    assert matters("near: {of: [staff_name], to: [health], to_confidence: 0.5, to_count: 3}") == [({"health"}, 0.5, 3)]
     assert matters("near: {of: [nino], to: [person], of_confidence: 0.6}") == [({"nino"}, 0.6, 1)]
     assert matters("any: [{near: {of: [person], to: [sen]}}, {all: [{near: {of: [person], to: [nhs]}}]}]") == [
         ({"sen"}, 0.75, 1),
@@ -433,3 +433,17 @@ def test_the_first_missing_thing_of_a_list_is_the_reason() -> None:
 def test_every_key_of_the_language_is_documented() -> None:
     assert all(key.says for key in KEYS.values())
     assert all(says for key in KEYS.values() for says in key.settings.values())
+
+
+def test_near_can_ask_for_several_hits_of_the_other_side() -> None:
+    def hold(phones: int) -> bool:
+        people = [
+            Hit("person", 40 * number, 40 * number + 9, f"P {number}", 0.8, part="body", subject=number)
+            for number in range(3)
+        ]
+        numbers = [Hit("phone", 40 * number + 15, 40 * number + 26, "0", 0.8, part="body") for number in range(phones)]
+        scene = Scene(OUTSIDER, "outbound", "sender", tuple(people + numbers), (), DIRECTORY)
+        return Near(("person",), ("phone",), count=3, subjects=3, to_count=3).ask(scene).holds
+
+    assert hold(3)
+    assert not hold(2)
