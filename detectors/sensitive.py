@@ -48,7 +48,8 @@ _NOBODY = re.compile(
     r"\b(?:blank (?:form|copy|template)|template|appendix [A-Z\d]|specimen|dummy|fictional|fictitious|made[- ]up|invented|"
     r"anonymised|case stud(?:y|ies)|vignettes?|scenarios?|hypothetical|(?:child|pupil|parent|student) [A-Z]\b(?!['’.\w])|"
     r"for example|^example:|worksheet|show your working|"
-    r"\[[^\]\n]{0,20}(?:name|class|reason|date|school)[^\]\n]{0,10}\]|e\.g\.|such as|awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
+    r"\[[^\]\n]{0,20}(?:name|class|reason|date|school)[^\]\n]{0,10}\]|e\.g\.|such as|"
+    r"awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
     re.IGNORECASE,
 )
 # Speech of newspapers, agencies and newsletters: what they print of somebody is public. Each alternative is one mark.
