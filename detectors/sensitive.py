@@ -45,10 +45,11 @@ _GENERIC = re.compile(
 )
 # Says outright that nobody real is meant; stronger than a pronoun in the sentence.
 _NOBODY = re.compile(
+    r"\[[^\]\n]{0,20}(?:name|class|reason|date|school)[^\]\n]{0,10}\]|"
     r"\b(?:blank (?:form|copy|template)|template|appendix [A-Z\d]|specimen|dummy|fictional|fictitious|made[- ]up|invented|"
     r"anonymised|case stud(?:y|ies)|vignettes?|scenarios?|hypothetical|(?:child|pupil|parent|student) [A-Z]\b(?!['’.\w])|"
     r"for example|^example:|worksheet|show your working|"
-    r"\[[^\]\n]{0,20}(?:name|class|reason|date|school)[^\]\n]{0,10}\]|e\.g\.|such as|"
+    r"e\.g\.|such as|"
     r"awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
     re.IGNORECASE,
 )
@@ -75,7 +76,7 @@ _MOST_MARKS = 2_000
 # Words of our own that no newspaper would use of the person: they outweigh the marks of one.
 _OURS = re.compile(
     r"\b(?:Y(?:ea)?r?\.? ?(?:1[0-3]|[1-9])\b|(?:1[0-3]|[7-9])[A-Z]{1,2}\d?\b|our (?:pupil|student|child|teacher|TA|SENCO|head)|"
-    r"head of year|form tutor|tutor group|CPOMS|EHCP|SENCO|DSL|TAs?|in (?:my|our) (?:class|form|school)|the school|lesson)",
+    r"head of year|form tutor|tutor group|CPOMS|EHCP|SENCO|DSL|TAs?\b|in (?:my|our) (?:class|form|school)|the school|lesson)",
     re.IGNORECASE,
 )
 _LONG_AGO = re.compile(
