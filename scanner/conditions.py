@@ -20,9 +20,11 @@ from scanner.model import (
     Envelope,
     Grade,
     Hit,
+    ItemKind,
     Part,
     PersonRole,
     SegmentOwner,
+    Share,
 )
 from scanner.ports import NamesNear
 from scanner.yaml_source import Node, Reader
@@ -30,6 +32,7 @@ from scanner.yaml_source import Node, Reader
 PART_KINDS = ("subject", "body", "attachment", "document", "headers")
 HIGH = 0.75  # contract section 3: from here on a hit alone is enough for a rule of the base policy
 MAX_NESTING = 8
+SHARED_WITH = ("anyone", "organisation", *get_args(AddressKind))
 _NAMES = frozenset({"person", "staff_name"})
 _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing to a finding, and the cost stays linear
 
@@ -56,9 +59,19 @@ class Scene:
 
     @property
     def audience(self) -> frozenset[AddressKind]:
-        """The kinds of recipient; a document, or a message without people data, is judged as open to an outsider."""
+        """The kinds of recipient. For a document, those who can open it; where nobody says who can, an outsider might."""
         kinds = frozenset(self.recipient_kind(item.address) for item in self.envelope.recipients)
+        if self.envelope.audience is not None:
+            return kinds | {self.share_kind(share) for share in self.envelope.audience} or frozenset({"ours"})
         return kinds or frozenset({"outside"})
+
+    def share_kind(self, share: Share) -> AddressKind:
+        """A link for anyone, and a person nobody can name, is an outsider; a group that could not be resolved is taken for
+        one of ours, because every file of a SharePoint site is open to the site's own groups.
+        """
+        if share.scope in ("organisation", "unknown") and not self.as_outbound:
+            return "ours"
+        return self.recipient_kind(share.address) if share.address else "outside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,10 @@ class Condition(ABC):
     def possible(self, scene: Scene) -> bool:
         """False where envelope and directory alone already say that it cannot hold, whatever the text has."""
         return True
+
+    def named_kinds(self) -> frozenset[str]:
+        """The kinds of item that this condition asks for by name."""
+        return frozenset()
 
 
 class EnvelopeCondition(Condition):
@@ -358,6 +375,41 @@ class RecipientRole(EnvelopeCondition):
 
 
 @dataclass(frozen=True, slots=True)
+class KindIs(EnvelopeCondition):
+    """kind: a message, a document, an automatic reply or a mailbox rule."""
+
+    kinds: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        if scene.envelope.kind in self.kinds:
+            return Answer(True)
+        return Answer(False, reason=f"it is no {_listed(self.kinds).replace('_', ' ')}")
+
+    def named_kinds(self) -> frozenset[str]:
+        return frozenset(self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing(EnvelopeCondition):
+    """sharing: somebody of these can open the document; a link that has run out counts no more at the source."""
+
+    who: tuple[str, ...]
+    edit: bool | None = None
+    ends: bool | None = None
+
+    def ask(self, scene: Scene) -> Answer:
+        for share in scene.envelope.audience or ():
+            named = {share.scope, scene.share_kind(share)} - {"person", "unknown"}
+            if (
+                named & set(self.who)
+                and self.edit in (None, share.may_edit)
+                and self.ends in (None, share.until is not None)
+            ):
+                return Answer(True)
+        return Answer(False, reason=f"it is not open to {_listed(self.who)}")
+
+
+@dataclass(frozen=True, slots=True)
 class All(Condition):
     """all: every condition of the list holds."""
 
@@ -381,6 +433,9 @@ class All(Condition):
     def possible(self, scene: Scene) -> bool:
         return all(item.possible(scene) for item in self.items)
 
+    def named_kinds(self) -> frozenset[str]:
+        return frozenset().union(*(item.named_kinds() for item in self.items))
+
 
 @dataclass(frozen=True, slots=True)
 class AnyOf(Condition):
@@ -397,6 +452,7 @@ class AnyOf(Condition):
 
     labels = All.labels
     names_near = All.names_near
+    named_kinds = All.named_kinds
 
     def possible(self, scene: Scene) -> bool:
         return any(item.possible(scene) for item in self.items)
@@ -516,6 +572,19 @@ def _recipient_role(reader: Reader, node: Node, depth: int) -> Condition:
     return RecipientRole(reader.choices(node, (*get_args(PersonRole), "contact")))
 
 
+def _kind(reader: Reader, node: Node, depth: int) -> Condition:
+    return KindIs(reader.choices(node, get_args(ItemKind)))
+
+
+def _sharing(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["sharing"].settings), needed=("with",))
+    return Sharing(
+        who=reader.choices(found["with"], SHARED_WITH) if "with" in found else (),
+        edit=reader.flag(found["edit"], False) if "edit" in found else None,
+        ends=reader.flag(found["ends"], False) if "ends" in found else None,
+    )
+
+
 def _list_of(reader: Reader, node: Node, depth: int) -> tuple[Condition, ...]:
     items = tuple(read_condition(reader, item, depth + 1) for item in reader.items(node))
     if not items:
@@ -580,6 +649,16 @@ KEYS: dict[str, Key] = {
     "subject": Key(_subject, "the subject line is empty or not", {"empty": "true or false"}),
     "sender_role": Key(_sender_role, "the sender is staff, pupil, governor, contractor or shared"),
     "recipient_role": Key(_recipient_role, "some recipient has such a role, or is a parent or carer (contact)"),
+    "kind": Key(_kind, "it is a message, document, automatic_reply or mailbox_rule"),
+    "sharing": Key(
+        _sharing,
+        "a document is open to somebody",
+        {
+            "with": "anyone (no sign-in), organisation (every account of ours), ours, trusted, protected or outside",
+            "edit": "true: who may change it; false: who may only read it",
+            "ends": "true: a share with an end; false: one that lasts",
+        },
+    ),
     "all": Key(lambda reader, node, depth: All(_list_of(reader, node, depth)), "every condition of the list holds"),
     "any": Key(lambda reader, node, depth: AnyOf(_list_of(reader, node, depth)), "at least one condition holds"),
     "none": Key(lambda reader, node, depth: NoneOf(_list_of(reader, node, depth)), "no condition of the list holds"),

@@ -15,7 +15,7 @@ from typing import get_args
 
 from scanner.conditions import Condition, Scene, read_condition
 from scanner.errors import ConfigError
-from scanner.model import SEVERITIES, SegmentOwner, Severity
+from scanner.model import SEVERITIES, ItemKind, SegmentOwner, Severity, Share
 from scanner.ports import NamesNear
 from scanner.yaml_source import Node, Reader, load
 
@@ -96,6 +96,8 @@ class Example:
     subject: str
     body: str
     attachments: tuple[ExampleAttachment, ...]
+    kind: ItemKind = "message"
+    shared: tuple[Share, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +233,9 @@ def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
 
 
 def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
-    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments")
-    found = reader.mapping(node, keys, needed=("from", "to"))
+    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "kind", "shared")
+    is_shared = isinstance(node.value, dict) and "shared" in node.value
+    found = reader.mapping(node, keys, needed=() if is_shared else ("from", "to"))
     attachments = []
     for item in reader.items(found.get("attachments")):
         entry = reader.mapping(item, ("name", "text", "rows", "base64"), needed=("name",))
@@ -261,7 +264,19 @@ def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
         subject=str(subject.value or "") if subject else "",
         body=str(body.value or "") if body else "",
         attachments=tuple(attachments),
+        kind=reader.choice(found.get("kind"), get_args(ItemKind), "document" if is_shared else "message"),  # type: ignore[arg-type]
+        shared=tuple(_share(reader, item) for item in reader.items(found["shared"])) if "shared" in found else None,
     )
+
+
+def _share(reader: Reader, node: Node) -> Share:
+    """`anyone`, `organisation`, or the address of a person."""
+    who = reader.text(node).lower()
+    if who in ("anyone", "organisation"):
+        return Share(who)  # type: ignore[arg-type]
+    if "@" not in who:
+        reader.wrong(node, "must be anyone, organisation or an e-mail address")
+    return Share("person", who)
 
 
 def _cell(node: Node) -> str:

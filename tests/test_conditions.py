@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 from made_up import DIRECTORY, HEAD, JANE, SUPPLIER, hit, mail
 
-from scanner.conditions import KEYS, Answer, Near, Scene, _sentence_ends, read_condition
-from scanner.model import Direction, Envelope, Hit, Part, Protection, SegmentOwner
+from scanner.conditions import KEYS, Answer, KindIs, Near, Scene, Sharing, _sentence_ends, read_condition
+from scanner.directory import Directory
+from scanner.model import Direction, Envelope, Hit, Part, People, Protection, SegmentOwner, Share
 from scanner.yaml_source import Reader, parse
 
 OUTSIDER = mail(JANE, [SUPPLIER], subject="Order", body="Two boxes, please.")
@@ -456,3 +458,31 @@ def test_near_can_ask_for_several_hits_of_the_other_side() -> None:
 
     assert hold(3)
     assert not hold(2)
+
+
+# --- who can open a document, and what kind of item it is -------------------------------------------------------------
+
+
+def test_sharing_asks_who_can_open_a_document() -> None:
+    directory = Directory(People(domains=("elt.example",), trusted_domains=("nhs.net.example",)))
+    empty = Scene(Envelope(source="document", kind="document"), "stored", "sender", (), (), directory)
+
+    def open_to(*shares: Share) -> Scene:
+        return replace(empty, envelope=replace(empty.envelope, audience=shares))
+
+    nurse, parent = Share("person", "a@nhs.net.example"), Share("person", "p@outside.example", may_edit=True)
+    assert not Sharing(("anyone", "outside")).ask(empty).holds
+    assert not Sharing(("anyone", "outside")).ask(open_to()).holds
+    assert not Sharing(("anyone", "outside")).ask(open_to(nurse, Share("organisation"), Share("unknown"))).holds
+    assert Sharing(("trusted",)).ask(open_to(nurse)).holds
+    assert Sharing(("outside",)).ask(open_to(nurse, parent)).holds
+    assert Sharing(("anyone",)).ask(open_to(Share("anyone"))).holds
+    assert not Sharing(("anyone",)).ask(open_to(parent)).holds
+    assert Sharing(("outside",), edit=True).ask(open_to(parent)).holds
+    assert not Sharing(("outside",), edit=False).ask(open_to(parent)).holds
+    assert not Sharing(("outside",), ends=True).ask(open_to(parent)).holds
+    assert open_to(nurse).audience == {"trusted"}
+    assert open_to().audience == {"ours"}
+    assert empty.audience == {"outside"}
+    assert KindIs(("document",)).ask(empty).holds
+    assert not KindIs(("message", "mailbox_rule")).ask(empty).holds

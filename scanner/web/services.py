@@ -29,7 +29,8 @@ class WebServices:
     """`reveal` raises ConnectorError when the message cannot be fetched from this place.
 
     `session_key`: at least 16 random bytes, the "web" subkey. `public_url`: how users reach the page; https makes the
-    cookie Secure. `labels` and `clauses` put words to labels and clause ids beyond those that `wording` knows.
+    cookie Secure. `notified` takes a change notification of Graph, None where there are none. `labels` and `clauses` put
+    words to labels and clause ids beyond those that `wording` knows.
     """
 
     store: Store
@@ -40,3 +41,4 @@ class WebServices:
     policy_title: str
     labels: Mapping[str, str] = field(default_factory=dict)
     clauses: Mapping[str, str] = field(default_factory=dict)
+    notified: Callable[[bytes], bool] | None = None
