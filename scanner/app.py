@@ -390,6 +390,10 @@ def scanning(job: FileScan, say: Callable[[str], None]) -> Iterator[Iterator[Lin
     """
     rules = rules_folder(job.rules)
     people = load_people(job.people) if job.people is not None else People()
+    if job.people is not None and not people.domains:
+        raise ConfigError(
+            str(job.people), "names no domains: without them nobody is ours and everything would look inbound"
+        )
     start = start_of(rules, job.policy, people, RootKey.random(), as_outbound=job.as_outbound)
     with WorkerPool(start, job.jobs) as pool:
         with pool.worker() as worker:
@@ -411,7 +415,7 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
             yield f"{shown_path(path)}: {outcomes}"
             continue
         for outcome in outcomes:
-            yield Line(shown_path(path) + outcome.member, outcome.verdict, outcome.silences)
+            yield Line(path + outcome.member, outcome.verdict, outcome.silences)
 
 
 # --- the demo -------------------------------------------------------------------------------------------------------

@@ -52,6 +52,15 @@ class Format(StrEnum):
     html = "html"
 
 
+class JsonLines(StrEnum):
+    jsonl = "jsonl"
+
+
+class TableOrJsonLines(StrEnum):
+    table = "table"
+    jsonl = "jsonl"
+
+
 class Direction(StrEnum):
     auto = "auto"
     outbound = "outbound"
@@ -145,6 +154,8 @@ def scan(
                 errors.print(f"mailwarden: {entry}", style="red", markup=False)
                 continue
             summary.add(entry)
+            if entry.verdict.parts == 0 and entry.verdict.complete and not entry.verdict.problems:
+                errors.print(f"mailwarden: {entry.path}: holds nothing (an empty file or message)", markup=False)
             progress.advance(progress.task_ids[0])
             if format_ is Format.jsonl:
                 print(report.as_json(entry), flush=True)
@@ -152,6 +163,14 @@ def scan(
                 report.print_line(console, entry)
             elif entry.verdict.findings or entry.verdict.problems:
                 kept.append(entry)
+    if summary.messages == 0 and not summary.unread_arguments:
+        errors.print("mailwarden: there was no mail and no document in what was named", markup=False)
+    elif people is not None and summary.ours == 0 and as_ is Direction.auto and summary.messages > summary.stored:
+        errors.print(
+            f"mailwarden: no message comes from a domain of {people}; is it the right file? All were judged as inbound.",
+            style="yellow",
+            markup=False,
+        )
     if format_ is Format.csv:
         for row in report.as_csv(kept):
             print(row)
@@ -171,14 +190,12 @@ def _say(sentence: str) -> None:
 def detect(
     files: Annotated[list[str], typer.Argument(help="Plain UTF-8 texts; - is standard input.", metavar="FILE…|-")],
     lines: Annotated[bool, typer.Option("--lines", help="Each line is a text of its own.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="jsonl")] = Format.jsonl,
+    format_: Annotated[JsonLines, typer.Option("--format", help="How to print.")] = JsonLines.jsonl,
 ) -> None:
     """Print the raw hits of every content detector, before any rule.
 
     The text itself is not printed: a hit is a label with its place and the reasons for it.
     """
-    if format_ is not Format.jsonl:
-        raise MailwardenError("--format: detect prints jsonl only")
     found = failed = False
     for name, text in _texts(files):
         if text is None:
@@ -206,7 +223,7 @@ def _texts(names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 @cli.command()
 def protection(
     files: Annotated[list[Path], typer.Argument(help="Files of any kind.", metavar="FILE…")],
-    format_: Annotated[Format | None, typer.Option("--format", help="jsonl, or a table where left out.")] = None,
+    format_: Annotated[TableOrJsonLines, typer.Option("--format", help="How to print.")] = TableOrJsonLines.table,
 ) -> None:
     """Say how a file is protected, judged from its bytes, and grade it: none, signed, weak, strong or unknown."""
     failed = False
@@ -217,7 +234,7 @@ def protection(
         if isinstance(answer, str):
             failed = True
             errors.print(f"mailwarden: {path}: {answer}", style="red", markup=False)
-        elif format_ is Format.jsonl:
+        elif format_ is TableOrJsonLines.jsonl:
             print(json.dumps(answer, ensure_ascii=False))
         else:
             opens = "yes" if answer["readable_without_password"] else "no"
@@ -508,7 +525,10 @@ def account_add(
     config: ConfigOption = None,
 ) -> None:
     """Add a local account for the triage page. The password is asked for and never shown."""
-    password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
+    try:
+        password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
+    except typer.Abort as error:
+        raise MailwardenError("no password was given; nothing was added") from error
     for sentence in app.add_account(config, name, email, [item.value for item in role], password, totp):
         print(sentence)
 
@@ -570,13 +590,22 @@ def contacts_import(
 
 @cli.command("settings")
 def settings_(config: ConfigOption = None) -> None:
-    """Print every setting with where it came from; secrets are hidden."""
-    table = Table(show_edge=False, pad_edge=False)
-    for heading in ("setting", "value", "from", "meaning"):
-        table.add_column(heading, overflow="fold")
-    for row in app.settings_table(config):
-        table.add_row(row.name, escape(row.value), escape(row.source), row.meaning)
-    Console().print(table)
+    """Print every setting with where it came from; secrets are hidden. Exit status 2 when a file that is named is not there."""
+    rows = app.settings_table(config)
+    if sys.stdout.isatty() and Console().width >= 140:
+        table = Table(show_edge=False, pad_edge=False)
+        for heading in ("setting", "value", "from", "meaning"):
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            table.add_row(row.name, escape(row.value), escape(row.source), row.meaning)
+        Console().print(table)
+    else:
+        for row in rows:
+            print(f"{row.name} = {row.value}  # {row.source}: {row.meaning}")
+    missing = [row for row in rows if row.is_missing]
+    for row in missing:
+        errors.print(f"mailwarden: {row.name}: {row.value} does not exist", style="red", markup=False)
+    raise typer.Exit(2 if missing else 0)
 
 
 @cli.command()
@@ -587,7 +616,7 @@ def version() -> None:
 
 def _log_to_stderr(level: int) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for noisy in ("urllib3", "msal", "presidio-analyzer", "apscheduler", "uvicorn.access"):
+    for noisy in ("alembic", "urllib3", "msal", "presidio-analyzer", "apscheduler", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -6,6 +6,7 @@ It answers with the hits that support it, so that a finding can show its evidenc
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -200,7 +201,9 @@ class HasLabels(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Near(Condition):
-    """near: a hit of one list stands in the same table row, or within so many characters, of a hit of the other list."""
+    """near: a hit of one list stands in the same table row, or within so many characters and ends of sentences, of a hit of
+    the other list.
+    """
 
     of: tuple[str, ...]
     to: tuple[str, ...]
@@ -210,8 +213,11 @@ class Near(Condition):
     subjects: int = 1
     count: int = 1
     to_count: int = 1
+    # How many ends of sentences may stand between the two; no limit where it is None.
+    sentences: int | None = None
 
     def ask(self, scene: Scene) -> Answer:
+        texts = {} if self.sentences is None else {part.path: part.text for part in scene.parts}
         support: dict[int, Hit] = {}
         pairs = 0
         by_part: dict[str, list[Hit]] = {}
@@ -240,7 +246,9 @@ class Near(Condition):
                         if other.start > hit.end + self.within:
                             break
                         if other.end + self.within >= hit.start and other is not hit:
-                            found.append(other)
+                            text = texts.get(hit.part, "")
+                            if self.sentences is None or _sentence_ends(text, hit, other) <= self.sentences:
+                                found.append(other)
                 if found:
                     pairs += 1
                     support[id(hit)] = hit
@@ -262,6 +270,16 @@ class Near(Condition):
         if _NAMES & set(self.to):
             return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
         return ()
+
+
+_SENTENCE_END = re.compile(
+    r"(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?<!\b[A-Z])[.!?]{1,5}[\"'”’)\]]{0,2}(?=\s)|\n[ \t]*\r?\n|\n[ \t]*(?=[-*•#|])"
+)
+
+
+def _sentence_ends(text: str, one: Hit, other: Hit) -> int:
+    low, high = (one.end, other.start) if one.start <= other.start else (other.end, one.start)
+    return sum(1 for _ in _SENTENCE_END.finditer(text, low, high)) if low < high else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,6 +554,7 @@ def _near(reader: Reader, node: Node, depth: int) -> Condition:
         subjects=reader.count(found.get("subjects"), 1),
         count=reader.count(found.get("count"), 1),
         to_count=reader.count(found.get("to_count"), 1),
+        sentences=reader.count(found["sentences"], 0, 0) if "sentences" in found else None,
     )
 
 
@@ -636,6 +655,7 @@ KEYS: dict[str, Key] = {
             "subjects": "least number of different people on the first side",
             "count": "least number of hits of the first side",
             "to_count": "least number of hits of the other side in the part (default 1)",
+            "sentences": "at most so many ends of sentences between them (default: any number)",
         },
     ),
     "protection": Key(

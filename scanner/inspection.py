@@ -154,6 +154,9 @@ def inspect(
     if budget.windows_dropped:
         detail = f"{budget.windows_dropped} windows were not searched for names"
         problems.append(Problem("body", "names", "budget", "part", detail))
+    if budget.texts_cut:
+        detail = f"{budget.texts_cut} word lists were looked for in a part of a text only"
+        problems.append(Problem("body", "words", "budget", "part", detail))
 
     content_hash = _content_hash(envelope, parts)
     findings = _judge(
@@ -254,13 +257,13 @@ def _content_hits(
     can_be_kept = len(part.text) <= _CACHE_LONGEST and not part.tables
     found = instruments.cache.get(key) if can_be_kept else None
     if found is None:
-        dropped = budget.windows_dropped
+        left_out = (budget.windows_dropped, budget.texts_cut)
         found = tuple(
             instruments.detectors.content(
                 part.text, part.tables, people=directory.people, names_near=names_near, budget=budget
             )
         )
-        if can_be_kept and budget.windows_dropped == dropped:
+        if can_be_kept and (budget.windows_dropped, budget.texts_cut) == left_out:
             instruments.cache.put(key, found)
     for hit in found:
         yield replace(hit, part=part.path, owner=part.owner_at(hit.start))
@@ -324,7 +327,7 @@ def _discount(hits: list[Hit], envelope: Envelope, directory: Directory) -> list
     published = {_squeeze(value) for value in directory.people.published}
     kept = []
     for hit in hits:
-        if hit.label == "person":
+        if hit.label in ("person", "staff_name"):
             name = _SPACE.sub(" ", hit.value).strip().casefold()
             if _is_one_of(name, own_names):
                 continue

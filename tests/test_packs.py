@@ -213,7 +213,12 @@ def test_11_internal_mail() -> None:
     assert packs_that_find(body, "personal_data") == {"treetops"}
     assert packs_that_find(attached, "personal_data") == {"treetops", "cpps"}
     # Names inside are read too, though no rule of base would need them.
-    health = mail(JANE, [SAM], subject="Note", body="Leila Haddad was diagnosed with epilepsy and takes sodium valproate every morning.")
+    health = mail(
+        JANE,
+        [SAM],
+        subject="Note",
+        body="Leila Haddad was diagnosed with epilepsy and takes sodium valproate every morning.",
+    )
     assert packs_that_find(health, "personal_data") == {"treetops"}
 
 

@@ -241,9 +241,7 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
         "because": row.route.because.rstrip("."),
         "fallback": row.route.fallback,
         "unread": [problem_view(problem) for problem in detail.problems if problem.kind != "skipped"],
-        "appearances": [
-            f"{place.mailbox}, folder {place.folder}" if place.folder else place.mailbox for place in places
-        ],
+        "appearances": list(dict.fromkeys(place.mailbox for place in places)),
         "appearance_words": f"It was seen in {wording.count_of(len(places), 'place', 'places')}."
         if places
         else "It is in no mailbox that we know of any more.",
