@@ -289,7 +289,7 @@ class Language(TextDetector):
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         plain = [waking for waking in wakings if waking.index < len(self._words.wake)]
-        matches = [match for match in self._words.matches(text, plain) if _counts(text, match)]
+        matches = [match for match in self._words.matches(text, plain, context.budget) if _counts(text, match)]
         report = _REPORT_TEXT.search(text) is not None
         hits = [
             _judge(text, m.start, m.end, m.entry.label, m.entry.weight, m.entry.means, m.entry.group, report)

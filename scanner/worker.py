@@ -31,7 +31,7 @@ from scanner.directory import Directory
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.evidence import FingerprintKey
 from scanner.extract import Limits, grade, open_item, read
-from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove
+from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, is_private, prove
 from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
 from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem, SpooledItem
@@ -92,6 +92,7 @@ class InspectTask(msgspec.Struct, tag=True, frozen=True):
     set_aside: dict[str, dict[str, ProblemKind]]
     explain: bool = False
     follows: int = 0
+    only_topics: frozenset[str] | None = None
 
 
 class ProveTask(msgspec.Struct, tag=True, frozen=True):
@@ -164,6 +165,7 @@ class Revealed(msgspec.Struct, tag=True, frozen=True):
     parts: tuple[Part, ...]
     problems: tuple[Problem, ...]
     parties: tuple[str, ...]
+    private: bool = False
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
@@ -340,6 +342,7 @@ class _Bench:
                 opening=part_opening,
                 set_aside=task.set_aside.get(member, {}),
                 silences=silences,
+                only_topics=task.only_topics,
             )
             verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
             yield Judged(member, verdict, tuple(silences or ()))
@@ -353,7 +356,9 @@ class _Bench:
             return Revealed((), (), (Problem("document", "reveal", "corrupt", "none", "held no message"),), ())
         envelope = found[1]
         reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
-        return Revealed(_headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))))
+        return Revealed(
+            _headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))), is_private(envelope)
+        )
 
 
 def _headings(envelope: Envelope) -> tuple[tuple[str, str], ...]:
@@ -471,7 +476,13 @@ class Worker:
         self._ready = reply
         return reply
 
-    def inspect(self, what: RawItem | SpooledItem | Envelope, *, explain: bool = False) -> Iterator[Outcome]:
+    def inspect(
+        self,
+        what: RawItem | SpooledItem | Envelope,
+        *,
+        explain: bool = False,
+        only_topics: frozenset[str] | None = None,
+    ) -> Iterator[Outcome]:
         """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome."""
         item = what.item if isinstance(what, SpooledItem) else what if isinstance(what, RawItem) else None
         spooled = what if isinstance(what, SpooledItem) else None
@@ -482,7 +493,7 @@ class Worker:
         restarts = 0
         while True:
             watch = _Watch(index=skip)
-            task = InspectTask(item, envelope, skip, set_aside, explain, spooled.size if spooled else 0)
+            task = InspectTask(item, envelope, skip, set_aside, explain, spooled.size if spooled else 0, only_topics)
             try:
                 self.ready()
                 self._send(task, spooled)
