@@ -6,6 +6,7 @@ It answers with the hits that support it, so that a finding can show its evidenc
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,23 @@ HIGH = 0.75  # contract section 3: from here on a hit alone is enough for a rule
 MAX_NESTING = 8
 SHARED_WITH = ("anyone", "organisation", *get_args(AddressKind))
 _NAMES = frozenset({"person", "staff_name"})
+# What a policy pack can say of one message; `scanner.policy.facts_of` works them out, a rule asks with the key `policy`.
+POLICY_FACTS: dict[str, str] = {
+    "in_reply_window": "it was sent in the hours in which the pack lets nobody expect an answer",
+    "in_working_hours": "it was sent in hours that the pack does not leave to personal use",
+    "over_bulk_limit": "it goes to more people than the pack's bulk_limit",
+    "disclaimer_missing": "it leaves us without any of the pack's disclaimer phrases",
+    "weak_lock": "a part has a weak lock that the pack does not count as protection",
+    "locked_part": "a part has a lock that the pack counts as protection",
+    "contact_covered": "a recipient is one of those to whom the pack's contact_details forbid private details",
+    "broadcast_granted": "the sender holds a broadcast grant on record",
+    "auction_granted": "the sender holds an auction grant on record",
+    "business_granted": "the sender holds a business grant on record",
+    "contract_granted": "the sender holds a contract grant on record",
+    "education_granted": "the sender holds an education grant on record",
+    "transfer_granted": "every outside recipient is covered by a transfer grant of the sender",
+    "report": "it goes to nobody but those whose job it is to look into such mail: IT security, dpo, hr, dsl, head, investigator",
+}
 _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing to a finding, and the cost stays linear
 
 
@@ -64,15 +82,17 @@ class Scene:
     parts: tuple[Part, ...]
     directory: Directory
     as_outbound: bool = False
+    # Kinds of address that the policy pack treats like outsiders for the rule's topic, and what it says of the message.
+    outsiders: frozenset[AddressKind] = frozenset()
+    policy: frozenset[str] = frozenset()
     opened: tuple[OpenedLock, ...] = ()
 
     def recipient_kind(self, address: str) -> AddressKind:
         """As the directory says, except that a person of ours on a listed webmail address is no outsider."""
         if self.as_outbound:
             return "outside"
-        if self.directory.person(address) is not None:
-            return "ours"
-        return self.directory.kind(address)
+        kind: AddressKind = "ours" if self.directory.person(address) is not None else self.directory.kind(address)
+        return "outside" if kind in self.outsiders else kind
 
     @property
     def audience(self) -> frozenset[AddressKind]:
@@ -199,7 +219,9 @@ class HasLabels(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Near(Condition):
-    """near: a hit of one list stands in the same table row, or within so many characters, of a hit of the other list."""
+    """near: a hit of one list stands in the same table row, or within so many characters and ends of sentences, of a hit of
+    the other list.
+    """
 
     of: tuple[str, ...]
     to: tuple[str, ...]
@@ -209,8 +231,11 @@ class Near(Condition):
     subjects: int = 1
     count: int = 1
     to_count: int = 1
+    # How many ends of sentences may stand between the two; no limit where it is None.
+    sentences: int | None = None
 
     def ask(self, scene: Scene) -> Answer:
+        texts = {} if self.sentences is None else {part.path: part.text for part in scene.parts}
         support: dict[int, Hit] = {}
         pairs = 0
         by_part: dict[str, list[Hit]] = {}
@@ -239,7 +264,9 @@ class Near(Condition):
                         if other.start > hit.end + self.within:
                             break
                         if other.end + self.within >= hit.start and other is not hit:
-                            found.append(other)
+                            text = texts.get(hit.part, "")
+                            if self.sentences is None or _sentence_ends(text, hit, other) <= self.sentences:
+                                found.append(other)
                 if found:
                     pairs += 1
                     support[id(hit)] = hit
@@ -261,6 +288,16 @@ class Near(Condition):
         if _NAMES & set(self.to):
             return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
         return ()
+
+
+_SENTENCE_END = re.compile(
+    r"(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?<!\b[A-Z])[.!?]{1,5}[\"'”’)\]]{0,2}(?=\s)|\n[ \t]*\r?\n|\n[ \t]*(?=[-*•#|])"
+)
+
+
+def _sentence_ends(text: str, one: Hit, other: Hit) -> int:
+    low, high = (one.end, other.start) if one.start <= other.start else (other.end, one.start)
+    return sum(1 for _ in _SENTENCE_END.finditer(text, low, high)) if low < high else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +435,18 @@ class RecipientRole(EnvelopeCondition):
             if "contact" in self.roles and scene.directory.contact(item.address) is not None:
                 return Answer(True)
         return Answer(False, reason=f"no recipient is {_listed(self.roles)}")
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySays(Condition):
+    """policy: the policy pack in force says one of these things of the message."""
+
+    facts: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        if scene.policy & set(self.facts):
+            return Answer(True)
+        return Answer(False, reason=f"the policy does not say {_listed(self.facts)} of it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,6 +598,7 @@ def _near(reader: Reader, node: Node, depth: int) -> Condition:
         subjects=reader.count(found.get("subjects"), 1),
         count=reader.count(found.get("count"), 1),
         to_count=reader.count(found.get("to_count"), 1),
+        sentences=reader.count(found["sentences"], 0, 0) if "sentences" in found else None,
     )
 
 
@@ -601,6 +651,10 @@ def _recipient_role(reader: Reader, node: Node, depth: int) -> Condition:
     return RecipientRole(reader.choices(node, (*get_args(PersonRole), "contact")))
 
 
+def _policy(reader: Reader, node: Node, depth: int) -> Condition:
+    return PolicySays(reader.choices(node, tuple(POLICY_FACTS)))
+
+
 def _kind(reader: Reader, node: Node, depth: int) -> Condition:
     return KindIs(reader.choices(node, get_args(ItemKind)))
 
@@ -649,6 +703,7 @@ KEYS: dict[str, Key] = {
             "subjects": "least number of different people on the first side",
             "count": "least number of hits of the first side",
             "to_count": "least number of hits of the other side in the part (default 1)",
+            "sentences": "at most so many ends of sentences between them (default: any number)",
         },
     ),
     "protection": Key(
@@ -682,6 +737,7 @@ KEYS: dict[str, Key] = {
     "subject": Key(_subject, "the subject line is empty or not", {"empty": "true or false"}),
     "sender_role": Key(_sender_role, "the sender is staff, pupil, governor, contractor or shared"),
     "recipient_role": Key(_recipient_role, "some recipient has such a role, or is a parent or carer (contact)"),
+    "policy": Key(_policy, "the policy pack says one of these of the message: " + ", ".join(POLICY_FACTS)),
     "kind": Key(_kind, "it is a message, document, automatic_reply or mailbox_rule"),
     "sharing": Key(
         _sharing,

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
 
@@ -57,7 +58,7 @@ TOPICS = (
 CATEGORIES = ("personal_data", "chain_mail", "language", "personal_address", "conduct", "security", "safeguarding")
 STATES = ("on", "shadow", "off")
 RULE_KEYS = (
-    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "examples",
+    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "only_where", "examples",
 )  # fmt: skip
 _NEEDED = ("title", "topic", "category", "severity", "owner", "advice", "when", "examples")
 _ID = re.compile(r"[a-z][a-z0-9_]{2,60}\Z")
@@ -98,6 +99,8 @@ class Example:
     attachments: tuple[ExampleAttachment, ...]
     kind: ItemKind = "message"
     shared: tuple[Share, ...] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    sent: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ class Rule:
     owners: tuple[SegmentOwner, ...]
     when: Condition
     was: tuple[str, ...]
+    # Values of a policy pack's keys under which alone the rule runs; `scanner.policy` checks the words.
+    only_where: tuple[tuple[str, tuple[str, ...]], ...]
     examples: tuple[Example, ...]
     version: str
 
@@ -211,9 +216,19 @@ def _rule(reader: Reader, node: Node, stem: str, shown: str, version: str) -> Ru
         owners=owners,  # type: ignore[arg-type]
         when=read_condition(reader, found["when"]),
         was=reader.texts(found.get("was")),
+        only_where=_only_where(reader, found.get("only_where")),
         examples=_examples(reader, found.get("examples")),
         version=version,
     )
+
+
+def _only_where(reader: Reader, node: Node | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if node is None:
+        return ()
+    if not isinstance(node.value, dict) or not node.value:
+        reader.wrong(node, "must be a mapping of a policy pack's key to the values under which the rule runs")
+        return ()
+    return tuple((key, reader.texts(value)) for key, value in node.value.items())
 
 
 def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
@@ -233,7 +248,7 @@ def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
 
 
 def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
-    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "kind", "shared")
+    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "kind", "shared", "headers", "sent")
     is_shared = isinstance(node.value, dict) and "shared" in node.value
     found = reader.mapping(node, keys, needed=() if is_shared else ("from", "to"))
     attachments = []
@@ -250,6 +265,12 @@ def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
         rows = tuple(tuple(_cell(cell) for cell in reader.items(row)) for row in reader.items(entry.get("rows")))
         text = reader.text(entry["text"]) if "text" in entry else None
         attachments.append(ExampleAttachment(reader.text(entry.get("name")), text, rows, data))
+    headers: tuple[tuple[str, str], ...] = ()
+    if "headers" in found:
+        if isinstance(found["headers"].value, dict):
+            headers = tuple((name, reader.text(value)) for name, value in found["headers"].value.items())
+        else:
+            reader.wrong(found["headers"], "must be a mapping of header names to their text")
     subject = found.get("subject")
     body = found.get("body")
     return Example(
@@ -266,6 +287,8 @@ def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
         attachments=tuple(attachments),
         kind=reader.choice(found.get("kind"), get_args(ItemKind), "document" if is_shared else "message"),  # type: ignore[arg-type]
         shared=tuple(_share(reader, item) for item in reader.items(found["shared"])) if "shared" in found else None,
+        headers=headers,
+        sent=_sent(reader, found["sent"]) if "sent" in found else None,
     )
 
 
@@ -277,6 +300,18 @@ def _share(reader: Reader, node: Node) -> Share:
     if "@" not in who:
         reader.wrong(node, "must be anyone, organisation or an e-mail address")
     return Share("person", who)
+
+
+def _sent(reader: Reader, node: Node) -> datetime | None:
+    """A time with its zone, such as 2026-09-07T21:30:00+01:00 (RFC 3339 section 5.6)."""
+    try:
+        sent = datetime.fromisoformat(str(node.value))
+    except ValueError:
+        sent = None
+    if sent is None or sent.tzinfo is None:
+        reader.wrong(node, "must be a time with its zone, such as 2026-09-07T21:30:00+01:00")
+        return None
+    return sent.astimezone(UTC)
 
 
 def _cell(node: Node) -> str:

@@ -34,7 +34,7 @@ from scanner.directory import Directory
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.evidence import FingerprintKey
 from scanner.extract import Limits, grade, open_item, read
-from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove
+from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, is_private, prove
 from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
 from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem, SpooledItem
@@ -116,6 +116,7 @@ class InspectTask(msgspec.Struct, tag=True, frozen=True):
     companions: tuple[Companion, ...] = ()
     only_one: bool = False
     follows: int = 0
+    only_topics: frozenset[str] | None = None
 
 
 class ProveTask(msgspec.Struct, tag=True, frozen=True):
@@ -189,6 +190,7 @@ class Revealed(msgspec.Struct, tag=True, frozen=True):
     parts: tuple[Part, ...]
     problems: tuple[Problem, ...]
     parties: tuple[str, ...]
+    private: bool = False
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
@@ -326,7 +328,7 @@ class _Bench:
         policy = load_policy(folder, start.policy, rulebook)
         instruments = Instruments(
             detectors=built,
-            limits=start.limits if policy.reads_pictures else replace(start.limits, ocr_pages=0),
+            limits=start.limits if policy.words["ocr"] == "on" else replace(start.limits, ocr_pages=0),
             key=FingerprintKey(start.key_number, start.key),
             as_outbound=start.as_outbound,
             deep=start.deep,
@@ -367,6 +369,7 @@ class _Bench:
                 set_aside=task.set_aside.get(member, {}),
                 silences=silences,
                 companions=companions,
+                only_topics=task.only_topics,
             )
             verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
             yield Judged(member, verdict, tuple(silences or ()))
@@ -388,7 +391,9 @@ class _Bench:
             return Revealed((), (), (Problem("document", "reveal", "corrupt", "none", "held no message"),), ())
         envelope = found[1]
         reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
-        return Revealed(_headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))))
+        return Revealed(
+            _headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))), is_private(envelope)
+        )
 
 
 def _place_in_store(member: str) -> int:
@@ -528,6 +533,7 @@ class Worker:
         what: RawItem | SpooledItem | Envelope,
         *,
         explain: bool = False,
+        only_topics: frozenset[str] | None = None,
         companions: Sequence[Companion] = (),
         member: str | None = None,
     ) -> Iterator[Outcome]:
@@ -553,6 +559,7 @@ class Worker:
                 tuple(companions),
                 member is not None,
                 spooled.size if spooled else 0,
+                only_topics,
             )
             try:
                 self.ready()
