@@ -134,7 +134,7 @@ def inspect(
     else of them is looked at.
     """
     direction = directory.direction(envelope)
-    if instruments.as_outbound and envelope.source != "document":
+    if instruments.as_outbound and envelope.kind != "document":
         direction = "outbound"
     if _is_sealed(envelope, directory, regime.policy):
         return _sealed(envelope, direction, regime, instruments)

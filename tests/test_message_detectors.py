@@ -440,7 +440,9 @@ def test_another_persons_name_without_a_grant_is_impersonation(
 
 def test_a_grant_of_old_held_when_the_mail_was_sent() -> None:
     sent = mail(HEAD, sender=JANE, sent_at=datetime(2025, 1, 1, tzinfo=UTC))
-    assert [hit.label for hit in see(Impersonation(), sent, granted(until=date(2025, 6, 30)))] == ["sent_as_other_granted"]
+    assert [hit.label for hit in see(Impersonation(), sent, granted(until=date(2025, 6, 30)))] == [
+        "sent_as_other_granted"
+    ]
 
 
 # --- a private number, address or account ---------------------------------------------------------------------------
