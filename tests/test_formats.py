@@ -14,6 +14,7 @@ import py7zr
 import pytest
 
 from scanner.extract import Limits, Reading, open_item, read
+from scanner.extract.archives import rar_rounds
 from scanner.extract.binary_office import _slides_text, _word_shown
 from scanner.extract.mail_stores import as_mail
 from scanner.extract.tnef import unpacked_rtf
@@ -255,3 +256,10 @@ def test_a_rar_that_cannot_be_opened_survives_a_password() -> None:
     """Found by fuzzing: the package handed the password to an archive that was not there."""
     data = b"Rar!\x1a\x07\x07\x00r!\x1a\x07\x07\x00\xcf\x90s\xed\xed\xed\xcd\xec\x00\x00\x00O\xfd\x00\x00"
     assert {problem.kind for problem in document(data).problems} <= {"encrypted", "corrupt"}
+
+
+def test_a_lock_that_an_attacker_made_dear_is_not_tried() -> None:
+    """Found by fuzzing: 159 bytes that made every try cost fourteen seconds. No clock: it would take minutes."""
+    data = b"Rar!\x1a\x07\x01\x00\xffOOOO\x84\x00\x00\x00\x00" + b"\x18" * 140
+    assert rar_rounds(data) >= 24
+    assert {problem.kind for problem in document(data).problems} == {"encrypted"}

@@ -260,6 +260,7 @@ def foreign_lock(data: bytes) -> Protection:
 # Coder identifiers of 7z (7zFormat.txt, Methods.txt).
 _LZMA1, _LZMA2, _SEVEN_AES = b"\x03\x01\x01", b"\x21", b"\x06\xf1\x07\x01"
 _MAX_SEVEN_HEADER = 20_000_000
+_USUAL_RAR_ROUNDS = 15
 
 
 def _seven_zip_lock(data: bytes) -> Protection:
@@ -366,51 +367,79 @@ def old_rar_files(data: bytes) -> int:
     return files
 
 
-def _rar5_lock(data: bytes) -> Protection:
-    """RAR 5: a block of type 4 encrypts all headers, an extra record of type 1 in a file header its content."""
+def _vint(data: bytes, at: int) -> tuple[int, int]:
+    """RAR 5: seven bits a byte, little end first, the top bit says that more follow. The number, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80 or shift > 63:
+            return value, at
+
+
+def _rar5_blocks(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Kind of each block, where its own fields begin, where its extra area begins and where that ends."""
     position = 8
-    files = closed = 0
-
-    def number(at: int) -> tuple[int, int]:
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80 or shift > 63:
-                return value, at
-
     if len(data) < position + 8:
         raise EOFError
     while position + 7 < len(data):
-        size, start = number(position + 4)
-        kind, at = number(start)
-        flags, at = number(at)
+        size, start = _vint(data, position + 4)
+        kind, at = _vint(data, start)
+        flags, at = _vint(data, at)
         extra_size = data_size = 0
         if flags & 1:
-            extra_size, at = number(at)
+            extra_size, at = _vint(data, at)
         if flags & 2:
-            data_size, at = number(at)
+            data_size, at = _vint(data, at)
+        end = start + size
+        yield kind, at, end - extra_size, end
+        if kind in (4, 5):
+            return
+        if not size:
+            raise ValueError
+        position = end + data_size
+
+
+def _rar5_extra(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Type and place of each record of an extra area."""
+    while at < end:
+        size, at = _vint(data, at)
+        kind, fields = _vint(data, at)
+        yield kind, fields
+        at += max(size, 1)
+
+
+def _rar5_lock(data: bytes) -> Protection:
+    """RAR 5: a block of type 4 encrypts all headers, an extra record of type 1 in a file header its content."""
+    files = closed = 0
+    for kind, _, extra, end in _rar5_blocks(data):
         if kind == 4:
             return Protection(
                 "strong", "RAR 5 AES-256, names encrypted", False, ("password needed even for the names",)
             )
         if kind == 2:
             files += 1
-            end = start + size
-            at = end - extra_size
-            while extra_size and at < end:
-                record_size, at = number(at)
-                record_type, _ = number(at)
-                closed += record_type == 1
-                at += max(record_size, 1)
-        if kind == 5:
-            break
-        if not size:
-            raise ValueError
-        position = start + size + data_size
+            closed += sum(record == 1 for record, _ in _rar5_extra(data, extra, end))
     return _rar_verdict("RAR 5 AES-256", files, closed)
+
+
+def rar_rounds(data: bytes) -> int:
+    """The binary logarithm of how often RAR 5 hashes a password; 15 as RAR writes it, up to 255 as an attacker does."""
+    most = _USUAL_RAR_ROUNDS
+    if not data.startswith(b"Rar!\x1a\x07\x01\x00"):
+        return most
+    try:
+        for kind, fields, extra, end in _rar5_blocks(data):
+            places = [fields] if kind == 4 else [at for record, at in _rar5_extra(data, extra, end) if record == 1]
+            for place in places:
+                _, place = _vint(data, place)  # version
+                _, place = _vint(data, place)  # flags
+                most = max(most, data[place])
+    except (IndexError, EOFError, ValueError):
+        return most
+    return most
 
 
 def _rar_verdict(mechanism: str, files: int, closed: int) -> Protection:

@@ -247,13 +247,13 @@ def _lock_of(kind: str, data: bytes, limits: Limits) -> _Lock | None:
         return _Lock(3.0, lambda word: pdf.opens_with(reader, word), lambda word: pdf.read_pdf(data, "", limits, word))
     if kind == "application/x-7z-compressed":
         return _Lock(
-            120.0,
+            120.0 * 2.0 ** (foreign.seven_zip_rounds(data) - 19),
             lambda word: foreign.seven_zip_opens(data, word, limits),
             lambda word: foreign.read_seven_zip(data, "", limits, word),
         )
     if kind == "application/vnd.rar":
         return _Lock(
-            20.0,
+            20.0 * 2.0 ** (archives.rar_rounds(data) - 15),
             lambda word: foreign.rar_opens(data, word, limits),
             lambda word: foreign.read_rar(data, "", limits, word),
         )
