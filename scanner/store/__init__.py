@@ -15,7 +15,19 @@ import sqlalchemy as sa
 from scanner import audit
 from scanner.audit import AuditEntry, AuditFault
 from scanner.model import Authorisation, CaseState, Cursor, People, ProblemKind, Severity, Trail, Versions
-from scanner.store import accounts, authorisations, cases, claims, database, messages, notices, people, runs, trails
+from scanner.store import (
+    accounts,
+    authorisations,
+    cases,
+    claims,
+    database,
+    messages,
+    notices,
+    outbreaks,
+    people,
+    runs,
+    trails,
+)
 from scanner.store.rows import (
     Account,
     AccountRole,
@@ -34,6 +46,7 @@ from scanner.store.rows import (
     Order,
     Outcome,
     Parked,
+    Passing,
     ProblemRow,
     Run,
     RunCounts,
@@ -60,6 +73,7 @@ __all__ = [
     "Order",
     "Outcome",
     "Parked",
+    "Passing",
     "ProblemRow",
     "Run",
     "RunCounts",
@@ -143,6 +157,16 @@ class Store:
         """Drops what links messages that were sent before that time."""
         with self.writing.begin() as connection:
             trails.forget(connection, before)
+
+    def outbreak(self, case_id: int) -> list[Passing]:
+        """How the text of a case went round, oldest passing first; empty where it is no such case."""
+        with self.reading.begin() as connection:
+            return outbreaks.of_case(connection, case_id)
+
+    def forget_outbreaks(self, before: datetime) -> None:
+        """Drops what is known of outbreaks whose last passing was sent before that time."""
+        with self.writing.begin() as connection:
+            outbreaks.forget(connection, before)
 
     def forget_clean(self, before: datetime) -> int:
         """Drops the facts of messages without a finding that were committed before that time; returns how many rows.
