@@ -63,7 +63,9 @@ class PrivateAddresses(MessageDetector):
 def _taking(message: Message) -> Iterable[Hit]:
     """Many files to oneself, or any within three months before the directory says that somebody leaves."""
     envelope = message.envelope
-    files = sum(1 for part in message.parts if part.kind == "attachment" and part.path.count("/") == 2 and not part.inline)
+    files = sum(
+        1 for part in message.parts if part.kind == "attachment" and part.path.count("/") == 2 and not part.inline
+    )
     sender = message.directory.person(envelope.from_.address) if envelope.from_ else None
     sent = envelope.sent_at.date() if envelope.sent_at else None
     leaving = sender is not None and sender.leaves_on is not None and sent is not None

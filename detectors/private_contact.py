@@ -37,9 +37,14 @@ _ACCOUNT = re.compile(
 _NOT_MINE = re.compile(
     r"\b(?:school|trip|office|work|department|reception|trust|academy|club|duty)(?:'s)? (?:trip )?"
     r"(?:mobile|phone|number|line|e-?mail|landline)"
-    r"|\b(?:your|his|her|their) (?:own |new |home )?(?:mobile|number|phone|e-?mail|contact)"
-    rf"|\b(?:school|academy|trust|department|club|team|official|our|pta)(?:['’]s)?(?: [a-z]+)? {_SERVICE}\b(?! group)"
-    rf"|\b{_SERVICE} (?:page|account|feed|channel) (?:of the|for the) ",
+    r"|\b(?:your|his|her|their) (?:own |new |home )?(?:mobile|number|phone|e-?mail|contact)",
+    re.IGNORECASE,
+)
+# The account is the school's, or a lesson speaks of what strangers write.
+_OFFICIAL = re.compile(
+    rf"\b(?:school|academy|trust|department|club|team|official|our|pta)(?:['’]s)?(?: [a-z]+)? {_SERVICE}\b(?! group)"
+    rf"|\b{_SERVICE} (?:page|account|feed|channel) (?:of the|for the) |[\x22“]\s?(?:add|follow|message|dm) me\b"
+    r"|\b(?:someone|somebody|a stranger|anyone|people) (?:writes?|says?|sends?|asks?)\b",
     re.IGNORECASE,
 )
 
@@ -78,12 +83,15 @@ class PrivateContact(MessageDetector):
                 if hit.label == "phone" or (hit.label == "email" and is_private_provider(hit.value.rpartition("@")[2])):
                     around = part.text[max(0, hit.start - _NEAR) : hit.start + 40]
                     line = part.text[part.text.rfind("\n", 0, hit.start) + 1 : hit.end]
-                    mine = _MINE.search(around) or (hit.label == "email" and sender and _is_theirs(hit.value, sender, message))
+                    mine = _MINE.search(around) or (
+                        hit.label == "email" and sender and _is_theirs(hit.value, sender, message)
+                    )
                     if mine and not _NOT_MINE.search(line):
                         reason = f"a {'number' if hit.label == 'phone' else 'private address'} given as one's own"
                         yield Hit("private_contact", hit.start, hit.end, hit.value, 0.85, (reason,), part=part.path)
             for match in _ACCOUNT.finditer(part.text):
-                around = part.text[max(0, match.start() - 40) : match.end() + 20]
-                if part.owner_at(match.start()) == "sender" and not _NOT_MINE.search(around):
+                if part.owner_at(match.start()) != "sender" or _NOT_MINE.search(match.group()):
+                    continue
+                if not _OFFICIAL.search(part.text, max(0, match.start() - 60), match.end() + 20):
                     why = ("a social account or private group",)
                     yield Hit("private_contact", match.start(), match.end(), match.group(), 0.8, why, part=part.path)

@@ -99,7 +99,10 @@ def _said(message: Message) -> Iterable[Hit]:
     for part in message.parts:
         if part.kind not in ("subject", "body"):
             continue
-        for pattern, why in ((_SECRET, "secrecy is asked of a pupil"), (_ELSEWHERE, "a pupil is asked to write elsewhere")):
+        for pattern, why in (
+            (_SECRET, "secrecy is asked of a pupil"),
+            (_ELSEWHERE, "a pupil is asked to write elsewhere"),
+        ):
             for match in pattern.finditer(part.text[:20_000]):
                 if part.owner_at(match.start()) == "sender":
                     yield Hit("pupil_secrecy", match.start(), match.end(), match.group(), 0.8, (why,), part=part.path)

@@ -85,8 +85,10 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
         yield _hit(
             "wrong_salutation", recipient.address, 0.85, "the greeting names somebody else whom the records know"
         )
-    elif _colleague_by_first_name(greeted, directory) and _tells(message):
-        yield _hit("wrong_salutation", recipient.address, 0.8, "the greeting is a colleague's first name, and it is about people")
+    elif _colleague_by_first_name(greeted, directory) and local in _COUNTERS and _tells(message):
+        yield _hit(
+            "wrong_salutation", recipient.address, 0.8, "a colleague is greeted at a counter that sells, about people"
+        )
     elif known:
         yield _hit("wrong_salutation", recipient.address, 0.55, "the greeting is not the recipient's name")
 
@@ -114,6 +116,16 @@ def _family_words(contact: Contact) -> set[str]:
     return (
         names | {words(pupil.name)[-1] for pupil in contact.pupils if words(pupil.name)} | set(words(contact.name)[:1])
     )
+
+
+_INSIDE = re.compile(
+    r"\b(?:in-?house|(?:in|to) (?:my|your|our) (?:room|office|classroom)|staff ?-?room|our (?:briefing|team meeting)|after briefing|your appraisal|"
+    r"your pay(?:slip| point| scale)?|line management|see you (?:at|in) (?:briefing|the staff))\b",
+    re.IGNORECASE,
+)
+_COUNTERS = frozenset(
+    "sales orders shop quotes accounts bookings marketing info enquiries hello reception support".split()
+)
 
 
 def _colleague_by_first_name(greeted: list[str], directory: Directory) -> bool:
@@ -158,12 +170,17 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
                 "it names a pupil of another family and none of the recipient's",
             )
         elif strangers and _sensitive_beside(message, [hit for hit in named_hits if fold(hit.value) in strangers]):
-            yield _hit("wrong_family", recipient.address, 0.8, "it tells something sensitive about another family's child")
+            yield _hit(
+                "wrong_family", recipient.address, 0.8, "it tells something sensitive about another family's child"
+            )
         elif not first & spoken and first_named and not strangers and _about_a_child(said):
             others = {name for name in first_named if not any(same_first_name(name, mine) for mine in first)}
             if others and others == first_named and not others & set(words(contact.name)):
                 yield _hit(
-                    "wrong_family", recipient.address, 0.78, "it is about a child whose first name is none of the recipient's"
+                    "wrong_family",
+                    recipient.address,
+                    0.78,
+                    "it is about a child whose first name is none of the recipient's",
                 )
 
 
@@ -238,7 +255,9 @@ def _namesake_inside(message: Message) -> Iterable[Hit]:
     for person in directory.people.people:
         name = words(person.name)
         if person.role == "staff" and name[-1:] == greeted[-1:] and name[:1] == greeted[:1]:
-            yield _hit("wrong_salutation", reached.email, 0.85, "it greets a colleague and went to one of the same first name")
+            yield _hit(
+                "wrong_salutation", reached.email, 0.85, "it greets a colleague and went to one of the same first name"
+            )
             return
 
 
@@ -267,14 +286,18 @@ def _odd_one(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
     elif _REMARK.search(said):
         greeted = set(words(said.strip()[:60]))
         if any(set(words(person.name)) & greeted for item in inner if (person := directory.person(item.address))):
-            yield _hit("wrong_salutation", parents[0].address, 0.78, "a remark to a colleague about somebody who can read it")
+            yield _hit(
+                "wrong_salutation", parents[0].address, 0.78, "a remark to a colleague about somebody who can read it"
+            )
 
 
 _SENT_IN_ERROR = re.compile(
-    r"\b(?:e-?mail|message|attachment|file|letter|report|spreadsheet|this|that|it|one)\b[^.!?\n]{0,60}?\b(?:was|were) (?:meant|intended) for "
-    r"(?:another|somebody else|someone else|a different|the other|other|a colleague)"
-    r"|\b(?:that|this|it|which|the (?:last|previous|earlier) (?:e-?mail|message))\b[^.!?\n]{0,30}?\b(?:was|were) not (?:meant |intended )?for you\b"
-    r"|\b(?:sent|e-?mailed|forwarded|attached|copied|shared)\b[^.!?\n]{0,40}\b(?:to you|you)\b[^.!?\n]{0,20}\b(?:by mistake|in error|by accident|accidentally)\b"
+    r"\b(?:e-?mail|message|attachment|file|letter|report|spreadsheet|this|that|it|one)\b[^.!?\n]{0,60}?"
+    r"\b(?:was|were) (?:meant|intended) for (?:another|somebody else|someone else|a different|the other|other|a colleague)"
+    r"|\b(?:that|this|it|which|the (?:last|previous|earlier) (?:e-?mail|message))\b[^.!?\n]{0,30}?"
+    r"\b(?:was|were) not (?:meant |intended )?for you\b"
+    r"|\b(?:sent|e-?mailed|forwarded|attached|copied|shared)\b[^.!?\n]{0,40}\b(?:to you|you)\b[^.!?\n]{0,20}"
+    r"\b(?:by mistake|in error|by accident|accidentally)\b"
     r"|\b(?:attached|sent|enclosed|included|forwarded)\b[^.!?\n]{0,25}\bthe wrong (?:\w+ ){0,2}?(?:['’]s |pupil|child|student|family|"
     r"person|attachment|file|report|letter|results|parent)"
     r"|\b(?:please|kindly) (?:delete|destroy|ignore|disregard)\b[^.!?\n]{0,60}\b(?:without (?:reading|opening)|not for you|wrong (?:person|"

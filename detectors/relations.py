@@ -67,7 +67,9 @@ class Relations:
             return recorded
         domain = address.rpartition("@")[2]
         private = is_private_provider(domain)
-        own_name = (sender.name if sender else origin.name) if origin is not None and message.direction != "inbound" else ""
+        own_name = (
+            (sender.name if sender else origin.name) if origin is not None and message.direction != "inbound" else ""
+        )
         if own_name and not other_person(display_name, own_name):
             score = likeness(address, own_name) if private else 0.8 if own_domain(address, own_name) else 0.0
             if score:
@@ -87,7 +89,9 @@ class Relations:
             return Relation("colleague", 0.95, "the listed private address of a member of staff", owner)
         person = directory.person(address)
         if person is not None and person.role in ("governor", "contractor", "pupil"):
-            kind: Kind = "governor" if person.role == "governor" else "pupil" if person.role == "pupil" else "contractor"
+            kind: Kind = (
+                "governor" if person.role == "governor" else "pupil" if person.role == "pupil" else "contractor"
+            )
             return Relation(kind, 0.95, f"the directory lists a {person.role}", person)
         if person is not None:
             return Relation("colleague", 0.95, "the directory lists it", person)
@@ -109,10 +113,18 @@ class Relations:
         if message.direction == "inbound":
             # "S Barrow" from sarahbarrow1968: initial and surname in the name shown, and the same person in the address.
             for person in self._with_surname(self._staff, local):
-                if len(words(display_name)) > 1 and likeness(address, person.name) and not other_person(display_name, person.name):
+                if (
+                    len(words(display_name)) > 1
+                    and likeness(address, person.name)
+                    and not other_person(display_name, person.name)
+                ):
                     return Relation("colleague", 0.78, "name and private address fit a member of staff", person)
         surname = words(own_name)[-1] if len(words(own_name)) > 1 else ""
-        if len(surname) >= 3 and message.direction != "inbound" and self._same_household(local, surname, display_name, message):
+        if (
+            len(surname) >= 3
+            and message.direction != "inbound"
+            and self._same_household(local, surname, display_name, message)
+        ):
             return Relation("household", 0.6, "the sender's surname with another first name, and no formal greeting")
         return None
 
@@ -155,7 +167,9 @@ class Relations:
     @staticmethod
     def _with_surname(by_surname: dict[str, list[Named]], local: str) -> list[Named]:
         """Those whose surname stands in the address. Looked up by every piece of it, so that a big trust costs no more."""
-        pieces = {local[start:end] for start in range(len(local)) for end in range(start + 3, min(len(local), start + 20) + 1)}
+        pieces = {
+            local[start:end] for start in range(len(local)) for end in range(start + 3, min(len(local), start + 20) + 1)
+        }
         return [named for piece in sorted(pieces & by_surname.keys()) for named in by_surname[piece]]
 
 
