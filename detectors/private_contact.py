@@ -16,7 +16,8 @@ _MINE = re.compile(
     r"\b(?:my (?:own |personal |private |home |new )?(?:mobile|number|phone|cell|landline|home number|whats ?app|e-?mail|gmail|hotmail|"
     r"insta(?:gram)?|snap(?:chat)?|facebook|tik ?tok|discord|address)"
     r"|(?:text|ring|call|phone|message|whats ?app|dm|e-?mail|reach|write to|get|catch|add|follow|find|snap) (?:me|us) (?:on|at|by|via)"
-    r"|i am|i'm|mine is|at home|that(?:'s| is) (?:the|my) (?:private|personal|own)|private (?:one|number|line)|it(?:'s| is) my own (?:phone|number|mobile))\b|\bhome (?=\(?0)",
+    r"|i am|i'm|mine is|at home|that(?:'s| is) (?:the|my) (?:private|personal|own)|private (?:one|number|line)"
+    r"|it(?:'s| is) my own (?:phone|number|mobile))\b|\bhome (?=\(?0)",
     re.IGNORECASE,
 )
 _SERVICE = (

@@ -90,7 +90,8 @@ class PupilContact(MessageDetector):
 
 
 _TOGETHER = re.compile(
-    r"\b(?:lift|pizza|your (?:house|car|flat)|last ni(?:ght|te)|tonight|later|meet (?:up|me)|miss(?:ed)? you|can we talk|u (?:on|up|there)|x{2,})\b",
+    r"\b(?:lift|pizza|your (?:house|car|flat)|last ni(?:ght|te)|tonight|later|meet (?:up|me)|miss(?:ed)? you|can we talk"
+    r"|u (?:on|up|there)|x{2,})\b",
     re.IGNORECASE,
 )
 

@@ -85,10 +85,20 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
         yield _hit(
             "wrong_salutation", recipient.address, 0.85, "the greeting names somebody else whom the records know"
         )
-    elif _colleague_by_first_name(greeted, directory) and local in _COUNTERS and _tells(message):
-        yield _hit(
-            "wrong_salutation", recipient.address, 0.8, "a colleague is greeted at a counter that sells, about people"
-        )
+    elif _colleague_by_first_name(greeted, directory) and _tells(message):
+        # Many share a first name: something else has to say that a colleague was meant.
+        if local in _COUNTERS:
+            yield _hit(
+                "wrong_salutation", recipient.address, 0.8, "a colleague is greeted at a sales desk, about people"
+            )
+        elif _INSIDE.search(message.own_words()[:5_000]):
+            yield _hit(
+                "wrong_salutation", recipient.address, 0.8, "a colleague greeted, a meeting among ourselves named"
+            )
+        elif any(_one_slip("".join(words(local)), "".join(words(person.name))) for person in directory.people.people):
+            yield _hit(
+                "wrong_salutation", recipient.address, 0.8, "a colleague is greeted at an address like one of ours"
+            )
     elif known:
         yield _hit("wrong_salutation", recipient.address, 0.55, "the greeting is not the recipient's name")
 
@@ -119,7 +129,8 @@ def _family_words(contact: Contact) -> set[str]:
 
 
 _INSIDE = re.compile(
-    r"\b(?:in-?house|(?:in|to) (?:my|your|our) (?:room|office|classroom)|staff ?-?room|our (?:briefing|team meeting)|after briefing|your appraisal|"
+    r"\b(?:in-?house|(?:in|to) (?:my|your|our) (?:room|office|classroom)|staff ?-?room|our (?:briefing|team meeting)|"
+    r"after briefing|your appraisal|"
     r"your pay(?:slip| point| scale)?|line management|see you (?:at|in) (?:briefing|the staff))\b",
     re.IGNORECASE,
 )
