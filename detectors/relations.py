@@ -27,7 +27,7 @@ _APPLICANT = re.compile(
     r"|applying for|post of|job offer|shortlist\w*)\b",
     re.IGNORECASE,
 )
-_FORMAL = re.compile(r"\b(?:dear )?(?:mr|mrs|ms|miss|mx|dr)\.? [A-Z]")
+_FORMAL = re.compile(r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr)\.? [^\W\d_a-z]")
 # What says that the writer is still a child with us: a class, a teacher addressed as pupils address one.
 _BY_A_PUPIL = re.compile(
     r"\b(?:its|it's|it is|this is|i am|i'm|im) [a-z]{2,15} (?:from|in) (?:year )?\d{1,2}[a-z]{0,3}\b"
