@@ -17,10 +17,11 @@ from pathlib import Path
 from detectors.analysis import Analysis
 from detectors.base import Context, MessageDetector, PatternDetector, TextDetector, Waking
 from detectors.gate import Gate
+from detectors.own_patterns import own_patterns
 from detectors.tables import TableMap, delimited
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, People, Table
-from scanner.ports import Detectors, Message, NameBudget, NamesNear
+from scanner.ports import Detectors, Message, NameBudget, NamesNear, OwnPattern
 
 AnyDetector = PatternDetector | TextDetector | MessageDetector
 _FOLDER = Path(__file__).parent
@@ -28,12 +29,17 @@ _FOLDER = Path(__file__).parent
 _NAMES_STAGE = 2
 
 
-def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None) -> Detectors:
-    """All detectors of this folder and `extra` behind one door. `model` is the folder of another spaCy model.
+def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None, own: Sequence[OwnPattern] = ()) -> Detectors:
+    """All detectors of this folder and `extra` behind one door. `model` is the folder of another spaCy model, `own` are
+    the patterns of admins.
 
     Raises ConfigErrors naming every file that cannot be imported and every label or name that is used twice.
     """
-    return _Loaded(walk(extra), model)
+    found = walk(extra)
+    if own:
+        taken = frozenset(label for each in found.values() for label in each.labels)
+        found["own_patterns"] = own_patterns(own, taken)
+    return _Loaded(found, model, own)
 
 
 def walk(extra: Sequence[AnyDetector] = ()) -> dict[str, AnyDetector]:
@@ -77,7 +83,7 @@ def _label_clashes(found: Mapping[str, AnyDetector]) -> list[ConfigError]:
 class _Loaded:
     """The `Detectors` port."""
 
-    def __init__(self, found: Mapping[str, AnyDetector], model: Path | None) -> None:
+    def __init__(self, found: Mapping[str, AnyDetector], model: Path | None, own: Sequence[OwnPattern] = ()) -> None:
         self._patterns = {name: each for name, each in found.items() if isinstance(each, PatternDetector)}
         self._texts = {name: each for name, each in found.items() if isinstance(each, TextDetector)}
         self._messages = {name: each for name, each in found.items() if isinstance(each, MessageDetector)}
@@ -86,7 +92,7 @@ class _Loaded:
         self._analysis = Analysis(self._patterns) if model is None else Analysis(self._patterns, model)
         self._stages = sorted({each.stage for each in self._texts.values()} | {_NAMES_STAGE})
         self._labels = frozenset(label for each in found.values() for label in each.labels)
-        self._version = _version(found, self._analysis.model_version)
+        self._version = _version(found, self._analysis.model_version + (repr(tuple(own)) if own else ""))
 
     @property
     def version(self) -> str:

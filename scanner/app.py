@@ -29,15 +29,17 @@ from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import demo as demo_module
 from scanner import schedule
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
+from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, normalise
 from scanner.keys import RootKey, create_root_key, load_root_key
 from scanner.model import Envelope, People
+from scanner.patterns import load_patterns
 from scanner.pipeline import Tally
 from scanner.policy import load_policy
-from scanner.ports import Detectors, RawItem, Sender
+from scanner.ports import Detectors, OwnPattern, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
-from scanner.rulebook import load_rulebook
+from scanner.rulebook import load_rulebook, schema
 from scanner.service import Service
 from scanner.settings import Row, Settings, Tenant, describe, read_secret, store_url
 from scanner.settings import load as load_settings
@@ -84,11 +86,11 @@ def start_of(
 
 
 @cache
-def _detectors() -> Detectors:
+def _built(own: tuple[OwnPattern, ...] = ()) -> Detectors:
     """All detectors, for commands that need no worker: texts that the operator typed or piped in."""
     import detectors  # importing it loads every engine, which only these commands should pay for
 
-    return detectors.load()
+    return detectors.load(own=own)
 
 
 # --- proving --------------------------------------------------------------------------------------------------------
@@ -130,13 +132,28 @@ def _cast(rules: Path) -> People:
 def check_rules(given: Path | None, policy: str) -> str:
     """Load everything a rule set consists of. Raises ConfigErrors with every mistake; says in one line what is there."""
     rules = rules_folder(given)
-    rulebook = load_rulebook(rules, _detectors().labels)
+    labels = _built(load_patterns(rules)).labels
+    rulebook = load_rulebook(rules, labels)
+    exemptions = load_exemptions(rules, rulebook, labels)
     pack = load_policy(rules, policy, rulebook)
     load_routing(rules)
     _cast(rules)
     running = sum(rule.runs for rule in rulebook.rules)
     examples = sum(len(rule.examples) for rule in rulebook.rules)
-    return f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found"
+    sentences = [
+        f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found"
+    ]
+    for item in exemptions.expired(_now().date()):
+        sentences.append(f"{item.place}: exception {item.id} ended on {item.until} and counts no more ({item.owner})")
+    shadows = [rule.id for rule in rulebook.rules if rule.state == "shadow"]
+    if shadows:
+        sentences.append(f"in shadow, telling nobody: {', '.join(shadows)}")
+    return "\n".join(sentences)
+
+
+def rule_schema() -> dict[str, Any]:
+    """What a rule file may look like, for editors."""
+    return schema()
 
 
 def test_rules(given: Path | None, only: tuple[str, ...]) -> Proved:
@@ -170,7 +187,7 @@ class FileScan:
 
 def detect(name: str, text: str, *, by_line: bool) -> Iterator[dict[str, Any]]:
     """Raw hits of the content detectors over plain text (contract section 3). Offsets count code points of `text`."""
-    built = _detectors()
+    built = _built()
     pieces = text.split("\n") if by_line else [text]
     for number, piece in enumerate(pieces, 1):
         normal = normalise(piece)

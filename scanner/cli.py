@@ -237,6 +237,12 @@ def rules_test(
     raise typer.Exit(1 if proved.failures else 0)
 
 
+@rules_cli.command("schema")
+def rules_schema() -> None:
+    """Print the JSON Schema of a rule file, for editors; it is the same as rules/schema/rule.schema.json."""
+    print(json.dumps(app.rule_schema(), indent=2, ensure_ascii=False))
+
+
 @cli.command()
 def demo(
     web: Annotated[bool, typer.Option("--web/--no-web", help="Open the triage page afterwards.")] = True,

@@ -12,12 +12,13 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parseaddr
 
 from scanner.conditions import Scene
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
+from scanner.exemptions import Exemptions
 from scanner.extract import Limits, read
 from scanner.model import (
     PROBLEMS_THAT_LEAVE_COMPLETE,
@@ -63,6 +64,7 @@ class Regime:
     rulebook: Rulebook
     policy: Policy
     routing: tuple[Line, ...]
+    exemptions: Exemptions = Exemptions()
 
 
 class HitCache:
@@ -106,6 +108,10 @@ class Silence:
     rule: str
     owner: SegmentOwner
     reason: str
+    # How near it came: of `needed` conditions so many hold, and what the others want.
+    met: int = 0
+    needed: int = 1
+    missing: tuple[str, ...] = ()
 
 
 def _no_announcement(path: str) -> None:
@@ -121,8 +127,12 @@ def inspect(
     opening: Callable[[str], None] = _no_announcement,
     set_aside: Mapping[str, ProblemKind] | None = None,
     silences: list[Silence] | None = None,
+    today: date = date.max,
 ) -> Verdict:
-    """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller."""
+    """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller.
+
+    `today` decides which exceptions still count; there is no clock in here, and without a day none does.
+    """
     direction = directory.direction(envelope)
     if instruments.as_outbound and envelope.source != "document":
         direction = "outbound"
@@ -152,7 +162,7 @@ def inspect(
         problems.append(Problem("body", "names", "budget", "part", detail))
 
     content_hash = _content_hash(envelope, parts)
-    findings = _judge(envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences)
+    findings = _judge(envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences, today)
     return Verdict(
         message_id=envelope.internet_id,
         direction=direction,
@@ -364,9 +374,10 @@ def _judge(
     instruments: Instruments,
     content_hash: str,
     silences: list[Silence] | None,
+    today: date,
 ) -> tuple[Finding, ...]:
     scenes: dict[SegmentOwner, Scene] = {}
-    fired: dict[tuple[str, SegmentOwner, bool], list[_Fired]] = {}
+    fired: dict[tuple[str, SegmentOwner, bool, str | None], list[_Fired]] = {}
     for rule in regime.rulebook.rules:
         if not rule.runs or rule.id in regime.policy.off:
             continue
@@ -380,14 +391,19 @@ def _judge(
             answer = rule.when.ask(scene)
             if not answer.holds or (owner != "sender" and not answer.hits):
                 if silences is not None:
-                    silences.append(Silence(rule.id, owner, answer.reason or "none of its words are this owner's"))
+                    distance = rule.when.missing(scene)
+                    missing = distance.missing or ("none of its words are this owner's",)
+                    reason = answer.reason or missing[0]
+                    silences.append(Silence(rule.id, owner, reason, distance.met, distance.needed, missing))
                 continue
             severity = next((step.severity for step in rule.raises if step.when.ask(scene).holds), rule.severity)
-            group = fired.setdefault((rule.topic, owner, rule.state == "shadow"), [])
+            excuses = regime.exemptions.for_rule(rule.id, today)
+            excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
+            group = fired.setdefault((rule.topic, owner, rule.state == "shadow", excuse), [])
             group.append(_Fired(rule, regime.policy.severity.get(rule.topic, severity), answer.hits))
     findings = [
-        _finding(group, topic, owner, shadow, envelope, direction, directory, regime, instruments, content_hash)
-        for (topic, owner, shadow), group in fired.items()
+        _finding(group, topic, owner, shadow, excuse, envelope, direction, directory, regime, instruments, content_hash)
+        for (topic, owner, shadow, excuse), group in fired.items()
     ]
     return tuple(sorted(findings, key=lambda item: (-SEVERITIES.index(item.severity), item.topic, item.owner)))
 
@@ -397,6 +413,7 @@ def _finding(
     topic: str,
     owner: SegmentOwner,
     shadow: bool,
+    excuse: str | None,
     envelope: Envelope,
     direction: Direction,
     directory: Directory,
@@ -424,6 +441,7 @@ def _finding(
         subjects=people,
         evidence=evidence,
         reasons=_reasons(hits, group),
+        exempted_by=excuse,
         clauses=tuple(clause.id for clause in regime.policy.clauses.get(topic, ())),
         route=route(
             regime.routing, topic, lead.rule.category, severity, direction, envelope, directory  # type: ignore[arg-type]
@@ -510,7 +528,9 @@ def prove(
     for rule in regime.rulebook.rules:
         if only is not None and rule.id not in only:
             continue
-        alone = replace(regime, rulebook=replace(regime.rulebook, rules=(replace(rule, state="on"),)))
+        alone = replace(
+            regime, rulebook=replace(regime.rulebook, rules=(replace(rule, state="on"),)), exemptions=Exemptions()
+        )
         alone = replace(alone, policy=replace(regime.policy, off=frozenset()))
         for example in rule.examples:
             number += 1

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, BinaryIO, NoReturn
@@ -30,9 +31,11 @@ import msgspec
 from scanner.directory import Directory
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.evidence import FingerprintKey
+from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, grade, open_item, read
 from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove
 from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
+from scanner.patterns import load_patterns
 from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem
 from scanner.routing import load_routing, parties
@@ -275,8 +278,8 @@ class _Bench:
     def build(start: Start) -> _Bench:
         import detectors as detector_package  # here alone, and in app: importing it loads every engine
 
-        built = detector_package.load()
         folder = Path(start.rules_dir)
+        built = detector_package.load(own=load_patterns(folder))
         rulebook = load_rulebook(folder, built.labels)
         policy = load_policy(folder, start.policy, rulebook)
         instruments = Instruments(
@@ -286,7 +289,7 @@ class _Bench:
             as_outbound=start.as_outbound,
             deep=start.deep,
         )
-        regime = Regime(rulebook, policy, load_routing(folder))
+        regime = Regime(rulebook, policy, load_routing(folder), load_exemptions(folder, rulebook, built.labels))
         return _Bench(built, regime, Directory(start.people), instruments)
 
     def proof(self, start: Start) -> str:
@@ -320,6 +323,7 @@ class _Bench:
                 opening=part_opening,
                 set_aside=task.set_aside.get(member, {}),
                 silences=silences,
+                today=datetime.now(UTC).date(),
             )
             verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
             yield Judged(member, verdict, tuple(silences or ()))
