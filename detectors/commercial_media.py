@@ -17,7 +17,8 @@ _SIGNS = (
     ),
     (
         re.compile(
-            r"\b(?:copy of|copied|download(?:ed)?|burn(?:ed|t)?)\b[^\n.]{0,60}\b(?:album|track|single|song|film|movie|series|episode|cd|dvd|"
+            r"\b(?:copy of|copied|download(?:ed)?|burn(?:ed|t)?)\b[^\n.]{0,60}"
+            r"\b(?:album|track|single|song|film|movie|series|episode|cd|dvd|"
             r"chart|for free)\b",
             re.IGNORECASE,
         ),

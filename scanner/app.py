@@ -31,6 +31,7 @@ from scanner import schedule
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, normalise
+from scanner.inspection import nearness
 from scanner.keys import RootKey, create_root_key, load_root_key
 from scanner.model import Envelope, People
 from scanner.patterns import load_patterns
@@ -149,6 +150,18 @@ def check_rules(given: Path | None, policy: str) -> str:
     if shadows:
         sentences.append(f"in shadow, telling nobody: {', '.join(shadows)}")
     return "\n".join(sentences)
+
+
+def explain(
+    mail: Path, people: Path | None, policy: str, given: Path | None, *, as_outbound: bool, say: Callable[[str], None]
+) -> Iterator[Line]:
+    """Each message of the file with its verdict and why every other rule stayed quiet, the nearest miss first."""
+    job = FileScan([mail], people, policy, given, as_outbound, 1, True)
+    with scanning(job, say) as lines:
+        for line in lines:
+            if isinstance(line, str):
+                raise MailwardenError(line)
+            yield replace(line, silences=tuple(sorted(line.silences, key=nearness)))
 
 
 def rule_schema() -> dict[str, Any]:

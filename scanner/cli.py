@@ -237,6 +237,23 @@ def rules_test(
     raise typer.Exit(1 if proved.failures else 0)
 
 
+@rules_cli.command("explain")
+def rules_explain(
+    mail: Annotated[Path, typer.Argument(help="A mail, a document, or a mailbox file.", metavar="MAIL")],
+    people: Annotated[Path | None, typer.Option(help="people.yaml: who is who.")] = None,
+    policy: Annotated[str, typer.Option(help="Policy pack.")] = "base",
+    rules: RulesOption = None,
+    as_: Annotated[
+        Direction, typer.Option("--as", help="outbound: judge every message as sent to outsiders.")
+    ] = Direction.auto,
+    only: Annotated[list[str] | None, typer.Option("--rule", help="Only this rule; may be repeated.")] = None,
+) -> None:
+    """Say for each rule why it fired, or which condition stayed false, with the nearest miss first."""
+    outbound = as_ is Direction.outbound or people is None
+    for line in app.explain(mail, people, policy, rules, as_outbound=outbound, say=_say):
+        report.print_explained(Console(soft_wrap=True, highlight=False), line, frozenset(only or ()))
+
+
 @rules_cli.command("schema")
 def rules_schema() -> None:
     """Print the JSON Schema of a rule file, for editors; it is the same as rules/schema/rule.schema.json."""

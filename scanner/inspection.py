@@ -19,7 +19,7 @@ from scanner.conditions import Scene
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
 from scanner.exemptions import Exemptions
-from scanner.extract import Limits, read
+from scanner.extract import Limits, normalise, read
 from scanner.model import (
     PROBLEMS_THAT_LEAVE_COMPLETE,
     SEVERITIES,
@@ -64,7 +64,7 @@ class Regime:
     rulebook: Rulebook
     policy: Policy
     routing: tuple[Line, ...]
-    exemptions: Exemptions = Exemptions()
+    exemptions: Exemptions = field(default_factory=Exemptions)
 
 
 class HitCache:
@@ -112,6 +112,11 @@ class Silence:
     met: int = 0
     needed: int = 1
     missing: tuple[str, ...] = ()
+
+
+def nearness(silence: Silence) -> tuple[float, int, str]:
+    """The key that puts the nearest miss first: the greatest share of conditions that hold."""
+    return (-silence.met / max(silence.needed, 1), silence.needed, silence.rule)
 
 
 def _no_announcement(path: str) -> None:
@@ -540,6 +545,21 @@ def prove(
             if flagged != example.must_flag:
                 reason = next((item.reason for item in silences), "") if example.must_flag else "it was flagged"
                 failures.append(Failure(rule.id, example.place, example.must_flag, example.why, reason))
+    return number, tuple(failures)
+
+
+def prove_patterns(
+    examples: Iterable[tuple[str, bool, str, str]], detectors: Detectors
+) -> tuple[int, tuple[Failure, ...]]:
+    """Run the texts of admins' patterns, each (label, must match, text, place): (number run, the failures)."""
+    failures = []
+    number = 0
+    for label, must_match, text, place in examples:
+        number += 1
+        found = any(hit.label == label for hit in detectors.content(normalise(text).text, names_near=()))
+        if found != must_match:
+            reason = "it is not found" if must_match else "it is found"
+            failures.append(Failure(label, place, must_match, "its own text", reason))
     return number, tuple(failures)
 
 

@@ -94,6 +94,30 @@ class Summary:
         return ", ".join(parts) + "."
 
 
+def print_explained(console: Console, line: Line, only: frozenset[str]) -> None:
+    """For each rule why it fired or what it missed."""
+    console.print(f"{escape(_visible(line.path))}: {line.verdict.direction}", style="bold")
+    for item in line.verdict.findings:
+        if only and item.rule not in only:
+            continue
+        kind = "fired" if item.exempted_by is None else f"excused by {item.exempted_by}"
+        state = f"{kind}, in shadow" if item.shadow else kind
+        console.print(
+            f"  {item.rule} {state} on the {item.owner}'s words ({item.topic}, {item.severity})", markup=False
+        )
+        for reason in item.reasons:
+            console.print(f"      {_visible(reason)}", markup=False)
+    for silence in line.silences:
+        if only and silence.rule not in only:
+            continue
+        console.print(
+            f"  {silence.rule} stayed quiet on the {silence.owner}'s words: {silence.met} of {silence.needed} conditions hold",
+            markup=False,
+        )
+        for wish in silence.missing:
+            console.print(f"      {_visible(wish)}", markup=False)
+
+
 def as_json(line: Line) -> str:
     """Contract section 2, one line."""
     verdict = line.verdict

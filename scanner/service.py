@@ -14,13 +14,14 @@ from typing import Protocol
 
 from scanner import notify
 from scanner.errors import ConnectorError
+from scanner.inspection import nearness
 from scanner.keys import RootKey
 from scanner.model import People
 from scanner.pipeline import Pipeline, Tally
 from scanner.policy import Policy
 from scanner.ports import ItemRef, Sender, Source
 from scanner.store import Appearance, Committed, RunCounts, Store
-from scanner.web import RevealResult, WebServices
+from scanner.web import Explained, RevealResult, WebServices
 from scanner.work import WorkerPool
 
 log = logging.getLogger("mailwarden.service")
@@ -132,6 +133,14 @@ class Service:
             shown = worker.reveal(fetched)
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
+    def explain(self, appearance: Appearance) -> Explained:
+        """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept."""
+        ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
+        outcomes = self.pool.judge(self.source.fetch(ref), explain=True)
+        findings = tuple(finding for outcome in outcomes for finding in outcome.verdict.findings)
+        silences = sorted((item for outcome in outcomes for item in outcome.silences), key=nearness)
+        return Explained(findings, tuple(silences))
+
     def web_services(self) -> WebServices:
         clauses = {clause.id: clause.says for group in self.policy.clauses.values() for clause in group}
         return WebServices(
@@ -140,6 +149,7 @@ class Service:
             session_key=self.key.subkey("web"),
             public_url=self.public_url,
             reveal=self.reveal,
+            explain=self.explain,
             policy_title=self.policy.title,
             clauses=clauses,
         )

@@ -33,9 +33,9 @@ from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.evidence import FingerprintKey
 from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, grade, open_item, read
-from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove
+from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove, prove_patterns
 from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
-from scanner.patterns import load_patterns
+from scanner.patterns import load_patterns, texts_of
 from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem
 from scanner.routing import load_routing, parties
@@ -240,7 +240,9 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
             case ProveTask():
                 only = frozenset(frame.only) or None
                 number, failures = prove(Directory(frame.cast), bench.regime, bench.instruments, only)
-                _write(replies, Proved(number, failures))
+                texts = texts_of(Path(start.rules_dir)) if only is None else []
+                tried, missed = prove_patterns(texts, bench.detectors)
+                _write(replies, Proved(number + tried, failures + missed))
             case GradeTask():
                 _write(replies, Opening(0, "", frame.name))
                 media_type, protection = grade(frame.data, frame.name)
@@ -296,6 +298,8 @@ class _Bench:
         """What the examples' outcome depends on: rules, detectors with lists and model, and the default cast."""
         cast = Path(start.rules_dir) / "examples.people.yml"
         known = cast.read_bytes() if cast.is_file() else b""
+        for pattern in sorted((Path(start.rules_dir) / "patterns").glob("*.yml")):
+            known += pattern.read_bytes()
         return hashlib.sha256(f"{self.versions.rules} {self.versions.detectors} ".encode() + known).hexdigest()[:32]
 
     def inspect(self, task: InspectTask, replies: BinaryIO) -> Iterator[Judged]:

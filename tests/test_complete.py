@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from scanner import cli, report
+from scanner import cli, exemptions, patterns, report
 from scanner.conditions import documentation
 from scanner.model import ProblemKind
 from scanner.routing import load_routing
@@ -29,6 +29,8 @@ def test_the_rules_readme_describes_every_key_and_condition() -> None:
     assert documentation() in text, "put the table that scanner.conditions.documentation() gives into rules/README.md"
     for key in RULE_KEYS:
         assert f"| `{key}` |" in text
+    for name, says in (*patterns.KEYS.items(), *exemptions.KEYS.items()):
+        assert f"| `{name}` | {says} |" in text
     for category in CATEGORIES:
         assert category in text
 

@@ -174,7 +174,8 @@ def test_a_finding_explains_itself_and_the_quiet_rules_too(tmp_path: Path) -> No
     silences: list[Silence] = []
     verdict = house.judge(mail(body="QQ111111C QQ222222C"), silences=silences)
     assert one(verdict).reasons == ("nino (2 times): a word of the test",)
-    assert silences == [Silence("illness", "sender", "no health of confidence 0.75 or more")]
+    wish = "no health of confidence 0.75 or more"
+    assert silences == [Silence("illness", "sender", wish, met=0, needed=1, missing=(wish,))]
 
 
 # --- whose secret it is ---------------------------------------------------------------------------------------------
@@ -496,8 +497,8 @@ def test_a_rule_that_fails_its_own_examples_is_named_with_the_place_and_the_reas
     house = House(
         tmp_path,
         right=right,
-        misses=NUMBER,
-        flags=right.replace("body: No number.", "body: QQ222222C"),
+        misses=NUMBER.replace("topic: personal_data", "topic: phishing"),
+        flags=right.replace("body: No number.", "body: QQ222222C").replace("topic: personal_data", "topic: gambling"),
         asleep=NUMBER.replace("body: The number.", "body: QQ111111C") + "state: off\n",
     )
     number, failures = prove(DIRECTORY, house.regime, house.instruments)
@@ -511,5 +512,6 @@ def test_a_rule_that_fails_its_own_examples_is_named_with_the_place_and_the_reas
 
 
 def test_a_rule_is_proved_even_where_the_pack_switches_it_off(tmp_path: Path) -> None:
-    house = House(tmp_path, "rules: [{id: misses, state: off}]\n", misses=NUMBER, other=NUMBER)
+    other = NUMBER.replace("topic: personal_data", "topic: phishing")
+    house = House(tmp_path, "rules: [{id: misses, state: off}]\n", misses=NUMBER, other=other)
     assert {item.rule for item in prove(DIRECTORY, house.regime, house.instruments)[1]} == {"misses", "other"}

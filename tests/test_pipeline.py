@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -57,12 +57,11 @@ def database(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'store.db'}"
 
 
-def findings_in(database: str) -> Iterator[tuple[str, int]]:
+def findings_in(database: str) -> Iterator[Sequence[object]]:
     """Finding keys with the number of their cases."""
     engine = sa.create_engine(database)
     with engine.connect() as connection:
-        for key, number in connection.execute(sa.text("select key, count(*) from finding group by key")):
-            yield key, number
+        yield from connection.execute(sa.text("select key, count(*) from finding group by key")).all()
     engine.dispose()
 
 

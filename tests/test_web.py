@@ -18,10 +18,11 @@ from fastapi.testclient import TestClient
 from web_cases import ADMIN, DPO, HEAD, NOW, PASSWORD
 
 from scanner.errors import ConnectorError
+from scanner.inspection import Silence
 from scanner.model import CaseState, ProblemKind, Segment, SegmentOwner
 from scanner.rulebook import TOPICS
 from scanner.store import Appearance, Store
-from scanner.web import RevealResult, WebServices, create_app, hash_password, wording
+from scanner.web import Explained, RevealResult, WebServices, create_app, hash_password, wording
 from scanner.web import session as session_module
 from scanner.web.pages import plain
 from scanner.web.session import Sessions, password_fits, totp_step
@@ -51,6 +52,15 @@ class Desk:
             raise self.answer
         return self.answer or web_cases.revealed(place)
 
+    def explain(self, place: Appearance) -> Explained:
+        self.asked.append(place)
+        if isinstance(self.answer, ConnectorError):
+            raise self.answer
+        return Explained(
+            (web_cases.CLASS_LIST,),
+            (Silence("gambling", "sender", "no gambling", 1, 2, ("no gambling of confidence 0.75 or more",)),),
+        )
+
     def browser(self, public_url: str = "http://127.0.0.1:8025", base_url: str = "http://testserver") -> TestClient:
         services = WebServices(
             store=self.store,
@@ -58,6 +68,7 @@ class Desk:
             session_key=KEY,
             public_url=public_url,
             reveal=self.reveal,
+            explain=self.explain,
             policy_title="Example Learning Trust acceptable use",
         )
         return TestClient(
@@ -490,6 +501,33 @@ def test_a_form_without_this_sessions_token_does_nothing(desk: Desk, path: str, 
     assert browser.get("/cases").status_code == 200
     assert desk.store.cases(state="new", topic="personal_data")[-1].id == 1
     assert desk.asked == []
+
+
+# --- explain --------------------------------------------------------------------------------------------------------
+
+
+def test_the_rules_explain_a_case_and_the_asking_is_recorded(desk: Desk) -> None:
+    browser = desk.signed_in("dana")
+    answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
+    assert answer.status_code == 200
+    assert "the nearest miss first" in answer.text
+    assert "no gambling of confidence 0.75 or more" in answer.text
+    assert "1 of 2 conditions hold" in answer.text
+    assert ("dana", "rules explained", "case/1") in acts(desk)
+
+
+def test_nobody_is_told_about_another_ones_case(desk: Desk) -> None:
+    browser = desk.signed_in("hal")
+    assert browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))}).status_code in (403, 404)
+    assert desk.asked == []
+
+
+def test_an_explanation_that_cannot_be_fetched_says_so(desk: Desk) -> None:
+    desk.answer = ConnectorError("gone", permanent=True, status=404)
+    browser = desk.signed_in("dana")
+    answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
+    assert answer.status_code == 502
+    assert "could not be asked again" in answer.text
 
 
 # --- reveal ---------------------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from scanner.web import wording
 from scanner.web.access import Judge, RefusedError, Services, Visitor, form_checked, not_yours
 from scanner.web.frame import frame
 from scanner.web.pages import page
-from scanner.web.services import RevealResult, WebServices
+from scanner.web.services import Explained, RevealResult, WebServices
 
 PAGE_SIZE = 50
 MAX_NOTE = 2000
@@ -365,6 +365,50 @@ def reveal(
         "not_shown": [problem_view(problem) for problem in result.problems],
     }
     return page("reveal.html", values)
+
+
+def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[None, Depends(form_checked)]) -> Response:
+    """Judges the message again, with the reasons of every rule. It shows labels and counts, never text."""
+    detail = case_for(services, visitor, case_id)
+    services.store.record(
+        actor=visitor.name, action="rules explained", object=f"case/{case_id}", reason="", now=services.clock()
+    )
+    told: Explained | None = None
+    for place in detail.appearances[:MAX_PLACES_TRIED]:
+        try:
+            told = services.explain(place)
+            break
+        except ConnectorError:
+            continue
+    if told is None:
+        sentence = "The message could not be fetched, so the rules could not be asked again. Nothing was changed."
+        return _case_page(services, visitor, detail, wrong=sentence, status=502)
+    values = {
+        **frame(services, visitor, "/cases"),
+        "case": _row_view(services, detail.case),
+        "fired": [
+            {
+                "rule": item.rule,
+                "title": item.title,
+                "whose": wording.SEGMENT_OWNERS[item.owner],
+                "excuse": item.exempted_by,
+                "shadow": item.shadow,
+                "reasons": item.reasons,
+            }
+            for item in told.findings
+        ],
+        "quiet": [
+            {
+                "rule": item.rule,
+                "whose": wording.SEGMENT_OWNERS[item.owner],
+                "met": item.met,
+                "needed": item.needed,
+                "missing": item.missing,
+            }
+            for item in told.silences
+        ],
+    }
+    return page("explain.html", values)
 
 
 def _fetch(services: WebServices, detail: CaseDetail) -> tuple[RevealResult | None, str]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scanner.model import Part, Problem
+from scanner.inspection import Silence
+from scanner.model import Finding, Part, Problem
 from scanner.store import Appearance, Store
 
 
@@ -25,8 +26,16 @@ class RevealResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Explained:
+    """A message fetched and judged again: what fired, and why every other rule stayed quiet. Holds no text and no value."""
+
+    findings: tuple[Finding, ...]
+    silences: tuple[Silence, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class WebServices:
-    """`reveal` raises ConnectorError when the message cannot be fetched from this place.
+    """`reveal` and `explain` raise ConnectorError when the message cannot be fetched from this place.
 
     `session_key`: at least 16 random bytes, the "web" subkey. `public_url`: how users reach the page; https makes the
     cookie Secure. `labels` and `clauses` put words to labels and clause ids beyond those that `wording` knows.
@@ -37,6 +46,7 @@ class WebServices:
     session_key: bytes = field(repr=False)
     public_url: str
     reveal: Callable[[Appearance], RevealResult]
+    explain: Callable[[Appearance], Explained]
     policy_title: str
     labels: Mapping[str, str] = field(default_factory=dict)
     clauses: Mapping[str, str] = field(default_factory=dict)

@@ -49,6 +49,7 @@ URLS: Final = (
     Url("GET", "/cases/{case_id}", cases.show_case),
     Url("POST", "/cases/{case_id}/decisions", cases.decide),
     Url("POST", "/cases/{case_id}/reveal", cases.reveal),
+    Url("POST", "/cases/{case_id}/explain", cases.explain),
     Url("GET", "/problems", problems.show_problems),
     Url("GET", "/coverage", problems.show_coverage),
     Url("GET", "/help", explain.show_help),

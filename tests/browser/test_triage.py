@@ -23,7 +23,7 @@ import web_cases
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
 from scanner.store import Store
-from scanner.web import WebServices, create_app
+from scanner.web import Explained, WebServices, create_app
 
 pytestmark = pytest.mark.browser
 
@@ -82,6 +82,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         session_key=b"k" * 32,
         public_url=url,
         reveal=web_cases.revealed,
+        explain=lambda place: Explained((web_cases.CLASS_LIST,), ()),
         policy_title="Example Learning Trust acceptable use",
     )
     server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="warning", server_header=False))
