@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import msgspec
 import uvicorn
 from rich.console import Console
 
@@ -28,6 +29,7 @@ from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import demo as demo_module
 from scanner import schedule
+from scanner.backtest import Comparison, Labelled, RuleRecord, compare, rule_records
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, normalise
@@ -150,6 +152,77 @@ def check_rules(given: Path | None, policy: str) -> str:
     if shadows:
         sentences.append(f"in shadow, telling nobody: {', '.join(shadows)}")
     return "\n".join(sentences)
+
+
+def backtest(config: Path | None, new: Path, against: Path | None, days: int | None, policy: str) -> Comparison:
+    """The new rules against the store's past messages and what the reviewers said of them. Changes nothing."""
+    settings = load_settings(config)
+    before = load_rulebook(rules_folder(against or settings.rules_dir))
+    check_rules(new, policy)
+    after = load_rulebook(rules_folder(new))
+    store = _store(settings)
+    try:
+        since = _now() - timedelta(days=days) if days is not None else None
+        with store.past(since) as messages:
+            return compare(before, after, messages)
+    finally:
+        store.close()
+
+
+def feedback_table(config: Path | None) -> list[RuleRecord]:
+    """Per rule its cases, what the reviewers said, and a suggestion."""
+    settings = load_settings(config)
+    store = _store(settings)
+    try:
+        return rule_records(store, load_rulebook(rules_folder(settings.rules_dir)))
+    finally:
+        store.close()
+
+
+def _store(settings: Settings) -> Store:
+    key = load_root_key(settings.root_key_file, settings.root_key_number)
+    return Store.open(store_url(settings), key.subkey("audit"))
+
+
+def backtest_labelled(
+    folder: Path, new: Path, against: Path | None, policy: str, say: Callable[[str], None]
+) -> tuple[list[tuple[Labelled, Labelled]], list[str]]:
+    """Both sets over a labelled corpus (contract section 6): a pair for each topic, and the files whose outcome differs."""
+    labels = folder / "labels.jsonl"
+    try:
+        entries = [msgspec.json.decode(line) for line in labels.read_bytes().splitlines() if line.strip()]
+        expect = {str(entry["file"]): frozenset(entry.get("expect", ())) for entry in entries}
+        allow = {str(entry["file"]): frozenset(entry.get("allow", ())) for entry in entries}
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            str(labels), f"is not a list of labels, one JSON object a line with the key file: {error}"
+        ) from error
+    people = folder / "people.yaml"
+    outcomes = []
+    for rules in (against, new):
+        job = FileScan(
+            [folder / name for name in expect], people if people.is_file() else None, policy, rules, False, 1, False
+        )
+        found: dict[str, frozenset[str]] = {}
+        with scanning(job, say) as lines:
+            for line in lines:
+                if isinstance(line, str):
+                    raise MailwardenError(line)
+                name = str(Path(line.path.partition("!/")[0]).relative_to(folder))
+                found[name] = found.get(name, frozenset()) | {item.topic for item in line.found}
+        outcomes.append(found)
+    topics = sorted(set().union(*expect.values(), *(topics for found in outcomes for topics in found.values())))
+    pairs = []
+    for topic in topics:
+        sides = []
+        for found in outcomes:
+            seen = {name for name, names in found.items() if topic in names}
+            wanted = {name for name, names in expect.items() if topic in names}
+            allowed = {name for name, names in allow.items() if topic in names}
+            sides.append(Labelled(topic, len(seen & wanted), len(wanted - seen), len(seen - wanted - allowed)))
+        pairs.append((sides[0], sides[1]))
+    changed = sorted(name for name in expect if outcomes[0].get(name) != outcomes[1].get(name))
+    return pairs, changed
 
 
 def explain(

@@ -254,6 +254,36 @@ def rules_explain(
         report.print_explained(Console(soft_wrap=True, highlight=False), line, frozenset(only or ()))
 
 
+@rules_cli.command("backtest")
+def rules_backtest(
+    rules: Annotated[Path, typer.Option("--rules", help="Folder of the changed rules.")],
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Folder of the rules to compare with; default: those in force.")
+    ] = None,
+    labelled: Annotated[
+        Path | None, typer.Option(help="A labelled folder (people.yaml, labels.jsonl) instead of the stored messages.")
+    ] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Only messages stored in the last so many days.")] = None,
+    policy: Annotated[str, typer.Option(help="Policy pack.")] = "base",
+    config: ConfigOption = None,
+) -> None:
+    """Say what changed rules would have done with past messages, before anybody is told by them.
+
+    Against the store it works on facts, for no text is kept: where a change needs the text it says "cannot tell".
+    """
+    if labelled is not None:
+        pairs, changed = app.backtest_labelled(labelled, rules, against, policy, _say)
+        report.print_labelled(Console(), pairs, changed)
+        return
+    report.print_comparison(Console(), app.backtest(config, rules, against, days, policy))
+
+
+@rules_cli.command("feedback")
+def rules_feedback(config: ConfigOption = None) -> None:
+    """Show for each rule how often the reviewers agreed with it, and what might be changed. Nothing is changed by itself."""
+    report.print_records(Console(), app.feedback_table(config))
+
+
 @rules_cli.command("schema")
 def rules_schema() -> None:
     """Print the JSON Schema of a rule file, for editors; it is the same as rules/schema/rule.schema.json."""

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import time
+from datetime import datetime, time
 from fnmatch import fnmatchcase
 from typing import Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -21,6 +21,7 @@ from scanner.model import (
     AddressKind,
     Direction,
     Envelope,
+    Fact,
     Grade,
     Hit,
     Part,
@@ -35,6 +36,7 @@ PART_KINDS = ("subject", "body", "attachment", "document", "headers")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HIGH = 0.75  # contract section 3: from here on a hit alone is enough for a rule of the base policy
 MAX_NESTING = 8
+_LOCKABLE = ("attachment", "document", "body")
 _NAMES = frozenset({"person", "staff_name"})
 _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing to a finding, and the cost stays linear
 
@@ -58,6 +60,40 @@ class Scene:
         if self.directory.person(address) is not None:
             return "ours"
         return self.directory.kind(address)
+
+    def facts(self) -> tuple[Fact, ...]:
+        """What envelope and files say, as facts that the store may keep, so that a changed rule can be tried on them.
+
+        Their labels begin with @; counts stand in `distance`. No address, no name and no text is among them.
+        """
+        kinds = [self.recipient_kind(item.address) for item in self.envelope.recipients]
+        visible = Counter(
+            self.recipient_kind(item.address) for item in self.envelope.recipients if item.kind in ("to", "cc")
+        )
+        found = [_fact("@envelope")]
+        found += [_fact(f"@recipients:{kind}", number, visible[kind]) for kind, number in Counter(kinds).items()]
+        found += [_fact(f"@audience:{kind}") for kind in sorted(self.audience)]
+        origin = self.directory.person(self.envelope.from_.address) if self.envelope.from_ else None
+        if origin is not None:
+            found.append(_fact(f"@sender_role:{origin.role}"))
+        for role in (*get_args(PersonRole), "contact"):
+            if RecipientRole((role,)).ask(self).holds:
+                found.append(_fact(f"@recipient_role:{role}"))
+        if SubjectIs().ask(self).holds:
+            found.append(_fact("@subject:empty"))
+        for name, holds in (("reply", Thread(reply=True)), ("forward", Thread(forward=True))):
+            if holds.ask(self).holds:
+                found.append(_fact(f"@thread:{name}"))
+        found.append(_fact("@thread:depth", Thread.before(self.envelope)))
+        found += [_fact(f"@segment:{owner}") for owner in _MARKED if HasSegment((owner,)).ask(self).holds]
+        files = [part for part in self.parts if part.kind in ("attachment", "document")]
+        found.append(_fact("@attachments", sum(Attachments.counts(part) for part in files)))
+        for part in files[:_COMPANY]:
+            if not part.inline:
+                found.append(_fact(f"@file:{part.media_type}"[:100], min(part.size, 2**31 - 1), int(part.disguised)))
+        for grade in sorted({part.protection.grade for part in self.parts if part.kind in _LOCKABLE}):
+            found.append(_fact(f"@protection:{grade}"))
+        return tuple(found)
 
     @property
     def audience(self) -> frozenset[AddressKind]:
@@ -111,6 +147,10 @@ class EnvelopeCondition(Condition):
 
     def possible(self, scene: Scene) -> bool:
         return self.ask(scene).holds
+
+
+def _fact(label: str, number: int = 0, row: int | None = None) -> Fact:
+    return Fact(label, "headers", "sender", row, number, 1.0, None, "")
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -261,7 +301,7 @@ class ProtectionIs(Condition):
 
     def ask(self, scene: Scene) -> Answer:
         for part in scene.parts:
-            if part.protection.grade in self.grades and part.kind in ("attachment", "document", "body"):
+            if part.protection.grade in self.grades and part.kind in _LOCKABLE:
                 mark = Hit("protection", 0, 0, "", 0.9, (part.protection.mechanism,), part=part.path)
                 return Answer(True, (mark,))
         return Answer(False, reason=f"no part is protected as {_listed(self.grades)}")
@@ -429,9 +469,12 @@ class Sent(EnvelopeCondition):
     zone: str = "Europe/London"
 
     def ask(self, scene: Scene) -> Answer:
-        if scene.envelope.sent_at is None:
+        return self.at(scene.envelope.sent_at)
+
+    def at(self, sent_at: datetime | None) -> Answer:
+        if sent_at is None:
             return Answer(False, reason="it is not known when it was sent")
-        local = scene.envelope.sent_at.astimezone(ZoneInfo(self.zone))
+        local = sent_at.astimezone(ZoneInfo(self.zone))
         if self.days and WEEKDAYS[local.weekday()] not in self.days:
             return Answer(False, reason=f"it was sent on {WEEKDAYS[local.weekday()]}, not {_listed(self.days)}")
         start, end, clock = self.after or time.min, self.before or time.max, local.time()
@@ -453,7 +496,7 @@ class Thread(EnvelopeCondition):
     def ask(self, scene: Scene) -> Answer:
         envelope = scene.envelope
         head = envelope.subject.strip().partition(":")[0].strip().lower()
-        before = len(envelope.header("References").split()) or int(bool(envelope.header("In-Reply-To").strip()))
+        before = self.before(envelope)
         forward = head in ("fw", "fwd", "wg", "tr")
         reply = not forward and (before > 0 or head in ("re", "aw"))
         if self.reply is not None and reply is not self.reply:
@@ -463,6 +506,11 @@ class Thread(EnvelopeCondition):
         if before < self.depth:
             return Answer(False, reason=f"{before} messages stand before it in the conversation, {self.depth} needed")
         return Answer(True)
+
+    @staticmethod
+    def before(envelope: Envelope) -> int:
+        """How many messages stand before it, as its headers say."""
+        return len(envelope.header("References").split()) or int(bool(envelope.header("In-Reply-To").strip()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -485,10 +533,14 @@ class Attachments(Condition):
     at_most: int = 1_000_000
 
     def ask(self, scene: Scene) -> Answer:
-        number = sum(part.kind == "attachment" and not part.inline and not part.depth for part in scene.parts)
+        number = sum(self.counts(part) for part in scene.parts)
         if self.at_least <= number <= self.at_most:
             return Answer(True)
         return Answer(False, reason=f"{number} attachments")
+
+    @staticmethod
+    def counts(part: Part) -> bool:
+        return part.kind == "attachment" and not part.inline and not part.depth
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ def load_exemptions(folder: Path, rulebook: Rulebook, known_labels: Iterable[str
                 reader.wrong(node, f"no detector gives the label {label!r}")
         items.append(item)
     reader.stop_if_wrong()
+    if not items:
+        return Exemptions()
     return Exemptions(tuple(items), hashlib.sha256(path.read_bytes()).hexdigest()[:12])
 
 

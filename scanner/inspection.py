@@ -66,6 +66,13 @@ class Regime:
     routing: tuple[Line, ...]
     exemptions: Exemptions = field(default_factory=Exemptions)
 
+    @property
+    def rules_version(self) -> str:
+        """Changes with the rules and with what is forgiven."""
+        if not self.exemptions.version:
+            return self.rulebook.version
+        return hashlib.sha256(f"{self.rulebook.version} {self.exemptions.version}".encode()).hexdigest()[:12]
+
 
 class HitCache:
     """Hits of texts seen before: the same words are looked at once in a run (D9). Lives and dies with the worker."""
@@ -175,8 +182,8 @@ def inspect(
         problems=tuple(problems),
         complete=all(problem.kind in PROBLEMS_THAT_LEAVE_COMPLETE for problem in problems),
         unread_protected=sum(problem.kind == "encrypted" for problem in problems),
-        facts=_facts(hits, instruments.key),
-        versions=Versions(regime.rulebook.version, regime.policy.version, instruments.detectors.version),
+        facts=(*_facts(hits, instruments.key), *unread.facts()),
+        versions=Versions(regime.rules_version, regime.policy.version, instruments.detectors.version),
         content_hash=content_hash,
         sent_at=envelope.sent_at,
         parts=len(parts),
@@ -201,7 +208,7 @@ def _sealed(envelope: Envelope, direction: Direction, regime: Regime, instrument
         complete=True,
         unread_protected=0,
         facts=(),
-        versions=Versions(regime.rulebook.version, regime.policy.version, instruments.detectors.version),
+        versions=Versions(regime.rules_version, regime.policy.version, instruments.detectors.version),
         content_hash=hashlib.sha256(f"sealed {envelope.internet_id}".encode()).hexdigest()[:32],
         sent_at=envelope.sent_at,
     )

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from scanner.backtest import Comparison, Labelled, RuleRecord
 from scanner.inspection import Silence
 from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
@@ -116,6 +117,57 @@ def print_explained(console: Console, line: Line, only: frozenset[str]) -> None:
         )
         for wish in silence.missing:
             console.print(f"      {_visible(wish)}", markup=False)
+
+
+def print_comparison(console: Console, found: Comparison) -> None:
+    """The answer of a back-test: a sentence, a table, and what to look at."""
+    console.print(found.words(), markup=False, soft_wrap=True)
+    if found.changed:
+        console.print(f"Changed rules: {', '.join(found.changed)}", markup=False, soft_wrap=True)
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("topic", "reviewers said", "kept", "dropped", "cannot tell", "added"):
+        table.add_column(heading)
+    for topic, said in sorted({(topic, said) for topic, _, said in found.counts}):
+        numbers = [str(found.counts[topic, change, said]) for change in ("kept", "dropped", "cannot tell", "added")]
+        table.add_row(topic, said.replace("_", " "), *numbers)
+    if table.row_count:
+        console.print(table)
+    for look in found.look:
+        what = f"case {look.case_id}" if look.case_id is not None else f"message {look.message_id} of {look.mailbox}"
+        console.print(f"  {look.change}: {what} ({look.topic})", markup=False, soft_wrap=True)
+
+
+def print_labelled(console: Console, pairs: Sequence[tuple[Labelled, Labelled]], changed: Sequence[str]) -> None:
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("topic", "found", "missed", "false alarms"):
+        table.add_column(heading)
+    for before, after in pairs:
+        cells = [(before.found, after.found), (before.missed, after.missed), (before.false_alarms, after.false_alarms)]
+        table.add_row(before.topic, *(str(a) if a == b else f"{a} → {b}" for a, b in cells))
+    console.print(table)
+    console.print(f"{len(changed)} files with another outcome" + (":" if changed else "."))
+    for name in changed[:50]:
+        console.print(f"  {_visible(name)}", markup=False, soft_wrap=True)
+
+
+def print_records(console: Console, records: Sequence[RuleRecord]) -> None:
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("rule", "state", "cases", "in shadow", "confirmed", "false", "precision (95 %)", "suggestion"):
+        table.add_column(heading, overflow="fold")
+    for item in records:
+        known = item.precision
+        share = f"{known.confirmed / known.judged:.0%} ({known.low:.0%} to {known.high:.0%})" if known else "not judged"
+        table.add_row(
+            item.rule,
+            item.state,
+            str(item.cases),
+            str(item.in_shadow),
+            str(known.confirmed if known else 0),
+            str(known.false_alarms if known else 0),
+            share,
+            known.suggestion if known else "",
+        )
+    console.print(table)
 
 
 def as_json(line: Line) -> str:

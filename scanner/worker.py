@@ -274,7 +274,7 @@ class _Bench:
 
     @property
     def versions(self) -> Versions:
-        return Versions(self.regime.rulebook.version, self.regime.policy.version, self.detectors.version)
+        return Versions(self.regime.rules_version, self.regime.policy.version, self.detectors.version)
 
     @staticmethod
     def build(start: Start) -> _Bench:
@@ -300,7 +300,7 @@ class _Bench:
         known = cast.read_bytes() if cast.is_file() else b""
         for pattern in sorted((Path(start.rules_dir) / "patterns").glob("*.yml")):
             known += pattern.read_bytes()
-        return hashlib.sha256(f"{self.versions.rules} {self.versions.detectors} ".encode() + known).hexdigest()[:32]
+        return hashlib.sha256(f"{self.regime.rulebook.version} {self.versions.detectors} ".encode() + known).hexdigest()[:32]
 
     def inspect(self, task: InspectTask, replies: BinaryIO) -> Iterator[Judged]:
         index = task.skip

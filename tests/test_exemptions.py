@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from made_up import JANE, mail, rules_with
+from made_up import DIRECTORY, JANE, mail, rules_with
 from test_inspection import NUMBER, House
 
 from scanner.errors import ConfigErrors
@@ -39,7 +39,7 @@ def judged(tmp_path: Path, today: date, text: str = ONE, from_: str = JANE) -> V
     rules = write(tmp_path, text)
     regime = replace(house.regime, exemptions=load_exemptions(rules, house.regime.rulebook))
     envelope = mail(from_, body="QQ111111C")
-    return inspect(envelope, house.directory, regime, house.instruments, today=today)
+    return inspect(envelope, DIRECTORY, regime, house.instruments, today=today)
 
 
 def test_another_sender_is_not_excused(tmp_path: Path) -> None:

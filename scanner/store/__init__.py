@@ -6,7 +6,8 @@ Nothing here ever holds the text of a message, its subject or a found value (D10
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -15,7 +16,8 @@ import sqlalchemy as sa
 from scanner import audit
 from scanner.audit import AuditEntry, AuditFault
 from scanner.model import CaseState, Cursor, People, ProblemKind, Severity, Versions
-from scanner.store import accounts, cases, claims, database, messages, notices, people, runs
+from scanner.store import accounts, cases, claims, database, history, messages, notices, people, runs
+from scanner.store.history import PastFinding, PastMessage, Said
 from scanner.store.rows import (
     Account,
     AccountRole,
@@ -58,9 +60,12 @@ __all__ = [
     "Order",
     "Outcome",
     "Parked",
+    "PastFinding",
+    "PastMessage",
     "ProblemRow",
     "Run",
     "RunCounts",
+    "Said",
     "Store",
     "StoreError",
 ]
@@ -208,6 +213,19 @@ class Store:
         """Notices by state: pending, sending, sent, unsure, failed."""
         with self.reading.begin() as connection:
             return notices.counts(connection)
+
+    # --- trying rules ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def past(self, since: datetime | None = None, *, judged_only: bool = False) -> Iterator[Iterator[PastMessage]]:
+        """Stored messages with facts, findings and the reviewers' verdicts, oldest first, while the context lasts."""
+        with self.reading.begin() as connection:
+            yield history.past(connection, since, judged_only)
+
+    def rule_counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """By rule: how many cases it leads, and how many findings it made in shadow."""
+        with self.reading.begin() as connection:
+            return history.cases_of_rule(connection), history.shadow_counts(connection)
 
     # --- triage -------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,217 @@
+"""A back-test says what would change, and "cannot tell" where only the text could say it. Checked against the real verdicts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import web_cases
+from hypothesis import given, settings
+from made_up import DIRECTORY, GOOD, KEY, rules_with
+from test_soundness import LEAVES, condition, scenes, written
+from web_cases import NOW, TO_DPO
+
+from scanner.backtest import compare, feedback, holds, raised, remember, rule_records, wilson
+from scanner.conditions import Scene
+from scanner.evidence import fact_of
+from scanner.model import Fact, Hit
+from scanner.rulebook import Rulebook, load_rulebook
+from scanner.store import PastFinding, PastMessage, Store
+
+
+def stored(scene: Scene) -> PastMessage:
+    """The scene as the store would remember it."""
+    facts: list[Fact] = []
+    previous = ("", 0)
+    for hit in sorted(scene.hits, key=lambda hit: (hit.part, hit.start)):
+        facts.append(fact_of(hit, previous[1] if previous[0] == hit.part else hit.start, KEY))
+        previous = (hit.part, hit.end)
+    sent = scene.envelope.sent_at
+    return PastMessage(1, "m", scene.direction, sent, "v", (*facts, *scene.facts()), ())
+
+
+@settings(max_examples=400, deadline=None)
+@given(written(), scenes())
+def test_an_answer_from_facts_is_the_answer_from_the_message_or_cannot_tell(text: str, scene: Scene) -> None:
+    found = condition(text)
+    truth = holds(found, remember(stored(scene))("sender"))
+    if truth is not None:
+        assert truth == found.ask(scene).holds, (text, truth)
+
+
+def test_most_conditions_can_be_told_from_facts() -> None:
+    scene = Scene(web_cases_mail(), "outbound", "sender", (Hit("nino", 0, 9, "x", 0.9, part="body"),), (), DIRECTORY)
+    memory = remember(stored(scene))("sender")
+    told = [text for text in LEAVES if holds(condition(text), memory) is not None]
+    assert len(told) >= len(LEAVES) - 2
+    assert holds(condition('sender: {addresses: ["a@b.example"]}'), memory) is None
+
+
+def web_cases_mail():  # type: ignore[no-untyped-def]
+    from made_up import mail
+
+    return mail(body="x")
+
+
+def test_facts_of_before_the_marks_cannot_tell_about_the_envelope() -> None:
+    message = PastMessage(
+        1, "m", "outbound", NOW, "v", (Fact("nino", "body", "sender", None, 0, 0.9, None, "1:a"),), ()
+    )
+    memory = remember(message)("sender")
+    assert holds(condition("audience: outside"), memory) is None
+    assert holds(condition("direction: internal"), memory) is False
+    assert holds(condition("labels: {any: [nino]}"), memory) is True
+
+
+# --- comparing two sets -----------------------------------------------------------------------------------------------
+
+
+def book(tmp_path: Path, name: str, **rules: str) -> Rulebook:
+    return load_rulebook(rules_with(tmp_path / name, **rules))
+
+
+def past(number: int, confidence: float, said: str, rule: str = "example_rule", version: str = "?") -> PastMessage:
+    fact = Fact("nino", "body", "sender", None, 0, confidence, 1, f"1:{number}")
+    findings = ()
+    if said != "clean":
+        findings = (PastFinding(rule, version, "personal_data", "sender", number, False, False, said),)  # type: ignore[arg-type]
+    return PastMessage(number, "m@elt.example", "outbound", NOW, "v", (fact,), findings)
+
+
+def test_a_higher_confidence_drops_what_is_below_it(tmp_path: Path) -> None:
+    old = book(tmp_path, "old", example_rule=GOOD)
+    new = book(tmp_path, "new", example_rule=GOOD.replace("any: [nino]", "any: [nino], confidence: 0.9"))
+    messages = [
+        past(1, 0.8, "false_alarm"),
+        past(2, 0.8, "confirmed"),
+        past(3, 0.95, "confirmed"),
+        past(4, 0.95, "unjudged"),
+    ]
+    found = compare(old, new, messages)
+    assert (found.number("dropped", "false_alarm"), found.number("dropped", "confirmed")) == (1, 1)
+    assert found.number("kept") == 2
+    assert [(look.change, look.case_id) for look in found.look] == [("lost", 2)]
+    assert "drops 1 of 1 false alarms, loses 1 of 2 confirmed" in found.words()
+
+
+def test_a_lower_confidence_adds_what_was_quiet(tmp_path: Path) -> None:
+    old = book(tmp_path, "old", example_rule=GOOD)
+    new = book(tmp_path, "new", example_rule=GOOD.replace("any: [nino]", "any: [nino], confidence: 0.5"))
+    found = compare(old, new, [past(1, 0.6, "clean"), past(2, 0.4, "clean")])
+    assert found.number("added") == 1
+    assert "adds 1 unseen: look at these 1." in found.words()
+
+
+def test_what_needs_an_address_is_counted_as_not_to_be_told(tmp_path: Path) -> None:
+    old = book(tmp_path, "old", example_rule=GOOD)
+    more = GOOD.replace("when:\n", "when:\n  none: [{sender: {addresses: ['head@elt.example']}}]\n")
+    found = compare(old, book(tmp_path, "new", example_rule=more), [past(1, 0.9, "confirmed")])
+    assert found.number("cannot tell") == 1
+    assert found.number("dropped") == found.number("kept") == 0
+    assert "cannot tell for 1 findings" in found.words()
+
+
+def test_what_the_old_wording_proves_is_known(tmp_path: Path) -> None:
+    """The old rule fired, so its sender condition held then; only the new confidence is asked of the facts."""
+    wording = GOOD.replace("when:\n", "when:\n  sender: {addresses: ['head@elt.example']}\n")
+    old = book(tmp_path, "old", example_rule=wording)
+    new = book(tmp_path, "new", example_rule=wording.replace("any: [nino]", "any: [nino], confidence: 0.8"))
+    version = old.rules[0].version
+    found = compare(
+        old, new, [past(1, 0.9, "confirmed", version=version), past(2, 0.76, "false_alarm", version=version)]
+    )
+    assert (found.number("kept", "confirmed"), found.number("dropped", "false_alarm")) == (1, 1)
+    assert found.number("cannot tell") == 0
+
+
+def test_a_rule_taken_away_drops_its_findings(tmp_path: Path) -> None:
+    other = GOOD.replace("[nino]", "[health]").replace("topic: personal_data", "topic: phishing")
+    old = book(tmp_path, "old", example_rule=GOOD, other=other)
+    found = compare(old, book(tmp_path, "new", other=other), [past(1, 0.9, "confirmed")])
+    assert found.number("dropped", "confirmed") == 1
+
+
+def test_a_new_title_changes_nothing(tmp_path: Path) -> None:
+    old = book(tmp_path, "old", example_rule=GOOD)
+    found = compare(
+        old,
+        book(tmp_path, "new", example_rule=GOOD.replace("title: Example", "title: New")),
+        [past(1, 0.9, "confirmed")],
+    )
+    assert found.words() == "The two sets decide alike: no rule differs."
+
+
+def test_an_excused_finding_is_neither_lost_nor_new(tmp_path: Path) -> None:
+    message = past(1, 0.6, "unjudged")
+    message = replace(message, findings=(replace(message.findings[0], excused=True, case_id=None),))
+    old = book(tmp_path, "old", example_rule=GOOD)
+    new = book(tmp_path, "new", example_rule=GOOD.replace("any: [nino]", "any: [nino], confidence: 0.5"))
+    assert not compare(old, new, [message]).counts
+
+
+# --- feedback ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("right", "total", "low", "high"),
+    [(0, 10, 0.0, 0.2775), (5, 10, 0.2366, 0.7634), (10, 10, 0.7225, 1.0), (0, 0, 0, 1)],
+)
+def test_the_interval_is_wilsons(right: int, total: int, low: float, high: float) -> None:
+    assert wilson(right, total) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_a_suggestion_loses_no_confirmed_case_and_is_only_a_sentence(tmp_path: Path) -> None:
+    rules = book(tmp_path, "old", example_rule=GOOD)
+    messages = [past(number, 0.92, "confirmed") for number in range(6)]
+    messages += [past(10 + number, 0.78, "false_alarm") for number in range(4)]
+    messages += [past(20, 0.93, "false_alarm")]
+    (row,) = feedback(rules, messages)
+    assert (row.confirmed, row.false_alarms) == (6, 5)
+    assert row.suggestion == "raise confidence to 0.8: loses none of 6 confirmed, drops 4 of 5 false"
+    assert rules.rules[0].when == book(tmp_path, "again", example_rule=GOOD).rules[0].when
+
+
+def test_few_verdicts_suggest_nothing(tmp_path: Path) -> None:
+    rules = book(tmp_path, "old", example_rule=GOOD)
+    (row,) = feedback(rules, [past(1, 0.9, "confirmed"), past(2, 0.78, "false_alarm")])
+    assert row.suggestion == ""
+
+
+def test_a_case_seen_in_many_mailboxes_counts_once(tmp_path: Path) -> None:
+    rules = book(tmp_path, "old", example_rule=GOOD)
+    (row,) = feedback(rules, [past(1, 0.9, "confirmed"), replace(past(1, 0.9, "confirmed"), id=2)])
+    assert row.judged == 1
+
+
+def test_exclusions_are_not_raised() -> None:
+    before = condition("labels: {any: [nino]}, none: [{labels: {any: [health]}}]")
+    assert raised(before, 0.9) == condition("labels: {any: [nino], confidence: 0.9}, none: [{labels: {any: [health]}}]")
+
+
+# --- from the store ---------------------------------------------------------------------------------------------------
+
+
+def test_the_store_gives_facts_findings_and_the_last_verdict(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path / 'past.db'}")
+    found = web_cases.finding("personal_data", "t", route=TO_DPO, rule="example_rule")
+    result = web_cases.message(1, [found], content="c1")
+    fact = Fact("nino", "body", "sender", None, 0, 0.9, 1, "1:a")
+    result = replace(result, verdict=replace(result.verdict, facts=(fact,)))
+    (case_id,) = web_cases.commit(store, [result, web_cases.message(2, [], content="c2")])
+    with store.past() as messages:
+        (message,) = list(messages)
+    assert message.facts == (fact,)
+    assert [(item.rule, item.outcome) for item in message.findings] == [("example_rule", "unjudged")]
+    with store.past(judged_only=True) as messages:
+        assert list(messages) == []
+    store.decide(case_id, actor="dana", action="false_alarm", note="", now=NOW)
+    store.decide(case_id, actor="dana", action="close", note="", now=NOW)
+    with store.past(judged_only=True) as messages:
+        assert [item.outcome for message in messages for item in message.findings] == ["false_alarm"]
+    with store.past(NOW + timedelta(days=1)) as messages:
+        assert list(messages) == []
+    (record,) = rule_records(store, book(tmp_path, "rules", example_rule=GOOD))
+    assert (record.cases, record.precision.false_alarms if record.precision else 0) == (1, 1)
+    store.close()
