@@ -42,6 +42,7 @@ from scanner.policy import load_policy
 from scanner.ports import Detectors, OwnPattern, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
+from scanner.rule_sets import Change, RuleSets
 from scanner.rulebook import load_rulebook, schema
 from scanner.service import Service
 from scanner.settings import Row, Settings, Tenant, describe, read_secret, store_url
@@ -393,7 +394,14 @@ def _service(settings: Settings, say: Callable[[str], None]) -> Iterator[Service
     tenant = settings.tenant
     if tenant is None:
         raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
-    rules = rules_folder(settings.rules_dir)
+    in_force = _rule_sets(settings).settle(
+        rules_folder(settings.rules_dir),
+        check=partial(_prove_set, policy=settings.policy, say=say),
+        four_eyes=settings.four_eyes,
+        now=_now(),
+        say=say,
+    )
+    rules = in_force.folder
     rulebook = load_rulebook(rules)
     policy = load_policy(rules, settings.policy, rulebook)
     if not settings.root_key_file.exists():
@@ -423,8 +431,6 @@ def _service(settings: Settings, say: Callable[[str], None]) -> Iterator[Service
     store = Store.open(store_url(settings), key.subkey("audit"))
     try:
         with WorkerPool(start, settings.scan.workers, worker_limits) as pool:
-            with pool.worker() as worker:
-                ensure_proved(worker, rules, say)
             yield Service(
                 store=store,
                 key=key,
@@ -432,6 +438,9 @@ def _service(settings: Settings, say: Callable[[str], None]) -> Iterator[Service
                 directory=directory,
                 pool=pool,
                 policy=policy,
+                rulebook=rulebook,
+                rules_notice=in_force.notice,
+                rule_changes=_rule_sets(settings).log,
                 sender=_sender(settings, client),
                 public_url=settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}",
                 clock=_now,
@@ -440,6 +449,54 @@ def _service(settings: Settings, say: Callable[[str], None]) -> Iterator[Service
                 keep_clean=timedelta(days=settings.scan.keep_clean_days),
                 stop=stop,
             )
+    finally:
+        store.close()
+
+
+def _rule_sets(settings: Settings) -> RuleSets:
+    return RuleSets(settings.root_key_file.resolve().parent / "rule-sets")
+
+
+def _prove_set(folder: Path, policy: str, say: Callable[[str], None]) -> None:
+    """Everything that a worker would load, and the examples."""
+    with Worker(start_of(folder, policy, People(), RootKey.random())) as worker:
+        ensure_proved(worker, folder, say)
+
+
+def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str], None]) -> str:
+    """Checks, proves and keeps a changed set; it is in force at once, or where four eyes are asked for after approval."""
+    settings = load_settings(config)
+    folder = rules_folder(given)
+    check_rules(folder, settings.policy)
+    _prove_set(folder, settings.policy, say)
+    sets = _rule_sets(settings)
+    version = sets.keep(folder)
+    sets.propose(version, getuser(), why, _now())
+    _record(settings, "rules proposed", version, why)
+    if settings.four_eyes:
+        return f"Version {version} is proposed; another person puts it in force: mailwarden rules approve {version} --why …"
+    return f"Version {version} is proposed; it is in force from the next start of the service with rules_dir {folder}."
+
+
+def approve_rules(config: Path | None, version: str, why: str) -> str:
+    """The second pair of eyes."""
+    settings = load_settings(config)
+    _rule_sets(settings).approve(version, getuser(), why, _now())
+    _record(settings, "rules approved", version, why)
+    return f"Version {version} is in force from the next start of the service."
+
+
+def rules_log(config: Path | None) -> tuple[str, list[Change]]:
+    """The version in force, and every change with who and why."""
+    sets = _rule_sets(load_settings(config))
+    current = sets.in_force()
+    return (current.version if current else "none"), sets.log()
+
+
+def _record(settings: Settings, action: str, version: str, why: str) -> None:
+    store = _store(settings)
+    try:
+        store.record(actor=getuser(), action=action, object=f"rules/{version}", reason=why, now=_now())
     finally:
         store.close()
 

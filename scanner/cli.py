@@ -284,6 +284,38 @@ def rules_feedback(config: ConfigOption = None) -> None:
     report.print_records(Console(), app.feedback_table(config))
 
 
+@rules_cli.command("propose")
+def rules_propose(
+    rules: Annotated[Path, typer.Option("--rules", help="Folder of the changed rules.")],
+    why: Annotated[str, typer.Option(help="Why they change; kept in the change log.")],
+    config: ConfigOption = None,
+) -> None:
+    """Check and prove a changed set, keep it under its version, and write down who wants it and why."""
+    print(app.propose_rules(config, rules, why, _say))
+
+
+@rules_cli.command("approve")
+def rules_approve(
+    version: Annotated[str, typer.Argument(help="A proposed version.")],
+    why: Annotated[str, typer.Option(help="Why it is right; kept in the change log.")],
+    config: ConfigOption = None,
+) -> None:
+    """Put a proposed set in force; where four eyes are asked for, nobody approves their own."""
+    print(app.approve_rules(config, version, why))
+
+
+@rules_cli.command("log")
+def rules_log(config: ConfigOption = None) -> None:
+    """Show which set is in force, and every change with who and why."""
+    version, changes = app.rules_log(config)
+    print(f"in force: {version}")
+    for change in changes:
+        print(
+            f"{change.at:%Y-%m-%d %H:%M} {change.version} {change.what} by {change.actor}"
+            + (f": {change.why}" if change.why else "")
+        )
+
+
 @rules_cli.command("schema")
 def rules_schema() -> None:
     """Print the JSON Schema of a rule file, for editors; it is the same as rules/schema/rule.schema.json."""

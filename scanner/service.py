@@ -20,6 +20,8 @@ from scanner.model import People
 from scanner.pipeline import Pipeline, Tally
 from scanner.policy import Policy
 from scanner.ports import ItemRef, Sender, Source
+from scanner.rule_sets import Change
+from scanner.rulebook import Rulebook
 from scanner.store import Appearance, Committed, RunCounts, Store
 from scanner.web import Explained, RevealResult, WebServices
 from scanner.work import WorkerPool
@@ -54,6 +56,9 @@ class Service:
     sender: Sender | None
     public_url: str
     clock: Callable[[], datetime]
+    rulebook: Rulebook
+    rules_notice: str = ""
+    rule_changes: Callable[[], list[Change]] = list
     wanted: Callable[[str], bool] = lambda address: True
     look_back: timedelta = timedelta(0)
     keep_clean: timedelta = timedelta(days=14)
@@ -150,6 +155,9 @@ class Service:
             public_url=self.public_url,
             reveal=self.reveal,
             explain=self.explain,
+            rulebook=self.rulebook,
+            rules_notice=self.rules_notice,
+            rule_changes=self.rule_changes,
             policy_title=self.policy.title,
             clauses=clauses,
         )

@@ -20,7 +20,8 @@ from web_cases import ADMIN, DPO, HEAD, NOW, PASSWORD
 from scanner.errors import ConnectorError
 from scanner.inspection import Silence
 from scanner.model import CaseState, ProblemKind, Segment, SegmentOwner
-from scanner.rulebook import TOPICS
+from scanner.rule_sets import Change
+from scanner.rulebook import TOPICS, load_rulebook
 from scanner.store import Appearance, Store
 from scanner.web import Explained, RevealResult, WebServices, create_app, hash_password, wording
 from scanner.web import session as session_module
@@ -33,6 +34,9 @@ KEY = b"k" * 32
 STATIC = Path(session_module.__file__).parent / "static"
 
 
+RULEBOOK = load_rulebook(Path(__file__).parents[1] / "rules")
+
+
 class Desk:
     """A store with the sample cases, a clock that can be moved, and a browser."""
 
@@ -43,6 +47,7 @@ class Desk:
         web_cases.add_account(self.store, "hal", "manager", HEAD)
         web_cases.add_account(self.store, "ada", "admin", ADMIN)
         self.now = NOW + timedelta(hours=1)
+        self.rules_notice = ""
         self.asked: list[Appearance] = []
         self.answer: RevealResult | ConnectorError | None = None
 
@@ -69,6 +74,9 @@ class Desk:
             public_url=public_url,
             reveal=self.reveal,
             explain=self.explain,
+            rulebook=RULEBOOK,
+            rules_notice=self.rules_notice,
+            rule_changes=lambda: [Change(NOW, "ada", "approved", "0123456789ab", "fewer false alarms")],
             policy_title="Example Learning Trust acceptable use",
         )
         return TestClient(
@@ -528,6 +536,28 @@ def test_an_explanation_that_cannot_be_fetched_says_so(desk: Desk) -> None:
     answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
     assert answer.status_code == 502
     assert "could not be asked again" in answer.text
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_rules_page_shows_precision_shadow_and_who_changed_what(desk: Desk) -> None:
+    desk.store.decide(1, actor="dana", action="confirm", note="", now=NOW)
+    text = desk.signed_in("dana").get("/rules").text
+    assert RULEBOOK.version in text
+    assert "approved by <bdi>ada</bdi>: <bdi>fewer false alarms</bdi>" in text
+    assert "not judged yet" in text
+
+
+def test_a_refused_set_is_said_on_every_page(desk: Desk) -> None:
+    desk.rules_notice = "The rules in rules are refused; version 1 stays in force."
+    browser = desk.signed_in("dana")
+    for path in ("/cases", "/coverage", "/rules", "/help"):
+        assert "stays in force" in browser.get(path).text
+
+
+def test_the_rules_page_is_not_for_a_line_manager(desk: Desk) -> None:
+    assert desk.signed_in("hal").get("/rules").status_code == 403
 
 
 # --- reveal ---------------------------------------------------------------------------------------------------------

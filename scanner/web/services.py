@@ -8,6 +8,8 @@ from datetime import datetime
 
 from scanner.inspection import Silence
 from scanner.model import Finding, Part, Problem
+from scanner.rule_sets import Change
+from scanner.rulebook import Rulebook
 from scanner.store import Appearance, Store
 
 
@@ -48,5 +50,9 @@ class WebServices:
     reveal: Callable[[Appearance], RevealResult]
     explain: Callable[[Appearance], Explained]
     policy_title: str
+    rulebook: Rulebook
+    # Why the set in force is not the one in the rules folder; empty where it is.
+    rules_notice: str = ""
+    rule_changes: Callable[[], list[Change]] = list
     labels: Mapping[str, str] = field(default_factory=dict)
     clauses: Mapping[str, str] = field(default_factory=dict)

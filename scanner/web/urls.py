@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scanner.web import api, cases, explain, problems, sign_in
+from scanner.web import api, cases, explain, problems, rules, sign_in
 from scanner.web.access import RefusedError, SignedIn, SignInNeededError, give_cookie
 from scanner.web.pages import FOLDER, page
 from scanner.web.services import WebServices
@@ -52,6 +52,7 @@ URLS: Final = (
     Url("POST", "/cases/{case_id}/explain", cases.explain),
     Url("GET", "/problems", problems.show_problems),
     Url("GET", "/coverage", problems.show_coverage),
+    Url("GET", "/rules", rules.show_rules),
     Url("GET", "/help", explain.show_help),
     Url("GET", "/api/me", api.me),
     Url("GET", "/api/cases", api.list_cases),

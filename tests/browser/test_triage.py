@@ -22,6 +22,7 @@ import uvicorn
 import web_cases
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
+from scanner.rulebook import load_rulebook
 from scanner.store import Store
 from scanner.web import Explained, WebServices, create_app
 
@@ -82,6 +83,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         session_key=b"k" * 32,
         public_url=url,
         reveal=web_cases.revealed,
+        rulebook=load_rulebook(Path(__file__).parents[2] / "rules"),
         explain=lambda place: Explained((web_cases.CLASS_LIST,), ()),
         policy_title="Example Learning Trust acceptable use",
     )
