@@ -25,7 +25,6 @@ KEYS = {
     "reason": "why",
     "owner": "who answers for it, a role or an address",
     "until": "the last day on which it counts, such as 2027-07-31",
-    "open_cases": "true: also close open cases that it surely covers (default false)",
 }
 _NEEDED = ("id", "rules", "matches", "reason", "owner", "until")
 _ID = re.compile(r"[a-z][a-z0-9_-]{2,60}\Z")
@@ -41,7 +40,6 @@ class Exemption:
     reason: str
     owner: str
     until: date
-    open_cases: bool
     place: str
 
     def counts_on(self, day: date) -> bool:
@@ -122,6 +120,5 @@ def _exemption(reader: Reader, node: Node, rulebook: Rulebook) -> Exemption | No
         reason=reader.text(found["reason"]),
         owner=reader.text(found["owner"]),
         until=until,
-        open_cases=reader.flag(found.get("open_cases"), False),
         place=node.place,
     )

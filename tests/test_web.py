@@ -40,6 +40,8 @@ RULEBOOK = load_rulebook(Path(__file__).parents[1] / "rules")
 class Desk:
     """A store with the sample cases, a clock that can be moved, and a browser."""
 
+    rules_notice = ""
+
     def __init__(self, folder: Path) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'triage.db'}")
         web_cases.commit(self.store, web_cases.sample_messages())
@@ -47,7 +49,6 @@ class Desk:
         web_cases.add_account(self.store, "hal", "manager", HEAD)
         web_cases.add_account(self.store, "ada", "admin", ADMIN)
         self.now = NOW + timedelta(hours=1)
-        self.rules_notice = ""
         self.asked: list[Appearance] = []
         self.answer: RevealResult | ConnectorError | None = None
 

@@ -335,7 +335,7 @@ def backtest(number: int = 100_000) -> None:
         shutil.copytree(RULES, changed)
         for name, old_words, new_words in (
             ("personal_data_identifier", "payment_card, iban, utr]}", "payment_card, iban, utr], confidence: 0.9}"),
-            ("inappropriate_language", "labels: {any: [profanity]", "labels: {any: [profanity], count: 2"),
+            ("inappropriate_language", "abuse], confidence: 0.5, distinct: 2", "abuse], confidence: 0.4, distinct: 1"),
         ):
             path = changed / "detect" / f"{name}.yml"
             text = path.read_text("utf-8")
