@@ -5,6 +5,8 @@ One `EntraTokens` for each tenant and app in a process: msal keeps the tokens in
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import threading
 from dataclasses import dataclass, field
@@ -53,7 +55,21 @@ class PfxCertificate:
     passphrase: str = field(default="", repr=False)
 
 
-Credential = ClientSecret | PemCertificate | PfxCertificate
+@dataclass(frozen=True, slots=True)
+class FederatedToken:
+    """Workload identity: a file with a token that the app registration trusts, which whoever wrote it keeps renewing."""
+
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedIdentity:
+    """The identity of the machine in Azure: no secret at all. An empty `client_id` is the system-assigned one."""
+
+    client_id: str = ""
+
+
+Credential = ClientSecret | PemCertificate | PfxCertificate | FederatedToken | ManagedIdentity
 
 
 class EntraTokens:
@@ -86,7 +102,9 @@ class EntraTokens:
         self._authority = f"{authority.rstrip('/')}/{tenant_id}"
         self._host = parts.hostname
         self._client_id = client_id
-        self._credential = _for_msal(credential)
+        self._identity = credential if isinstance(credential, ManagedIdentity) else None
+        self._credential = _for_msal(credential) if not isinstance(credential, ManagedIdentity) else ""
+        self._resource = graph_url.rstrip("/")
         self._scopes = [graph_url.rstrip("/") + "/.default"]
         self._instance_discovery = instance_discovery
         self._session = HttpSession(ca_file)
@@ -102,13 +120,28 @@ class EntraTokens:
     def replace(self, rejected: str, claims: str | None = None) -> str:
         """Another token than the one Graph refused; threads that were refused together ask only once."""
         with self._lock:
-            if self._last == rejected:
+            if self._last == rejected and self._identity is None:
                 self._application().remove_tokens_for_client()
+            elif self._last == rejected and claims is None:
+                self._app = None  # a managed identity's cache is dropped with its client
             return self._acquire(claims)
+
+    def roles(self) -> frozenset[str]:
+        """The application permissions that the token names; empty where it is opaque. Permissions that Exchange grants by
+        RBAC are never among them, so that an absent role proves nothing.
+        """
+        try:
+            claims = json.loads(base64.urlsafe_b64decode(self.token().split(".")[1] + "=="))
+            return frozenset(str(role) for role in claims.get("roles", ()))
+        except (IndexError, ValueError, AttributeError, TypeError):
+            return frozenset()
 
     def _acquire(self, claims: str | None) -> str:
         try:
-            result = self._application().acquire_token_for_client(self._scopes, claims_challenge=claims)
+            if self._identity is not None:
+                result = self._application().acquire_token_for_client(resource=self._resource, claims_challenge=claims)
+            else:
+                result = self._application().acquire_token_for_client(self._scopes, claims_challenge=claims)
         except (ValueError, TypeError) as error:
             raise self._unusable(error) from error
         except msal.exceptions.MsalError as error:
@@ -122,6 +155,14 @@ class EntraTokens:
 
     def _application(self) -> Any:
         """Built on first use, because msal asks the authority for its addresses while it is being built."""
+        if self._app is None and self._identity is not None:
+            identity = (
+                msal.UserAssignedManagedIdentity(client_id=self._identity.client_id)
+                if self._identity.client_id
+                else msal.SystemAssignedManagedIdentity()
+            )
+            # The identity's endpoint is on this machine or its link-local address and answers by plain HTTP.
+            self._app = msal.ManagedIdentityClient(identity, http_client=self._session)
         if self._app is None:
             try:
                 self._app = msal.ConfidentialClientApplication(
@@ -130,6 +171,8 @@ class EntraTokens:
                     authority=self._authority,
                     http_client=self._session,
                     instance_discovery=None if self._instance_discovery else False,
+                    # Without it Entra sends no claims challenge and we could not answer one.
+                    client_capabilities=["CP1"],
                 )
             except (ValueError, TypeError) as error:
                 raise self._unusable(error) from error
@@ -155,12 +198,19 @@ class EntraTokens:
         return ConnectorError(sentence, permanent=code not in _TRANSIENT_ERRORS, code=code)
 
 
-def _for_msal(credential: Credential) -> str | dict[str, object]:
+def _for_msal(credential: ClientSecret | PemCertificate | PfxCertificate | FederatedToken) -> str | dict[str, object]:
     """The credential in msal's form; without a thumbprint given, msal takes the SHA-256 of the certificate."""
     if isinstance(credential, ClientSecret):
         if not credential.value.strip():
             raise ConfigError("client_secret", "is empty")
         return credential.value.strip()
+    if isinstance(credential, FederatedToken):
+        _read(credential.file, "federated_token_file")
+        return {
+            "client_assertion": lambda: (
+                _read(credential.file, "federated_token_file").decode("ascii", "replace").strip()
+            )
+        }
     if isinstance(credential, PfxCertificate):
         _read(credential.file, "certificate")
         return {

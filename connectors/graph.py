@@ -10,18 +10,20 @@ import base64
 import binascii
 import ipaddress
 import json
+import logging
 import random
 import ssl
+import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Literal, Protocol, cast
 from urllib.parse import quote, urlsplit
 
 import requests
@@ -33,6 +35,12 @@ GLOBAL_GRAPH = "https://graph.microsoft.com"
 JSON_LIMIT = 64 * 1024 * 1024
 # Outlook allows 4 requests at a time for an app and mailbox; a place is freed late, so one is left unused.
 REQUESTS_PER_MAILBOX = 3
+# In all, whatever the mailbox: less than the 4 that one reading of the limits allows would be slow, much more is impolite.
+REQUESTS_AT_ONCE = 12
+# What is kept in memory of one answer that is streamed; more goes into a temporary file without a name.
+IN_MEMORY = 8 * 1024 * 1024
+# An answer that drips for longer than this is broken off, however alive the connection looks.
+_ANSWER_SECONDS = 900.0
 _CONNECT_SECONDS = 10.0
 _READ_SECONDS = 100.0
 _TRANSIENT = frozenset({429, 500, 502, 503, 504, 509})
@@ -50,6 +58,7 @@ _ADVICE = {
 }
 
 Json = dict[str, Any]
+log = logging.getLogger("mailwarden.graph")
 
 
 class NotReached(ConnectorError):
@@ -200,6 +209,66 @@ class _Places:
                 self._changed.notify_all()
 
 
+class _Pace:
+    """How many requests are under way in all, and until when requests of one kind have to wait.
+
+    The limit falls by half when Graph says 429 and grows by one after as many good answers as ten times the limit: the same
+    answer to congestion as TCP's, and it needs no knowledge of a tenant's quota.
+    """
+
+    def __init__(self, ceiling: int, clock: Callable[[], float]) -> None:
+        self.limit = ceiling
+        self._ceiling = ceiling
+        self._clock = clock
+        self._busy = 0
+        self._good = 0
+        self._until: dict[str, float] = {}
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._busy < self.limit)
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._busy -= 1
+                self._changed.notify_all()
+
+    def left(self, scope: str) -> float:
+        """Seconds that a request of this kind has to wait before it leaves."""
+        with self._changed:
+            until = self._until.get(scope, 0.0)
+            if until and until <= self._clock():
+                del self._until[scope]
+            return max(0.0, until - self._clock())
+
+    def hold(self, scope: str, seconds: float) -> None:
+        """Nobody sends a request of this kind for so long."""
+        with self._changed:
+            self._until[scope] = max(self._until.get(scope, 0.0), self._clock() + seconds)
+
+    def refused(self) -> None:
+        with self._changed:
+            self.limit, self._good = max(1, self.limit // 2), 0
+
+    def answered(self) -> None:
+        with self._changed:
+            self._good += 1
+            if self._good >= 10 * self.limit and self.limit < self._ceiling:
+                self.limit, self._good = self.limit + 1, 0
+                self._changed.notify_all()
+
+
+class _NoSignIn(requests.auth.AuthBase):
+    """For addresses that carry their own permission: no token of ours, and nothing from ~/.netrc either."""
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
+
+
 class _Bearer(requests.auth.AuthBase):
     """Sets the header itself, because requests would let an entry of ~/.netrc replace it."""
 
@@ -216,6 +285,25 @@ class _Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+    file: BinaryIO | None = None
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """Content that was streamed: `data` where it is small, else `file`, an open temporary file without a name."""
+
+    data: bytes
+    file: BinaryIO | None
+    size: int
+    media_type: str = ""
+
+    def head(self, count: int) -> bytes:
+        """The first bytes."""
+        if self.file is None:
+            return self.data[:count]
+        self.file.seek(0)
+        return self.file.read(count)
 
 
 class GraphClient:
@@ -233,7 +321,9 @@ class GraphClient:
         ca_file: Path | None = None,
         patience: Patience | None = None,
         requests_per_mailbox: int = REQUESTS_PER_MAILBOX,
+        requests_at_once: int = REQUESTS_AT_ONCE,
         wait: Callable[[float], object] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         parts = urlsplit(graph_url)
         if parts.scheme != "https" or not parts.hostname or parts.query or parts.fragment or parts.username:
@@ -242,13 +332,24 @@ class GraphClient:
             raise ConfigError(
                 "requests_per_mailbox", "must be a number from 1 to 4, the limit that Exchange Online sets"
             )
+        if requests_at_once < 1:
+            raise ConfigError("requests_at_once", "must be at least 1")
         self.root = graph_url.rstrip("/") + "/v1.0"
         self._origin = _origin(graph_url)
         self._tokens = tokens
         self._session = HttpSession(ca_file)
         self._patience = patience or Patience()
         self._places = _Places(requests_per_mailbox)
+        self._pace = _Pace(requests_at_once, clock)
         self._wait = wait
+        self._clock = clock
+        self.sent_requests = 0
+        self.skew: float | None = None
+
+    @property
+    def requests_at_once(self) -> int:
+        """How many requests may be under way just now; falls when Graph says 429."""
+        return self._pace.limit
 
     def check(self, what: str) -> list[str]:
         """One sentence if no token is to be had; `what` names the connector."""
@@ -266,14 +367,57 @@ class GraphClient:
         mailbox: str = "",
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
+        attempts: int | None = None,
     ) -> Json:
         """The JSON object at `url`: a path below the version root, or a link that Graph gave.
 
-        `what` says in words what is being done, for errors; `mailbox` counts against that mailbox's concurrency.
+        `what` says in words what is being done, for errors; `mailbox` counts against that mailbox's concurrency. `attempts`:
+        how often to try where Graph fails without saying when to come back, for callers that have another way to ask.
         Raises ConnectorError.
         """
-        answer = self._send("GET", url, what=what, mailbox=mailbox, params=params, headers=headers, limit=JSON_LIMIT)
+        answer = self._send(
+            "GET", url, what=what, mailbox=mailbox, params=params, headers=headers, limit=JSON_LIMIT, attempts=attempts
+        )
         return _json_object(answer.body, what)
+
+    def stream(
+        self, url: str, *, what: str, mailbox: str = "", limit: int, headers: Mapping[str, str] | None = None
+    ) -> Download:
+        """The raw content at `url` without ever holding much of it in memory; more than `limit` raises with code `TooLarge`."""
+        answer = self._send(
+            "GET", url, what=what, mailbox=mailbox, params=None, headers=headers, limit=limit, spool=True
+        )
+        return Download(answer.body, answer.file, answer.size, answer.headers.get("Content-Type", ""))
+
+    def download(self, path: str, *, what: str, limit: int) -> Download:
+        """A drive item's content: Graph answers with an address that carries its own permission for some minutes, and
+        which must never see our token. An address that has run out is asked for once more.
+        """
+        for attempt in (1, 2):
+            answer = self._send(
+                "GET", path, what=what, mailbox="", params=None, headers=None, limit=JSON_LIMIT, redirect=True
+            )
+            location = answer.headers.get("Location", "")
+            if urlsplit(location).scheme != "https":
+                raise ConnectorError(f"{what}: Graph gave no https address for the content", permanent=True)
+            try:
+                answer = self._send(
+                    "GET",
+                    location,
+                    what=what,
+                    mailbox="",
+                    params=None,
+                    headers=None,
+                    limit=limit,
+                    spool=True,
+                    plain=True,
+                )
+            except ConnectorError as error:
+                if error.status in (401, 403, 404, 410) and attempt == 1:
+                    continue
+                raise
+            return Download(answer.body, answer.file, answer.size, answer.headers.get("Content-Type", ""))
+        raise AssertionError("the second attempt returns or raises")
 
     def get_bytes(
         self, url: str, *, what: str, mailbox: str, limit: int, headers: Mapping[str, str] | None = None
@@ -281,9 +425,27 @@ class GraphClient:
         """The raw content at `url`, at most `limit` bytes; more raises ConnectorError with code `TooLarge`."""
         return self._send("GET", url, what=what, mailbox=mailbox, params=None, headers=headers, limit=limit).body
 
-    def post(self, path: str, body: Json, *, what: str, mailbox: str = "") -> None:
-        """Post once. Repeated only where Graph certainly did nothing; otherwise raises UnsureOutcome."""
-        self._send("POST", path, what=what, mailbox=mailbox, params=None, headers=None, limit=JSON_LIMIT, body=body)
+    def post(
+        self,
+        path: str,
+        body: Json | None,
+        *,
+        what: str,
+        mailbox: str = "",
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """Post once and give the answer's object, empty where there is none. Repeated only where Graph certainly did
+        nothing; otherwise raises UnsureOutcome.
+        """
+        answer = self._send(
+            "POST", path, what=what, mailbox=mailbox, params=None, headers=headers, limit=JSON_LIMIT, body=body
+        )
+        return _json_object(answer.body, what) if answer.body.strip() else {}
+
+    def change(self, method: Literal["PATCH", "DELETE"], path: str, body: Json | None, *, what: str) -> Json:
+        """A change that comes to the same when it is made twice, so that it may be repeated."""
+        answer = self._send(method, path, what=what, mailbox="", params=None, headers=None, limit=JSON_LIMIT, body=body)
+        return _json_object(answer.body, what) if answer.body.strip() else {}
 
     def pages(
         self,
@@ -331,38 +493,61 @@ class GraphClient:
         headers: Mapping[str, str] | None,
         limit: int,
         body: Json | None = None,
+        attempts: int | None = None,
+        spool: bool = False,
+        redirect: bool = False,
+        plain: bool = False,
     ) -> _Answer:
-        address = self._address(url)
+        """The one place where requests are repeated. `plain`: to an address with its own permission, without our token."""
+        address = url if plain else self._address(url)
+        scope = f"mailbox {mailbox}" if mailbox else _scope(url)
+        once = method == "POST"
         token = ""
         refreshed = False
         failures = 0
         with self._places.one(mailbox):
             while True:
                 pause: float | None = None
+                if not failures and (held := self._pace.left(scope)) > 0:
+                    self._wait(held)
                 try:
-                    token = token or self._tokens.token()
-                    answer = self._exchange(method, address, what, token, params, headers, limit, body)
+                    if not plain:
+                        token = token or self._tokens.token()
+                    with self._pace.one():
+                        answer = self._exchange(method, address, what, token, params, headers, limit, body, spool)
                 except ConnectorError as error:
                     failure = error
-                    if body is not None and isinstance(error, Interrupted) and token:
+                    if once and isinstance(error, Interrupted) and token:
                         raise UnsureOutcome(f"{what}: {error}", permanent=True) from error
                     if error.permanent:
                         raise
                 else:
-                    if answer.status < 300:
+                    if (warned := _warned(answer.headers)) > 0:
+                        self._pace.hold(scope, warned)
+                    if answer.status < 300 or (redirect and answer.status == 302):
+                        self._pace.answered()
                         return answer
                     failure = _graph_error(what, answer)
-                    if answer.status == 401 and not refreshed:
+                    pause = _retry_after(answer.headers)
+                    log.info(
+                        "refused status=%d code=%s retry_after=%s request_id=%s",
+                        answer.status, failure.code, pause, answer.headers.get("request-id", ""),
+                    )  # fmt: skip
+                    if answer.status == 401 and not refreshed and not plain:
                         refreshed = True
                         token = self._tokens.replace(token, _claims(answer.headers))
                         continue
                     if failure.permanent:
                         raise failure
-                    pause = _retry_after(answer.headers)
-                    if body is not None and answer.status != 429 and not (answer.status == 503 and pause is not None):
+                    if answer.status == 429:
+                        self._pace.refused()
+                    if pause is not None and pause <= self._patience.longest_wait:
+                        self._pace.hold(scope, pause)
+                    if once and answer.status != 429 and not (answer.status == 503 and pause is not None):
                         raise UnsureOutcome(str(failure), permanent=True, status=answer.status, code=failure.code)
                 failures += 1
-                if failures >= self._patience.attempts or (pause or 0) > self._patience.longest_wait:
+                most = attempts if attempts is not None and pause is None else self._patience.attempts
+                if failures >= most or (pause or 0) > self._patience.longest_wait:
                     raise failure
                 self._wait(pause if pause is not None else self._backoff(failures))
 
@@ -376,24 +561,60 @@ class GraphClient:
         headers: Mapping[str, str] | None,
         limit: int,
         body: Json | None,
+        spool: bool,
     ) -> _Answer:
-        sent = {"client-request-id": str(uuid.uuid4()), "Accept": "application/json", **(headers or {})}
-        if address.endswith("/$value"):
-            sent["Accept"] = "*/*"
+        if token:
+            sent = {"client-request-id": str(uuid.uuid4()), "Accept": "application/json", **(headers or {})}
+            if address.endswith("/$value"):
+                sent["Accept"] = "*/*"
+        else:
+            sent = {"Accept": "*/*"}
+        self.sent_requests += 1
+        sign_in = _Bearer(token) if token else _NoSignIn()
+        begun = self._clock()
         with self._session.request(
-            method, address, params=params, headers=sent, json=body, auth=_Bearer(token), stream=True
+            method, address, params=params, headers=sent, json=body, auth=sign_in, stream=True
         ) as response:
-            received = bytearray()
+            self._note_clock(response.headers)
+            to_disk = spool and response.status_code < 300
+            received = (
+                cast(BinaryIO, tempfile.SpooledTemporaryFile(max_size=IN_MEMORY))  # noqa: SIM115 - outlives this call
+                if to_disk
+                else None
+            )
+            small = bytearray()
+            size = 0
             try:
                 for piece in response.iter_content(256 * 1024):
-                    received += piece
-                    if len(received) > limit:
+                    size += len(piece)
+                    if size > limit:
                         raise ConnectorError(
                             f"{what}: the answer is larger than {limit:,} bytes", permanent=True, code="TooLarge"
                         )
-            except requests.RequestException as error:
+                    if self._clock() - begun > _ANSWER_SECONDS:
+                        raise Interrupted(f"{what}: the answer took longer than {_ANSWER_SECONDS:g} s", permanent=False)
+                    if received is not None:
+                        received.write(piece)
+                    else:
+                        small += piece
+            except (requests.RequestException, ConnectorError) as error:
+                if received is not None:
+                    received.close()
+                if isinstance(error, ConnectorError):
+                    raise
                 raise _transport_error(urlsplit(address).hostname or "", error) from error
-            return _Answer(response.status_code, response.headers, bytes(received))
+            if received is not None and size <= IN_MEMORY:
+                received.seek(0)
+                small += received.read()
+                received.close()
+                received = None
+            return _Answer(response.status_code, response.headers, bytes(small), received, size)
+
+    def _note_clock(self, headers: Mapping[str, str]) -> None:
+        """How far our clock is ahead of Graph's, in seconds; `doctor` shows it."""
+        with suppress(ValueError, TypeError):
+            theirs = parsedate_to_datetime(headers.get("Date", ""))
+            self.skew = (datetime.now(UTC) - theirs).total_seconds()
 
     def _backoff(self, failures: int) -> float:
         """Full jitter: a random wait up to an exponentially growing bound, so that many clients do not return together."""
@@ -473,6 +694,33 @@ def _graph_error(what: str, answer: _Answer) -> ConnectorError:
     sentence += f"; {advice}" if advice else ""
     sentence += f" (request-id {request_id})" if request_id else ""
     return ConnectorError(sentence, permanent=answer.status not in _TRANSIENT, status=answer.status, code=code)
+
+
+def _scope(url: str) -> str:
+    """Which of Graph's budgets a request counts against, for requests to no mailbox."""
+    path = urlsplit(url).path
+    return "files" if any(f"/{name}/" in path + "/" for name in ("drives", "drive", "sites", "shares")) else "directory"
+
+
+def _warned(headers: Mapping[str, str]) -> float:
+    """Seconds to hold back before a limit is reached, from what the service says is left; 0 where it says nothing.
+
+    SharePoint sends RateLimit-Limit, -Remaining and -Reset (seconds); the directory x-ms-throttle-limit-percentage from 0.8
+    on, of a budget for ten seconds.
+    """
+    with suppress(ValueError):
+        limit = float(headers.get("RateLimit-Limit", "nan"))
+        remaining, reset = (
+            float(headers.get("RateLimit-Remaining", "nan")),
+            float(headers.get("RateLimit-Reset", "nan")),
+        )
+        if remaining < limit / 10 and 0 <= reset <= 3600:
+            return reset / max(1.0, remaining)
+    with suppress(ValueError):
+        used = float(headers.get("x-ms-throttle-limit-percentage", "nan"))
+        if used >= 0.8:
+            return min(10.0, 1.0 + 10.0 * (used - 0.8))
+    return 0.0
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -7,10 +7,10 @@ also has the last word on a person's role and school.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from connectors.graph import GraphClient, Json, missing, text
+from connectors.graph import GraphClient, Json, is_state_gone, items, missing, segment, text
 from connectors.people_file import with_version
 from scanner.errors import ConnectorError
 from scanner.model import People, Person, PersonRole
@@ -28,6 +28,7 @@ _PROPERTIES = (
     "userType",
 )
 _USERS_A_PAGE = "999"
+_MOST_CHANGES = 300  # so many single readings cost as much as reading a directory of thousands by pages
 # Whole words of a job title or department that say what somebody is; anybody else with an enabled account is staff.
 _ROLE_WORDS: tuple[tuple[PersonRole, frozenset[str]], ...] = (
     ("pupil", frozenset({"pupil", "pupils", "student", "students"})),
@@ -44,13 +45,32 @@ class _User:
 
 
 class M365People:
-    """The people of one tenant. `extra` is what people.yaml adds; `schools` of it name the schools to look for."""
+    """The people of one tenant. `extra` is what people.yaml adds; `schools` of it name the schools to look for.
+
+    `school_words`: (word, school) pairs; the first word that office or department holds decides. Members of the groups in
+    `exempt_groups` are not scanned, those of `protected_groups` are sealed correspondents. After the first reading
+    of the directory only what changed is read, by delta.
+    """
 
     name = "m365_people"
 
-    def __init__(self, client: GraphClient, extra: People | None = None) -> None:
+    def __init__(
+        self,
+        client: GraphClient,
+        extra: People | None = None,
+        *,
+        school_words: Sequence[tuple[str, str]] = (),
+        exempt_groups: Sequence[str] = (),
+        protected_groups: Sequence[str] = (),
+    ) -> None:
         self._client = client
         self._extra = extra or People()
+        self._school_words = tuple((word.casefold(), school) for word, school in school_words)
+        self._exempt_groups = tuple(exempt_groups)
+        self._protected_groups = tuple(protected_groups)
+        self._exempt: frozenset[str] = frozenset()
+        self._known: dict[str, _User] = {}
+        self._delta = ""
         self._ids: dict[str, str] | None = None
         self._lock = threading.Lock()
 
@@ -69,7 +89,7 @@ class M365People:
     def load(self) -> People:
         """A fresh snapshot. Raises ConnectorError; a half-read directory is never handed out."""
         organisation, domains = self._organisation()
-        users = self._users()
+        users = self._refreshed()
         addresses = {user.id: user.person.email for user in users}
         listed = {person.email: person for person in self._extra.people}
         people = [
@@ -78,13 +98,17 @@ class M365People:
             )
             for user in users
         ]
+        protected = sorted(self._members(self._protected_groups, addresses))
+        exempt = frozenset(self._members(self._exempt_groups, addresses))
         with self._lock:
             self._ids = {address: identifier for identifier, address in addresses.items()}
+            self._exempt = exempt
         schools = self._extra.schools or tuple(sorted({person.school for person in people if person.school}))
         return with_version(
             replace(
                 self._extra,
                 organisation=self._extra.organisation or organisation,
+                protected=tuple(dict.fromkeys((*self._extra.protected, *protected))),
                 domains=tuple(dict.fromkeys((*domains, *self._extra.domains))),
                 schools=schools,
                 people=(*sorted(people, key=lambda person: person.email), *listed.values()),
@@ -98,6 +122,96 @@ class M365People:
             with self._lock:
                 self._ids = found
         return self._ids
+
+    @property
+    def extra(self) -> People:
+        """What people.yaml and the imported contacts add."""
+        return self._extra
+
+    def exempt(self) -> frozenset[str]:
+        """The addresses that are never scanned; raises ConnectorError where the groups cannot be read."""
+        if self._exempt_groups and self._ids is None:
+            self.load()
+        return self._exempt
+
+    def _members(self, groups: Sequence[str], addresses: Mapping[str, str]) -> set[str]:
+        """Everybody in these groups and the groups in them. A member without an address of ours counts by the one it has."""
+        found: set[str] = set()
+        for group in groups:
+            what = f"reading group {group}"
+            for member in self._client.pages(
+                f"/groups/{segment(group)}/transitiveMembers",
+                what=what,
+                params={"$select": "id,mail,userPrincipalName", "$top": _USERS_A_PAGE},
+            ):
+                address = addresses.get(text(member, "id", what)) or str(member.get("mail") or "").lower()
+                if address:
+                    found.add(address)
+        return found
+
+    def _refreshed(self) -> list[_User]:
+        """The users, read whole at first and when too much changed or the link has run out (after seven days)."""
+        changed = self._changes() if self._delta and self._known else None
+        if changed is None:
+            self._delta = self._latest()  # before the reading, so that what changes meanwhile is told next time
+            self._known = {user.id: user for user in self._users()}
+        else:
+            for identifier in changed:
+                self._known.pop(identifier, None)
+                if (user := self._one(identifier)) is not None:
+                    self._known[identifier] = user
+        return sorted(self._known.values(), key=lambda user: user.person.email)
+
+    def _latest(self) -> str:
+        """A delta link from now on; empty where the directory gives none, which means whole readings."""
+        what = "following the directory"
+        try:
+            page = self._client.get(
+                "/users/delta",
+                what=what,
+                params={"$select": ",".join((*_PROPERTIES, "manager")), "$deltatoken": "latest"},
+            )
+        except ConnectorError as error:
+            if error.permanent:
+                return ""
+            raise
+        return str(page.get("@odata.deltaLink") or "")
+
+    def _changes(self) -> set[str] | None:
+        """The ids of users that changed since the last reading, None where everything has to be read again."""
+        what = "reading changes of the directory"
+        link, found = self._delta, set()
+        try:
+            while True:
+                page = self._client.get(link, what=what)
+                found |= {text(item, "id", what) for item in items(page, what)}
+                following = page.get("@odata.nextLink")
+                if not isinstance(following, str) or len(found) > _MOST_CHANGES:
+                    break
+                link = following
+        except ConnectorError as error:
+            if is_state_gone(error) or error.status == 400:
+                return None
+            raise
+        if len(found) > _MOST_CHANGES or not isinstance(page.get("@odata.deltaLink"), str):
+            return None
+        self._delta = page["@odata.deltaLink"]
+        return found
+
+    def _one(self, identifier: str) -> _User | None:
+        """A user as they are now; None for one that is gone, has no address, or is a guest."""
+        what = "reading a user"
+        try:
+            item = self._client.get(
+                f"/users/{segment(identifier)}",
+                what=what,
+                params={"$select": ",".join(_PROPERTIES), "$expand": "manager($select=id)"},
+            )
+        except ConnectorError as error:
+            if error.status == 404:
+                return None
+            raise
+        return self._member(item, what)
 
     def _organisation(self) -> tuple[str, list[str]]:
         what = "reading the organisation"
@@ -120,12 +234,17 @@ class M365People:
             what=what,
             params={"$select": ",".join(_PROPERTIES), "$expand": "manager($select=id)", "$top": _USERS_A_PAGE},
         ):
-            lacking = [name for name in _PROPERTIES if name not in item]
-            if lacking:
-                raise missing(what, *lacking)
-            if item["mail"] and (item["userType"] or "Member").lower() != "guest":
-                found.append(self._user(item, what))
+            if (user := self._member(item, what)) is not None:
+                found.append(user)
         return sorted(found, key=lambda user: user.person.email)
+
+    def _member(self, item: Json, what: str) -> _User | None:
+        lacking = [name for name in _PROPERTIES if name not in item]
+        if lacking:
+            raise missing(what, *lacking)
+        if not item["mail"] or (item["userType"] or "Member").lower() == "guest":
+            return None
+        return self._user(item, what)
 
     def _user(self, item: Json, what: str) -> _User:
         email = text(item, "mail", what).lower()
@@ -150,6 +269,9 @@ class M365People:
 
     def _school(self, office: str, department: str) -> str:
         """The school that office or department names. Without a list of schools the office is taken as it stands."""
+        for word, school in self._school_words:
+            if word in office.casefold() or word in department.casefold():
+                return school
         if not self._extra.schools:
             return office
         places = {office.casefold(), department.casefold()}

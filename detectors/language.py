@@ -2,7 +2,9 @@
 
 What the user sees: the kind of language, its strength and, for slurs, the characteristic attacked; never the words. A word
 list alone would accuse the pastoral log and the English lesson, so what stands around a match decides: quotation, reported
-speech, a report's or a lesson's vocabulary, names and trades lower the confidence and say so.
+speech, a report's or a lesson's vocabulary, names and trades lower the confidence and say so. A linear model of whole
+sentences (`hostility`) speaks where the list is unsure, and of sentences that name a group of people; it makes a finding
+of its own only where it is very sure.
 Words and strengths: `rules/lists/language.yml` (after Ofcom's research on offensive language).
 """
 
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from detectors.base import Context, TextDetector, Waking
+from detectors.hostility import MODEL, Hostility
 from detectors.wording import LISTS, Match, WordList, read_list, sentence_around
 from scanner.model import Hit
 
@@ -32,7 +35,7 @@ _YOU = re.compile(
     re.I,
 )
 _SOMEBODY_IS = re.compile(
-    r"\b(?!(?:it|there|this|which|here|what)\b)[\w'’]{1,20}(?: is|['’]s| was| are|['’]re| being|"
+    r"\b(?!(?:it|there|this|which|here|what|I|i)\b)[\w'’]{1,20}(?: is|['’]s| was| are|['’]re| being|"
     r" acting like|(?<=\b[Hh]e)s|(?<=\b[Ss]he)s)"
     rf" (?:really |just |clearly |being |still |such )?(?:a|an|such a|the) (?:{_ADJECTIVE}){{0,3}}\Z"
 )
@@ -40,6 +43,8 @@ _NASTY = re.compile(
     rf"(?:\b(?:a|an|the|that|this|those|these|such|what|some|his|her|their|[A-Z][a-z]{{2,15}}|you)\b[ ,]{{1,2}})?(?:{_ADJECTIVE}){{1,3}}\Z",
     re.I,
 )
+# Case counts: a title or a capital tells a person from a thing.
+_SOMEBODY_NEXT = re.compile(r"\s(?:(?:[Mm]r|[Mm]rs|[Mm]iss|[Mm]s|[Dd]r)\.? )?(?!I\b|It\b|The\b|That\b|This\b)[A-Z][a-z]{1,20}\b")
 _THAT = re.compile(r"\b(?:that|those|this) \Z", re.I)
 _LOT_OF = re.compile(r"\b(?:bunch|load|pair|lot|shower|pack|gang) of (?:[\w-]{1,12} ){0,2}\Z", re.I)
 
@@ -52,6 +57,8 @@ _REPORTING = re.compile(
     r"described (?:him|her|them|me|it)? ?as|referred to \w{1,15} as|texted|messaged|posted|commented|"
     r"replied|chanted|chanting|sprayed|scratched|"
     r"threatened|threatening|"
+    r"(?<=\bmessage )[^.!?\n]{0,30}read|(?:is|was|are|were|being|been) (?:called|told)|disclos\w{1,4}|keeps? (?:saying|telling|calling)|"
+    r"(?:I|we) (?:over)?heard (?:him|her|them|a|the|one|two|some|another|somebody|someone)|"
     r"(?:the|these|those|following) (?:words?|terms?|phrases?)|words (?:like|such)|slurs?|language|insults?|"
     r"name-?calling|graffiti|comments?)\b",
     re.I,
@@ -70,8 +77,8 @@ _LESSON = re.compile(
     r"characters?|protagonist|narrator|set text|"
     r"extract|lyrics|essay|quotations?|lessons?|homework|worksheet|propaganda|museum|segregation|"
     r"apartheid|slave trade|civil rights|Holocaust|"
-    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breed(?:ing|"
-    r"s)?|species|birds?|survey|etymology|"
+    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breeding|breeds|"
+    r"species|birds?|survey|etymology|"
     r"dictionary|Middle English|Chaucer\w{0,3}|Steinbeck|GCSE|A[- ]level|mark scheme|revis(?:ion|e)|vocab(?:ulary)?|translat\w{1,5}|"
     r"(?:word|term) for|(?:in|the) (?:French|German|Spanish|Polish|Latin|Italian|Dutch|Danish|Swedish|"
     r"Norwegian)|textbook|literature|film studies|rehearsal|"
@@ -85,6 +92,20 @@ _CHALLENGE = re.compile(
     r"harassment|equality|hate crime|zero tolerance|"
     r"nobody should|no one should|offensive|report (?:it|any)|misconception|myth|proscribed|banned words|"
     r"filter list|word ?list|block ?list)\b",
+    re.I,
+)
+# What is denied or mourned was not meant; "I do not hate them, but" was.
+_DENIED = re.compile(
+    r"\b(?:not|n['’]t|never|nobody|no one|none of us)(?: (?:ever|actually|really|to|at all|say|says|said|call|calls|tell|"
+    r"tells|think|thinks|believe|believes|that|them|people|anyone|somebody|someone|a|any|should))* \Z|"
+    r"\b(?:not true|untrue|a lie|nonsense|false|wrong|racist|sexist|homophobic|ableist|prejudice[d]?|hateful|illegal|unlawful) "
+    r"(?:to |that |when |if |for )[^.!?\n]{0,60}\Z|"
+    r"\b(?:appalled|shocked|horrified|saddened|sorry|upset|disturbed|dismayed)(?: \w+)? (?:to|that|by|at|when) [^.!?\n]{0,60}\Z",
+    re.I,
+)
+_CLINICAL = re.compile(
+    r"\b(?:diplegia|hemiplegia|quadriplegia|paraplegia|paraparesis|cerebral palsy|spasticity|colon|dysphonia|growth|"
+    r"development(?:al)?|Asperger\S{0,2}|syndrome|diagnos\w{1,4}|patient|paediatric\w{0,3}|flame|fire|bone age)\b",
     re.I,
 )
 _EXCUSE = re.compile(r"\bnot (?:a )?(?:racist|sexist|homophobic|transphobic|prejudiced|being \w+),? but\b", re.I)
@@ -109,8 +130,8 @@ _QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
 # --- disguised spellings --------------------------------------------------------------------------------------------
 
 _VARIANTS = {
-    "a": "a@4àáâäå", "b": "b8", "c": "cç¢", "e": "e3èéêë€", "g": "g69", "h": "h", "i": "i1!|íìïî", "k": "k", "l": "l1|", "o": "o0öóòô",
-    "s": "s5$z", "t": "t7+", "u": "uvüúùûµ",
+    "a": "a@4àáâäåаα", "b": "b8бв", "c": "cç¢сϲ", "e": "e3èéêë€еε", "g": "g69", "h": "hн", "i": "i1!|íìïîіι", "k": "kкκ", "l": "l1|", "o": "o0öóòôоο",
+    "p": "pр", "s": "s5$zѕ", "t": "t7+т", "u": "uvüúùûµυ", "w": "wш", "x": "xх", "y": "yу", "f": "f",
 }  # fmt: skip
 _MASK = "*#@%"
 _DISGUISED: tuple[tuple[str, str, str, str], ...] = (
@@ -123,7 +144,7 @@ _DISGUISED: tuple[tuple[str, str, str, str], ...] = (
     *((root, "discrimination", "very_strong", "sexual orientation") for root in ("faggot",)),
     *((root, "discrimination", "very_strong", "disability") for root in ("retard", "spastic")),
 )  # fmt: skip
-_ENDING = r"(?:ing|in|ed|er|ers|s|wit|y)?"
+_ENDING = r"(?:ing|in|ed|er|ers|s|wit|y|face|head|hole)?"
 
 
 def _disguised(root: str) -> str:
@@ -145,11 +166,12 @@ class _Disguises:
         "|".join(letter * 3 for letter in "abceghikostu"),
         r"\b[a-z$][ ._*-]{1,2}[a-z0-9@][ ._*-]{1,2}[a-z0-9][ ._*-]",
         r"[üúùûíìïîàáâäåèéêëöóòôç][a-z]",
+        r"[a-z*][абвеіιкнорсѕтухαεκουϲ]|[абвеіιкнорсѕтухαεκουϲ][a-z*]",
     )
 
     def __init__(self) -> None:
         bodies = "|".join(f"(?P<root{number}>{_disguised(root)})" for number, (root, *_) in enumerate(_DISGUISED))
-        starred = r"f\*{2,4}(?:ing|er|ed|s|k)?|c\*{2,3}t?s?"
+        starred = r"(?:ph|f)\*{1,4}(?:ck|k)(?:ing|er|ed|s)?|f\*{2,4}(?:ing|er|ed|s|k)?|c\*{2,3}t?s?"
         self._pattern = re.compile(rf"(?<![\w@/.*])(?:{bodies}|{starred})(?![\w@*])", re.IGNORECASE)
 
     def find(self, text: str, ends: Sequence[int]) -> Iterator[tuple[int, int, str, str, str]]:
@@ -172,14 +194,79 @@ class _Disguises:
                 yield match.start(), match.end(), label, weight, group
 
 
+# --- whole sentences ------------------------------------------------------------------------------------------------
+
+# People whom prejudice is about. A sentence that names none of them, and in which the list saw nothing, is never weighed.
+_GROUPS = (
+    "woman", "women", "girls", "female", "females", "wife", "wives", "feminist", "feminists", "bitch", "bitches", "sluts", "whores",
+    "chicks", "ladies", "muslim", "muslims", "jew", "jews", "jewish", "blacks", "gays", "lesbians", "immigrants", "foreigners",
+)  # fmt: skip
+SENTENCES_WEIGHED = 60
+_VERY_SURE, _SURE, _LIKELY = 0.88, 0.8, 0.5
+_HEAD_OF = {"discrimination": "discrimination", "harassment": "discrimination", "abuse": "abuse", "threat": "threat"}
+# From where on a head's word makes an unsure hit of the list a sure one. Abuse was learnt from tweets chosen for their
+# words, where it is five times as common as elsewhere: only its surest word counts.
+_HEAD_NEEDS = {"discrimination": _SURE, "abuse": 0.97, "threat": _LIKELY}
+_DAMPED = ("quot", "reported", "talk of", "said ", "denied", "capitalised", "clinical", "laughing")
+
+
+class _Sentences:
+    """The model, asked at most SENTENCES_WEIGHED times about one text."""
+
+    wake = tuple(rf"\b{word}\b" for word in _GROUPS)
+
+    def __init__(self) -> None:
+        self._model = Hostility.load()
+
+    def surer(self, text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
+        """The hits; one that the list was unsure of is sure where its whole sentence reads so."""
+        asked = 0
+        for hit in hits:
+            head = _HEAD_OF.get(hit.label)
+            unsure = _LIKELY <= hit.confidence < STRENGTH["moderate"] and not any(
+                reason.startswith(_DAMPED) for reason in hit.reasons
+            )
+            if head is not None and unsure and asked < SENTENCES_WEIGHED:
+                asked += 1
+                low, high = sentence_around(text, hit.start, hit.end)
+                if self._model.probabilities(text[low:high])[head] >= _HEAD_NEEDS[head]:
+                    reasons = (*hit.reasons, "the whole sentence reads so")
+                    hit = Hit(hit.label, hit.start, hit.end, hit.value, 0.78, reasons)
+            yield hit
+
+    def unlisted(self, text: str, ends: Sequence[int], report: bool) -> Iterator[Hit]:
+        """Sentences about a group of people that read like prejudice: a note, or, very seldom, enough for a finding."""
+        done = asked = 0
+        for end in ends:
+            if end <= done or asked >= SENTENCES_WEIGHED:
+                continue
+            asked += 1
+            low, high = sentence_around(text, max(0, end - 1), end)
+            done = high
+            chance = self._model.probabilities(text[low:high])["discrimination"]
+            if chance < _LIKELY:
+                continue
+            near = text[max(0, low - 200) : high + 200]
+            others = (
+                report
+                or _REPORTING.search(text, low, high)
+                or _CHALLENGE.search(near)
+                or _LESSON.search(near)
+                or any(mark in text[low:high] for mark in _QUOTES)
+            )
+            confidence = 0.4 if others else 0.76 if chance >= _VERY_SURE else 0.55
+            yield Hit("discrimination", low, high, text[low:high], confidence, ("reads like prejudice", "the whole sentence"))
+
+
 class Language(TextDetector):
     """The lexicon, its disguised spellings, and whose words they are."""
 
     labels: ClassVar[tuple[str, ...]] = LABELS
-    files: ClassVar[tuple[Path, ...]] = (LISTS / "language.yml",)
+    files: ClassVar[tuple[Path, ...]] = (LISTS / "language.yml", MODEL)
     _words = WordList(read_list("language", LABELS, tuple(STRENGTH)))
     _disguises = _Disguises()
-    wake: ClassVar[tuple[str, ...]] = _words.wake + _disguises.wake
+    _sentences = _Sentences()
+    wake: ClassVar[tuple[str, ...]] = _words.wake + _disguises.wake + _sentences.wake
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         plain = [waking for waking in wakings if waking.index < len(self._words.wake)]
@@ -189,10 +276,17 @@ class Language(TextDetector):
             _judge(text, m.start, m.end, m.entry.label, m.entry.weight, m.entry.means, m.entry.group, report)
             for m in matches
         ]
-        ends = sorted({waking.end for waking in wakings if waking.index >= len(self._words.wake)})[:20_000]
+        disguises, groups = len(self._words.wake), len(self._words.wake) + len(self._disguises.wake)
+        ends = sorted({waking.end for waking in wakings if disguises <= waking.index < groups})[:20_000]
         for start, end, label, weight, group in self._disguises.find(text, ends):
             hits.append(_judge(text, start, end, label, weight, "disguised spelling", group, report))
-        yield from _strengthened(_outermost(hits))
+        told = list(self._sentences.surer(text, list(_strengthened(_outermost(hits)))))
+        seen = [hit for hit in told if hit.label == "discrimination" and hit.confidence >= 0.5]
+        yield from told
+        places = sorted({waking.end for waking in wakings if waking.index >= groups})
+        for hit in self._sentences.unlisted(text, places, report):
+            if not any(hit.start <= other.start < hit.end for other in seen):
+                yield hit
 
 
 def _counts(text: str, match: Match) -> bool:
@@ -209,6 +303,8 @@ def _counts(text: str, match: Match) -> bool:
     head = text[max(0, match.start - 60) : match.start].replace("\n", " ")
     if match.entry.needs == "nasty":
         return bool(_YOU.search(head) or _NASTY.search(head) or _LOT_OF.search(head))
+    if match.entry.needs == "person":
+        return _SOMEBODY_NEXT.match(text, match.end) is not None
     if match.entry.needs == "aimed":
         said_of = (_YOU, _SOMEBODY_IS, _NASTY, _LOT_OF, *([_THAT] if match.entry.label == "profanity" else []))
         return any(pattern.search(head) for pattern in said_of)
@@ -254,6 +350,19 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         confidence *= 0.5
         reasons.append("said to be wrong, not meant")
     elif (
+        label in ("discrimination", "harassment", "abuse", "threat")
+        and _DENIED.search(head[-160:])
+        and not re.search(r"\bbut\b", text[end:high])
+    ):
+        confidence *= 0.5
+        reasons.append("denied or regretted, not meant")
+    elif label == "discrimination" and group == "disability" and _CLINICAL.search(text, max(low, start - 60), min(high, end + 40)):
+        confidence *= 0.4
+        reasons.append("a clinical term")
+    elif label == "abuse" and re.search(r"\b(?:I am|I['’]m|I was|I feel|[Mm]e,?) (?:\w+ ){0,3}\Z", head):
+        confidence *= 0.4
+        reasons.append("said of oneself")
+    elif (
         label in ("profanity", "discrimination")
         and _KITCHEN.search(text[near])
         and not to_you
@@ -288,7 +397,7 @@ def _in_quotes(text: str, start: int, end: int) -> bool:
         elif head.rfind(opening) > head.rfind(closing) and closing in tail:
             return True
     # A single straight quote opens after a blank and closes before a blank or a stop; else it is an apostrophe.
-    opened = [match.start() for match in re.finditer(r"(?<![^\s(:])'(?=\w)", head)]
+    opened = [match.start() for match in re.finditer(r"(?<![^\s(:])'(?=\w|\Z)", head)]
     return (
         bool(opened)
         and not re.search(r"\w[.,!?]?'(?=[\s.,;:)!?]|\Z)", head[opened[-1] + 1 :])

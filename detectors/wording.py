@@ -39,7 +39,7 @@ LISTS = next(
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALLOWED = re.compile(r"[\w \-'&/.,:;!=£$€@+#%()|?\[\]{}<>…~]+\Z")
 _TIMES = re.compile(r"\d{1,2}(?:,\d{1,2})?\Z")
-_CLASS = re.compile(r"[\w.,:;!?'’£-]+\Z")
+_CLASS = re.compile(r"[\w.,:;!?'’£$@-]+\Z")
 _SLOT = re.compile(r"<([a-z_]+)>")
 _BLANK = r"[\s\-]{1,3}"
 # Between two words of one sentence: a little punctuation, or one line end, never an empty line.

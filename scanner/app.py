@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
@@ -19,35 +19,49 @@ import msgspec
 import uvicorn
 from rich.console import Console
 
-from connectors.entra import GLOBAL_AUTHORITY, ClientSecret, Credential, EntraTokens, PemCertificate, PfxCertificate
+from connectors.contacts_csv import read_contacts
+from connectors.entra import (
+    ClientSecret,
+    Credential,
+    EntraTokens,
+    FederatedToken,
+    ManagedIdentity,
+    PemCertificate,
+    PfxCertificate,
+)
 from connectors.files import FileSource, shown_path
 from connectors.graph import GraphClient
+from connectors.m365_doctor import Check, examine
+from connectors.m365_files import M365Files
 from connectors.m365_mail import M365Mail
 from connectors.m365_notices import M365Notices
 from connectors.m365_people import M365People
+from connectors.m365_push import M365Push
+from connectors.m365_settings import M365Settings
 from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import demo as demo_module
 from scanner import schedule
 from scanner.backtest import Comparison, Labelled, RuleRecord, compare, rule_records
+from scanner.contacts import Difference, difference, load_contacts, save_contacts
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, normalise
 from scanner.inspection import nearness
 from scanner.keys import RootKey, create_root_key, load_root_key
-from scanner.model import Envelope, People
+from scanner.model import Envelope, People, ProblemKind
 from scanner.patterns import load_patterns
 from scanner.pipeline import Tally
 from scanner.policy import load_policy
 from scanner.ports import Detectors, OwnPattern, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
-from scanner.rule_sets import Change, RuleSets
+from scanner.rule_sets import Change, InForce, RuleSets
 from scanner.rulebook import load_rulebook, schema
-from scanner.service import Service
-from scanner.settings import Row, Settings, Tenant, describe, read_secret, store_url
+from scanner.service import Further, Service, Services
+from scanner.settings import CLOUDS, NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
 from scanner.settings import load as load_settings
-from scanner.store import AccountRole, Store
+from scanner.store import AccountRole, CaseCounts, Parked, Run, Store
 from scanner.web import create_app, hash_password, new_totp_secret
 from scanner.work import WorkerPool
 from scanner.worker import Proved, Start, Worker, WorkerLimits
@@ -389,78 +403,168 @@ def serve(service: Service, host: str, port: int) -> None:
 
 
 @contextmanager
-def _service(settings: Settings, say: Callable[[str], None]) -> Iterator[Service]:
-    """The service as the settings describe it. Everything it holds ends with the context."""
-    tenant = settings.tenant
-    if tenant is None:
+def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Services]:
+    """One service for each tenant over one store, as the settings describe them. Everything they hold ends with the context."""
+    tenants = each_tenant(settings)
+    if not tenants:
         raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
+    policies = tuple(dict.fromkeys(tenant.policy or settings.policy for _, tenant in tenants))
     in_force = _rule_sets(settings).settle(
         rules_folder(settings.rules_dir),
-        check=partial(_prove_set, policy=settings.policy, say=say),
+        check=partial(_prove_set, policies=policies, say=say),
         four_eyes=settings.four_eyes,
         now=_now(),
         say=say,
     )
-    rules = in_force.folder
-    rulebook = load_rulebook(rules)
-    policy = load_policy(rules, settings.policy, rulebook)
     if not settings.root_key_file.exists():
         create_root_key(settings.root_key_file)
         say(f"A new root key was made: {settings.root_key_file}. Keep a copy apart; without it sealed data is lost.")
     key = load_root_key(settings.root_key_file, settings.root_key_number)
     stop = Event()
+    with ExitStack() as stack:
+        store = Store.open(store_url(settings), key.subkey("audit"))
+        stack.callback(store.close)
+        built = [
+            stack.enter_context(_service(settings, prefix, tenant, store, key, stop, number, in_force))
+            for number, (prefix, tenant) in enumerate(tenants)
+        ]
+        yield Services(tuple(built))
+
+
+def _client(prefix: str, tenant: Tenant, stop: Event) -> tuple[EntraTokens, GraphClient]:
+    authority, graph_url = tenant.addresses
     tokens = EntraTokens(
         tenant_id=tenant.tenant_id,
         client_id=tenant.client_id,
-        credential=_credential(tenant),
-        authority=tenant.authority,
-        graph_url=tenant.graph_url,
+        credential=_credential(tenant, prefix),
+        authority=authority,
+        graph_url=graph_url,
         ca_file=tenant.ca_file,
-        instance_discovery=tenant.authority == GLOBAL_AUTHORITY,
+        instance_discovery=authority in {login for login, _ in CLOUDS.values()},
     )
-    client = GraphClient(tokens, graph_url=tenant.graph_url, ca_file=tenant.ca_file, wait=stop.wait)
-    extra = load_people(settings.people_file) if settings.people_file else None
-    directory = M365People(client, extra)
+    client = GraphClient(
+        tokens,
+        graph_url=graph_url,
+        ca_file=tenant.ca_file,
+        requests_per_mailbox=tenant.requests_per_mailbox,
+        requests_at_once=tenant.requests_at_once,
+        wait=stop.wait,
+    )
+    return tokens, client
+
+
+def _people_of(settings: Settings, tenant: Tenant, client: GraphClient, key: RootKey) -> M365People:
+    file = tenant.people_file or settings.people_file
+    extra = load_people(file) if file else People()
+    kept = contacts_file(settings)
+    if kept.exists():
+        extra = replace(extra, contacts=(*extra.contacts, *load_contacts(kept, key.subkey("contacts"))))
+    words = tuple((item.word, item.school) for item in tenant.schools)
+    return M365People(
+        client, extra, school_words=words, exempt_groups=tenant.exempt_groups, protected_groups=tenant.protected_groups
+    )
+
+
+@contextmanager
+def _service(
+    settings: Settings,
+    prefix: str,
+    tenant: Tenant,
+    store: Store,
+    key: RootKey,
+    stop: Event,
+    number: int,
+    in_force: InForce,
+) -> Iterator[Service]:
+    rules = in_force.folder
+    rulebook = load_rulebook(rules)
+    slug = tenant.policy or settings.policy
+    policy = load_policy(rules, slug, rulebook)
+    _, client = _client(prefix, tenant, stop)
+    directory = _people_of(settings, tenant, client, key)
     limits = settings.scan.limits
     worker_limits = WorkerLimits(
         wall_seconds=limits.wall_seconds, cpu_seconds=limits.cpu_seconds, rss_bytes=limits.rss_mb * 1024 * 1024
     )
-    start = start_of(rules, settings.policy, extra or People(), key, limits=_limits(settings), worker=worker_limits)
+    start = start_of(rules, slug, directory.extra, key, limits=_limits(settings), worker=worker_limits)
     include = {address.lower() for address in tenant.mailboxes.include}
     exclude = {address.lower() for address in tenant.mailboxes.exclude}
-    store = Store.open(store_url(settings), key.subkey("audit"))
-    try:
-        with WorkerPool(start, settings.scan.workers, worker_limits) as pool:
-            yield Service(
-                store=store,
-                key=key,
-                source=M365Mail(client, mailbox_ids=directory.mailbox_ids),
-                directory=directory,
-                pool=pool,
-                policy=policy,
-                rulebook=rulebook,
-                rules_notice=in_force.notice,
-                rule_changes=_rule_sets(settings).log,
-                sender=_sender(settings, client),
-                public_url=settings.web.public_url or f"http://{settings.web.host}:{settings.web.port}",
-                clock=_now,
-                wanted=lambda address: (not include or address.lower() in include) and address.lower() not in exclude,
-                look_back=timedelta(days=settings.scan.look_back_days),
-                keep_clean=timedelta(days=settings.scan.keep_clean_days),
-                stop=stop,
-            )
-    finally:
-        store.close()
+
+    def wanted(address: str) -> bool:
+        address = address.lower()
+        return (not include or address in include) and address not in exclude and address not in directory.exempt()
+
+    mail = M365Mail(
+        client,
+        mailbox_ids=directory.mailbox_ids,
+        hidden="hidden" in tenant.also_folders,
+        recoverable="recoverable" in tenant.also_folders,
+        leave_out=tenant.leave_out_folders,
+        look_back=timedelta(days=settings.scan.look_back_days),
+        clock=_now,
+        drives_are_read=tenant.files != "off",
+    )
+    further: list[Further] = []
+    if tenant.mailbox_settings == "on":
+        further.append(Further(M365Settings(client, mailbox_ids=directory.mailbox_ids)))
+    if tenant.files != "off":
+        files = M365Files(
+            client,
+            user_ids=directory.mailbox_ids,
+            leave_out=tenant.files_leave_out,
+            max_bytes=tenant.files_max_bytes,
+            sees_sharing=tenant.files_sharing_changes == "on",
+            clock=_now,
+        )
+        further.append(Further(files, files.places if tenant.files == "all" else tuple))
+    with WorkerPool(start, settings.scan.workers, worker_limits) as pool:
+        yield Service(
+            store=store,
+            key=key,
+            source=mail,
+            directory=directory,
+            pool=pool,
+            policy=policy,
+            rulebook=rulebook,
+            rules_notice=in_force.notice,
+            rule_changes=_rule_sets(settings).log,
+            # Notices know no tenant: the first one's service sends them all.
+            sender=_sender(settings, tenant, prefix, client, stop) if number == 0 else None,
+            public_url=settings.public_url,
+            clock=_now,
+            wanted=wanted,
+            look_back=timedelta(days=settings.scan.look_back_days),
+            keep_clean=timedelta(days=settings.scan.keep_clean_days),
+            stop=stop,
+            further=tuple(further),
+            tenant=tenant.label,
+            slot=number,
+            push=(
+                M365Push(client, _push_url(settings), key.subkey("push"), mailbox_ids=directory.mailbox_ids, clock=_now)
+                if settings.push.url
+                else None
+            ),
+        )
+
+
+def _push_url(settings: Settings) -> str:
+    return settings.push.url.rstrip("/") + "/graph/notifications"
+
+
+def contacts_file(settings: Settings) -> Path:
+    """Where imported contacts are kept, sealed."""
+    return settings.contacts_file or settings.root_key_file.with_name("contacts.sealed")
 
 
 def _rule_sets(settings: Settings) -> RuleSets:
     return RuleSets(settings.root_key_file.resolve().parent / "rule-sets")
 
 
-def _prove_set(folder: Path, policy: str, say: Callable[[str], None]) -> None:
-    """Everything that a worker would load, and the examples."""
-    with Worker(start_of(folder, policy, People(), RootKey.random())) as worker:
-        ensure_proved(worker, folder, say)
+def _prove_set(folder: Path, policies: Sequence[str], say: Callable[[str], None]) -> None:
+    """Everything that a worker would load, under each pack in use, and the examples."""
+    for policy in policies:
+        with Worker(start_of(folder, policy, People(), RootKey.random())) as worker:
+            ensure_proved(worker, folder, say)
 
 
 def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str], None]) -> str:
@@ -468,7 +572,7 @@ def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str
     settings = load_settings(config)
     folder = rules_folder(given)
     check_rules(folder, settings.policy)
-    _prove_set(folder, settings.policy, say)
+    _prove_set(folder, (settings.policy,), say)
     sets = _rule_sets(settings)
     version = sets.keep(folder)
     sets.propose(version, getuser(), why, _now())
@@ -505,23 +609,21 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _credential(tenant: Tenant) -> Credential:
-    if tenant.certificate_file is not None:
+def _credential(app: Tenant | NoticeApp, prefix: str) -> Credential:
+    if isinstance(app, Tenant) and app.managed_identity is not None:
+        return ManagedIdentity("" if app.managed_identity == "system" else app.managed_identity)
+    if isinstance(app, Tenant) and app.federated_token_file is not None:
+        return FederatedToken(app.federated_token_file)
+    if app.certificate_file is not None:
         password = ""
-        if tenant.certificate_password_file is not None:
-            password = read_secret(tenant.certificate_password_file, "tenant.certificate_password_file")
-        if tenant.certificate_key_file is not None or tenant.certificate_file.suffix.lower() in (
-            ".pem",
-            ".crt",
-            ".cer",
-        ):
-            return PemCertificate(
-                tenant.certificate_file, tenant.certificate_key_file or tenant.certificate_file, password
-            )
-        return PfxCertificate(tenant.certificate_file, password)
-    if tenant.client_secret_file is None:
-        raise ConfigError("tenant", "needs certificate_file or client_secret_file")
-    return ClientSecret(read_secret(tenant.client_secret_file, "tenant.client_secret_file"))
+        if app.certificate_password_file is not None:
+            password = read_secret(app.certificate_password_file, f"{prefix}.certificate_password_file")
+        if app.certificate_key_file is not None or app.certificate_file.suffix.lower() in (".pem", ".crt", ".cer"):
+            return PemCertificate(app.certificate_file, app.certificate_key_file or app.certificate_file, password)
+        return PfxCertificate(app.certificate_file, password)
+    if app.client_secret_file is None:
+        raise ConfigError(prefix, "needs certificate_file or client_secret_file")
+    return ClientSecret(read_secret(app.client_secret_file, f"{prefix}.client_secret_file"))
 
 
 def _limits(settings: Settings) -> Limits:
@@ -536,14 +638,28 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
-def _sender(settings: Settings, client: GraphClient) -> Sender | None:
+def _sender(settings: Settings, tenant: Tenant, prefix: str, client: GraphClient, stop: Event) -> Sender | None:
     notices = settings.notices
     if notices.via == "none":
         return None
     if notices.from_mailbox is None:
         raise ConfigError("notices.from_mailbox", "is needed: the mailbox that notices come from")
     if notices.via == "graph":
-        return M365Notices(client, notices.from_mailbox)
+        if notices.app is None:
+            return M365Notices(client, notices.from_mailbox, reader=client)
+        authority, graph_url = tenant.addresses
+        tokens = EntraTokens(
+            tenant_id=tenant.tenant_id,
+            client_id=notices.app.client_id,
+            credential=_credential(notices.app, "notices.app"),
+            authority=authority,
+            graph_url=graph_url,
+            ca_file=tenant.ca_file,
+            instance_discovery=authority in {login for login, _ in CLOUDS.values()},
+        )
+        sending = GraphClient(tokens, graph_url=graph_url, ca_file=tenant.ca_file, wait=stop.wait)
+        # The app that sends need not read: whether an unsure notice went out is looked up by the app that scans.
+        return M365Notices(sending, notices.from_mailbox, reader=client)
     if notices.smtp_host is None:
         raise ConfigError("notices.smtp_host", "is needed when notices go out by smtp")
     password = ""
@@ -561,30 +677,44 @@ def _sender(settings: Settings, client: GraphClient) -> Sender | None:
 
 
 def run_once(config: Path | None, say: Callable[[str], None], advance: Callable[[int], None]) -> Tally:
-    """Read the directory, then one round over every mailbox in scope."""
-    with _service(load_settings(config), say) as service:
-        service.refresh_people()
-        return service.round(lambda tally: advance(tally.mailboxes))
+    """Read the directory, then one round over every mailbox in scope, for each tenant."""
+    with _services(load_settings(config), say) as services:
+        return services.run_once(advance)
 
 
 def run_service(config: Path | None, say: Callable[[str], None]) -> None:
     """Rounds, people and clearing at their times, and the triage page, until a stop signal."""
     settings = load_settings(config)
-    with _service(settings, say) as service:
-        service.refresh_people()
+    with _services(settings, say) as services:
+        services.refresh_people()
         jobs = [
-            schedule.Job("mail", service.round, settings.scan.minutes * 60),
-            schedule.Job("people", service.refresh_people, settings.scan.people_hours * 3600, at_once=False),
-            schedule.Job("clearing", service.clear, 24 * 3600, at_once=False),
+            schedule.Job("mail", services.round, settings.scan.minutes * 60),
+            schedule.Job("people", services.refresh_people, settings.scan.people_hours * 3600, at_once=False),
+            schedule.Job("clearing", services.clear, 24 * 3600, at_once=False),
         ]
-        schedule.run(jobs, service.stop, lambda: serve(service, settings.web.host, settings.web.port))
+        if settings.push.url:
+            jobs.append(schedule.Job("push", services.wake, 15, at_once=False))
+            jobs.append(schedule.Job("subscriptions", services.renew_push, 6 * 3600))
+        schedule.run(jobs, services.stop, lambda: serve_all(services, settings.web.host, settings.web.port))
+
+
+def serve_all(services: Services, host: str, port: int) -> None:
+    """The triage page over every tenant until a stop signal."""
+    uvicorn.run(
+        create_app(services.web_services()),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+    )
 
 
 def run_web(config: Path | None, say: Callable[[str], None]) -> None:
     """The triage page without rounds: for a second machine, or to look at what was found."""
     settings = load_settings(config)
-    with _service(settings, say) as service:
-        serve(service, settings.web.host, settings.web.port)
+    with _services(settings, say) as services:
+        serve_all(services, settings.web.host, settings.web.port)
 
 
 def add_account(
@@ -611,6 +741,92 @@ def add_account(
     if secret is not None:
         said.append(f"Enter this secret into an authenticator app; it is not shown again: {secret}")
     return said
+
+
+def doctor(config: Path | None) -> Iterator[tuple[str, list[Check]]]:
+    """For each tenant its name and what was tried. A tenant whose credential cannot even be read is a check that failed."""
+    settings = load_settings(config)
+    if not each_tenant(settings):
+        raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
+    for prefix, tenant in each_tenant(settings):
+        try:
+            credential = _credential(tenant, prefix)
+            tokens, client = _client(prefix, tenant, Event())
+        except ConfigError as error:
+            yield tenant.label, [Check("settings", "bad", str(error), "mend the setting that is named")]
+            continue
+        include = {address.lower() for address in tenant.mailboxes.include}
+        exclude = {address.lower() for address in tenant.mailboxes.exclude}
+        yield (
+            tenant.label,
+            examine(
+                tokens,
+                client,
+                credential,
+                files=tenant.files != "off",
+                sites=tenant.files == "all",
+                mailbox_settings=tenant.mailbox_settings == "on",
+                sharing_changes=tenant.files_sharing_changes == "on",
+                sends=settings.notices.via == "graph" and settings.notices.app is None,
+                wanted=lambda address, i=include, e=exclude: (not i or address in i) and address not in e,  # type: ignore[misc]
+                groups=(*tenant.exempt_groups, *tenant.protected_groups),
+                now=_now(),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a look at the store says about the service: nothing is asked of the tenant."""
+
+    runs: list[Run]
+    cases: CaseCounts
+    notices: dict[str, int]
+    parked: list[Parked]
+    incomplete: int
+    problems: dict[ProblemKind, int]
+
+
+def status(config: Path | None) -> Status:
+    settings = load_settings(config)
+    store = Store.open(store_url(settings))
+    try:
+        return Status(
+            [last] if (last := store.last_run()) is not None else [],
+            store.case_counts(),
+            store.notice_counts(),
+            store.parked(),
+            store.messages_with_problems(),
+            store.problem_counts(),
+        )
+    finally:
+        store.close()
+
+
+def import_contacts(config: Path | None, file: Path, *, dry_run: bool) -> Difference:
+    """Read a CSV file of parents and carers and keep it in place of the one before; `dry_run` only says what would change."""
+    settings = load_settings(config)
+    if not settings.root_key_file.exists():
+        create_root_key(settings.root_key_file)
+    key = load_root_key(settings.root_key_file, settings.root_key_number).subkey("contacts")
+    people_files = [tenant.people_file for _, tenant in each_tenant(settings) if tenant.people_file is not None]
+    if settings.people_file is not None:
+        people_files.append(settings.people_file)
+    schools = tuple(dict.fromkeys(school for people in people_files for school in load_people(people).schools))
+    contacts = read_contacts(file, schools)
+    place = contacts_file(settings)
+    changes = difference(load_contacts(place, key), contacts)
+    if not dry_run:
+        save_contacts(place, contacts, key)
+        store = Store.open(
+            store_url(settings), load_root_key(settings.root_key_file, settings.root_key_number).subkey("audit")
+        )
+        try:
+            said = f"{changes.added} added, {changes.changed} changed, {changes.removed} removed"
+            store.record(actor=getuser(), action="contacts imported", object="contacts", reason=said, now=_now())
+        finally:
+            store.close()
+    return changes
 
 
 def settings_table(config: Path | None) -> list[Row]:

@@ -151,8 +151,10 @@ def _near(condition: Near, memory: Memory) -> Truth:
         for place, fact in enumerate(memory.hits)
         if fact.label in condition.to and fact.confidence >= condition.to_confidence - 1e-9
     ]
-    if not ones or not others or len(ones) < condition.count:
+    if not ones or not others or len(ones) < condition.count or len(others) < condition.to_count:
         return None if memory.cut else False
+    if condition.to_count > 1 and any(memory.hits[place].part_kind not in ("subject", "body") for place in others):
+        return None  # how many lie in one and the same file is not kept
     sure = possible = 0
     sure_people: set[int | None] = set()
     for one in ones:

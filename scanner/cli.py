@@ -34,6 +34,8 @@ rules_cli = typer.Typer(help="Works on rules.", no_args_is_help=True)
 account_cli = typer.Typer(help="Local accounts for the triage page.", no_args_is_help=True)
 cli.add_typer(rules_cli, name="rules")
 cli.add_typer(account_cli, name="account")
+contacts_cli = typer.Typer(help="Parents and carers from the school's records.", no_args_is_help=True)
+cli.add_typer(contacts_cli, name="contacts")
 
 
 class Format(StrEnum):
@@ -389,6 +391,61 @@ def account_add(
     password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
     for sentence in app.add_account(config, name, email, [item.value for item in role], password, totp):
         print(sentence)
+
+
+@cli.command()
+def doctor(config: ConfigOption = None) -> None:
+    """Try sign-in, permissions, scope, clock and certificate of each tenant, and say what to mend. Exit status 2 when something is."""
+    _log_to_stderr(logging.ERROR)
+    console = Console(soft_wrap=True, highlight=False)
+    marks = {"good": ("ok", "green"), "note": ("note", "yellow"), "bad": ("MEND", "red")}
+    bad = 0
+    with _progress(None, "Trying the tenant"):
+        for tenant, checks in app.doctor(config):
+            console.print(tenant, style="bold", markup=False)
+            for check in checks:
+                mark, style = marks[check.grade]
+                console.print(f"  {mark:4}  {check.name}: {check.said}", style=style, markup=False)
+                if check.mend:
+                    console.print(f"        → {check.mend}", markup=False)
+                bad += check.grade == "bad"
+    raise typer.Exit(2 if bad else 0)
+
+
+@cli.command()
+def status(config: ConfigOption = None) -> None:
+    """The last rounds, cases, notices and what is out of reach, from the database alone."""
+    found = app.status(config)
+    for run in found.runs:
+        ended = f"{run.finished:%Y-%m-%d %H:%M}" if run.finished else "not finished"
+        print(
+            f"round {run.started:%Y-%m-%d %H:%M} to {ended}: {run.counts.mailboxes} mailboxes, {run.counts.messages} messages, "
+            f"{run.counts.new_cases} new cases" + (f"; {run.error}" if run.error else "")
+        )
+    if not found.runs:
+        print("no round yet")
+    print("cases: " + (", ".join(f"{state} {number}" for state, number in found.cases.by_state.items()) or "none"))
+    print("notices: " + (", ".join(f"{state} {number}" for state, number in found.notices.items()) or "none"))
+    print(f"messages not wholly read: {found.incomplete}")
+    for kind, number in found.problems.items():
+        print(f"  {kind}: {number}")
+    for parked in found.parked:
+        print(f"out of reach since {parked.since:%Y-%m-%d}: {parked.mailbox}: {parked.reason}")
+
+
+@contacts_cli.command("import")
+def contacts_import(
+    file: Annotated[Path, typer.Argument(help="CSV with the columns email, name, pupil, school, class.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Take parents and carers from a CSV file in place of those before. They are kept encrypted; nobody is printed."""
+    changes = app.import_contacts(config, file, dry_run=dry_run)
+    print(
+        f"{changes.added} added, {changes.changed} changed, {changes.removed} removed, {changes.kept} as they were; "
+        f"{changes.pupils} pupils"
+        + (" (nothing was written)" if dry_run else "; in force from the next start of the service")
+    )
 
 
 @cli.command("settings")

@@ -24,10 +24,12 @@ from scanner.model import (
     Fact,
     Grade,
     Hit,
+    ItemKind,
     Part,
     Person,
     PersonRole,
     SegmentOwner,
+    Share,
 )
 from scanner.ports import NamesNear
 from scanner.yaml_source import Node, Reader
@@ -37,6 +39,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HIGH = 0.75  # contract section 3: from here on a hit alone is enough for a rule of the base policy
 MAX_NESTING = 8
 _LOCKABLE = ("attachment", "document", "body")
+SHARED_WITH = ("anyone", "organisation", *get_args(AddressKind))
 _NAMES = frozenset({"person", "staff_name"})
 _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing to a finding, and the cost stays linear
 
@@ -52,6 +55,11 @@ class Scene:
     parts: tuple[Part, ...]
     directory: Directory
     as_outbound: bool = False
+
+    labels: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", frozenset(hit.label for hit in self.hits))
 
     def recipient_kind(self, address: str) -> AddressKind:
         """As the directory says, except that a person of ours on a listed webmail address is no outsider."""
@@ -97,9 +105,19 @@ class Scene:
 
     @property
     def audience(self) -> frozenset[AddressKind]:
-        """The kinds of recipient; a document, or a message without people data, is judged as open to an outsider."""
+        """The kinds of recipient. For a document, those who can open it; where nobody says who can, an outsider might."""
         kinds = frozenset(self.recipient_kind(item.address) for item in self.envelope.recipients)
+        if self.envelope.audience is not None:
+            return kinds | {self.share_kind(share) for share in self.envelope.audience} or frozenset({"ours"})
         return kinds or frozenset({"outside"})
+
+    def share_kind(self, share: Share) -> AddressKind:
+        """A link for anyone, and a person nobody can name, is an outsider; a group that could not be resolved is taken for
+        one of ours, because every file of a SharePoint site is open to the site's own groups.
+        """
+        if share.scope in ("organisation", "unknown") and not self.as_outbound:
+            return "ours"
+        return self.recipient_kind(share.address) if share.address else "outside"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +146,10 @@ class Condition(ABC):
         """The labels this condition names, for `rules check` and to know around what names matter."""
         return frozenset()
 
+    def needs(self) -> frozenset[str]:
+        """Labels of which at least one must be there for it to hold; empty where nothing certain can be said."""
+        return frozenset()
+
     def names_near(self) -> tuple[NamesNear, ...]:
         """Around which hits a person's name matters to this condition."""
         return ()
@@ -140,6 +162,10 @@ class Condition(ABC):
     def possible(self, scene: Scene) -> bool:
         """False where envelope and directory alone already say that it cannot hold, whatever the text has."""
         return True
+
+    def named_kinds(self) -> frozenset[str]:
+        """The kinds of item that this condition asks for by name."""
+        return frozenset()
 
 
 class EnvelopeCondition(Condition):
@@ -229,6 +255,9 @@ class HasLabels(Condition):
     def labels(self) -> frozenset[str]:
         return frozenset(self.any_of + self.all_of)
 
+    def needs(self) -> frozenset[str]:
+        return frozenset(self.all_of[:1] or self.any_of)
+
 
 @dataclass(frozen=True, slots=True)
 class Near(Condition):
@@ -241,6 +270,7 @@ class Near(Condition):
     to_confidence: float = HIGH
     subjects: int = 1
     count: int = 1
+    to_count: int = 1
 
     def ask(self, scene: Scene) -> Answer:
         support: dict[int, Hit] = {}
@@ -252,6 +282,8 @@ class Near(Condition):
         for hits in by_part.values():
             hits.sort(key=lambda hit: hit.start)
             others = [hit for hit in hits if hit.label in self.to and hit.confidence >= self.to_confidence]
+            if len(others) < self.to_count:
+                continue
             loose = [other for other in others if other.row is None]
             by_row: dict[tuple[int, int], list[Hit]] = {}
             for other in others:
@@ -285,9 +317,12 @@ class Near(Condition):
     def labels(self) -> frozenset[str]:
         return frozenset(self.of + self.to)
 
+    def needs(self) -> frozenset[str]:
+        return frozenset(self.of)
+
     def names_near(self) -> tuple[NamesNear, ...]:
         if _NAMES & set(self.of):
-            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.count),)
+            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.to_count),)
         if _NAMES & set(self.to):
             return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
         return ()
@@ -544,6 +579,41 @@ class Attachments(Condition):
 
 
 @dataclass(frozen=True, slots=True)
+class KindIs(EnvelopeCondition):
+    """kind: a message, a document, an automatic reply or a mailbox rule."""
+
+    kinds: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        if scene.envelope.kind in self.kinds:
+            return Answer(True)
+        return Answer(False, reason=f"it is no {_listed(self.kinds).replace('_', ' ')}")
+
+    def named_kinds(self) -> frozenset[str]:
+        return frozenset(self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Sharing(EnvelopeCondition):
+    """sharing: somebody of these can open the document; a link that has run out counts no more at the source."""
+
+    who: tuple[str, ...]
+    edit: bool | None = None
+    ends: bool | None = None
+
+    def ask(self, scene: Scene) -> Answer:
+        for share in scene.envelope.audience or ():
+            named = {share.scope, scene.share_kind(share)} - {"person", "unknown"}
+            if (
+                named & set(self.who)
+                and self.edit in (None, share.may_edit)
+                and self.ends in (None, share.until is not None)
+            ):
+                return Answer(True)
+        return Answer(False, reason=f"it is not open to {_listed(self.who)}")
+
+
+@dataclass(frozen=True, slots=True)
 class All(Condition):
     """all: every condition of the list holds."""
 
@@ -567,6 +637,9 @@ class All(Condition):
     def possible(self, scene: Scene) -> bool:
         return all(item.possible(scene) for item in self.items)
 
+    def needs(self) -> frozenset[str]:
+        return next((found for item in self.items if (found := item.needs())), frozenset())
+
     def missing(self, scene: Scene) -> Distance:
         steps = [item.missing(scene) for item in self.items]
         return Distance(
@@ -574,6 +647,9 @@ class All(Condition):
             sum(step.needed for step in steps),
             tuple(reason for step in steps for reason in step.missing),
         )
+
+    def named_kinds(self) -> frozenset[str]:
+        return frozenset().union(*(item.named_kinds() for item in self.items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -591,9 +667,14 @@ class AnyOf(Condition):
 
     labels = All.labels
     names_near = All.names_near
+    named_kinds = All.named_kinds
 
     def possible(self, scene: Scene) -> bool:
         return any(item.possible(scene) for item in self.items)
+
+    def needs(self) -> frozenset[str]:
+        each = [item.needs() for item in self.items]
+        return frozenset().union(*each) if all(each) else frozenset()
 
     def missing(self, scene: Scene) -> Distance:
         """As far as its nearest branch; that branch's wishes come first."""
@@ -725,6 +806,7 @@ def _near(reader: Reader, node: Node, depth: int) -> Condition:
         to_confidence=reader.number(found.get("to_confidence"), HIGH, 0.0, 1.0),
         subjects=reader.count(found.get("subjects"), 1),
         count=reader.count(found.get("count"), 1),
+        to_count=reader.count(found.get("to_count"), 1),
     )
 
 
@@ -861,6 +943,19 @@ def _attachments(reader: Reader, node: Node, depth: int) -> Condition:
 _MARKED = tuple(owner for owner in get_args(SegmentOwner) if owner != "sender")
 
 
+def _kind(reader: Reader, node: Node, depth: int) -> Condition:
+    return KindIs(reader.choices(node, get_args(ItemKind)))
+
+
+def _sharing(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["sharing"].settings), needed=("with",))
+    return Sharing(
+        who=reader.choices(found["with"], SHARED_WITH) if "with" in found else (),
+        edit=reader.flag(found["edit"], False) if "edit" in found else None,
+        ends=reader.flag(found["ends"], False) if "ends" in found else None,
+    )
+
+
 def _list_of(reader: Reader, node: Node, depth: int) -> tuple[Condition, ...]:
     items = tuple(read_condition(reader, item, depth + 1) for item in reader.items(node))
     if not items:
@@ -910,6 +1005,7 @@ KEYS: dict[str, Key] = {
             "to_confidence": Setting("least confidence of a hit of the other side (default 0.75)", SURENESS),
             "subjects": Setting("least number of different people on the first side", whole(1)),
             "count": Setting("least number of hits of the first side", whole(1)),
+            "to_count": Setting("least number of hits of the other side in the part (default 1)", whole(1)),
         },
         needed=("of", "to"),
     ),
@@ -993,6 +1089,20 @@ KEYS: dict[str, Key] = {
         _segment,
         "some part holds words that are quoted, forwarded, a signature, a disclaimer or a banner",
         shape=words(_MARKED),
+    ),
+    "kind": Key(_kind, "it is a message, document, automatic_reply or mailbox_rule", shape=words(get_args(ItemKind))),
+    "sharing": Key(
+        _sharing,
+        "a document is open to somebody",
+        {
+            "with": Setting(
+                "anyone (no sign-in), organisation (every account of ours), ours, trusted, protected or outside",
+                words(SHARED_WITH),
+            ),
+            "edit": Setting("true: who may change it; false: who may only read it", TRUTH),
+            "ends": Setting("true: a share with an end; false: one that lasts", TRUTH),
+        },
+        needed=("with",),
     ),
     "all": Key(
         lambda reader, node, depth: All(_list_of(reader, node, depth)),

@@ -62,6 +62,7 @@ class DemoRun:
     tally: Tally
     folder: Path
     notices: int
+    lines: tuple[Line, ...]
     account: str
     password: str = field(repr=False)
 
@@ -137,7 +138,7 @@ def running(
             try:
                 tally = service.round(advance)
                 account, password = _account(service, folder, people)
-                result = DemoRun(service, tally, folder, len(fake.sent), account, password)
+                result = DemoRun(service, tally, folder, len(fake.sent), tuple(findings.lines), account, password)
                 if findings.summary.messages:
                     title = f"Mailwarden demo: {extra.organisation}"
                     page = report.as_html(findings.lines, findings.summary, title, datetime.now(UTC))

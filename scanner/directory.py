@@ -68,6 +68,8 @@ class Directory:
         origin = envelope.from_ or envelope.sender
         if origin is None and not envelope.recipients:
             return "stored"
+        if any(share.scope == "anyone" for share in envelope.audience or ()):
+            return "outbound"  # an automatic reply to whoever writes
         if origin is None or not self.is_ours(origin):
             return "inbound"
         return "internal" if all(self.is_ours(recipient) for recipient in envelope.recipients) else "outbound"

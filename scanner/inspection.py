@@ -393,12 +393,16 @@ def _judge(
     for rule in regime.rulebook.rules:
         if not rule.runs or rule.id in regime.policy.off:
             continue
+        if envelope.kind == "mailbox_rule" and "mailbox_rule" not in rule.when.named_kinds():
+            continue  # it has no words: only a rule that asks for mailbox rules knows what it looks at
         for owner in rule.owners:
             if owner not in scenes:
                 own = tuple(hit for hit in hits if hit.owner == owner)
                 scenes[owner] = Scene(envelope, direction, owner, own, parts, directory, instruments.as_outbound)
             scene = scenes[owner]
             if owner != "sender" and not scene.hits:
+                continue
+            if silences is None and rule.needs and rule.needs.isdisjoint(scene.labels):
                 continue
             answer = rule.when.ask(scene)
             if not answer.holds or (owner != "sender" and not answer.hits):
@@ -510,6 +514,10 @@ def _content_hash(envelope: Envelope, parts: Sequence[Part]) -> str:
     origin = envelope.from_.address if envelope.from_ else ""
     sent = envelope.sent_at.astimezone(UTC).strftime("%Y%m%d%H%M") if envelope.sent_at else ""
     digest.update(f"{origin}\0{sent}".encode("utf-8", "surrogatepass"))
+    if envelope.audience is not None:
+        # The same document before another audience is another matter.
+        open_to = sorted(f"{share.scope} {share.address} {share.may_edit}" for share in envelope.audience)
+        digest.update("\0".join(("", "open to", *open_to)).encode("utf-8", "surrogatepass"))
     for part in parts:
         words = _SPACE.sub(" ", part.text).strip() if part.kind in ("subject", "body") else part.sha256
         digest.update(b"\0" + words.encode("utf-8", "surrogatepass"))
@@ -597,11 +605,13 @@ def envelope_of(example: Example) -> Envelope:
         source="example",
         internet_id=f"<{hashlib.sha256(example.place.encode()).hexdigest()[:16]}@example>",
         sent_at=datetime(2026, 9, 7, 10, 0, tzinfo=UTC),
-        from_=_address(example.from_),
+        from_=_address(example.from_) if example.from_ else None,
         sender=_address(example.sender) if example.sender else None,
         recipients=tuple(recipients),
-        headers=(("Subject", example.subject),),
+        headers=(("Subject", example.subject),) if example.kind == "message" else (),
         subject=example.subject,
-        bodies=(Body("text/plain", example.body),),
+        bodies=(Body("text/plain", example.body),) if example.kind != "document" else (),
         blobs=tuple(blobs),
+        kind=example.kind,
+        audience=example.shared,
     )

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from scanner.errors import ConfigError, MailwardenError
 
-Purpose = Literal["evidence", "contacts", "spread", "cache", "audit", "web"]
+Purpose = Literal["evidence", "contacts", "spread", "cache", "audit", "web", "push"]
 KEY_BYTES = 32
 NONCE_BYTES = 12
 

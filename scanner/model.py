@@ -33,6 +33,9 @@ ProblemKind = Literal[
 ]
 PersonRole = Literal["staff", "pupil", "governor", "contractor", "shared"]
 AddressKind = Literal["ours", "trusted", "protected", "outside"]
+# `automatic_reply` and `mailbox_rule` are settings of a mailbox that speak or act towards outsiders.
+ItemKind = Literal["message", "document", "automatic_reply", "mailbox_rule"]
+ShareScope = Literal["anyone", "organisation", "person", "unknown"]
 
 SEVERITIES: tuple[Severity, ...] = ("minor", "moderate", "severe")
 # `encrypted` is counted apart and `skipped` is a choice; every other kind means that something was not looked at.
@@ -85,11 +88,26 @@ class Blob:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """One way in which somebody besides the owner can open a document: a link or a grant.
+
+    `anyone` needs no sign-in, `organisation` is every account of ours, `person` is `address` (empty where the service names
+    nobody), `unknown` a group or account that could not be resolved and may hold outsiders. `until` is the end in UTC.
+    """
+
+    scope: ShareScope
+    address: str = ""
+    may_edit: bool = False
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """A message or a single document, the same whether it came from Graph JSON, MIME or a file.
 
     `direction` is None until the people snapshot is asked. A document has no sender, no recipients, no bodies and one blob.
     `from_` is the From header, `sender` the Sender header where there is one (RFC 5322 section 3.6.2).
+    `audience` says who can open a document or hears an automatic reply; None where that is not known.
     """
 
     source: str
@@ -108,6 +126,8 @@ class Envelope:
     bodies: tuple[Body, ...] = ()
     blobs: tuple[Blob, ...] = ()
     problems: tuple[Problem, ...] = ()
+    kind: ItemKind = "message"
+    audience: tuple[Share, ...] | None = None
 
     def header(self, name: str) -> str:
         """The first header of that name, decoded, or an empty string."""

@@ -16,7 +16,7 @@ from threading import Event
 
 from scanner.errors import ConnectorError
 from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Problem, ProblemKind, Verdict, Versions
-from scanner.ports import Folder, ItemRef, Page, Source
+from scanner.ports import Folder, ItemRef, Page, Source, SpooledItem
 from scanner.store import Committed, Store
 from scanner.work import WorkerPool
 
@@ -76,11 +76,18 @@ class Pipeline:
         tally.mailboxes = 1
         try:
             for folder in self.source.folders(mailbox):
-                self._folder(folder, tally)
+                try:
+                    self._folder(folder, tally)
+                except ConnectorError as error:
+                    if error.code.lower() != "errorfoldernotfound":
+                        raise
+                    # Deleted since it was listed; should it come back, it is read from its beginning.
+                    self.store.drop_cursor(self.source.name, mailbox, folder.id)
         except ConnectorError as error:
-            if error.permanent and error.status in (401, 403, 404):
-                self.store.park_mailbox(mailbox, str(error), self.clock())
-                tally.parked.append(mailbox)
+            # A 401 is about the sign-in and not about the mailbox: the next round tries again.
+            if error.permanent and error.status in (403, 404):
+                self.store.park_mailbox(parked_as(self.source, mailbox), str(error), self.clock())
+                tally.parked.append(parked_as(self.source, mailbox))
                 log.warning("mailbox parked status=%s code=%s", error.status, error.code)
             else:
                 tally.unfinished.append(mailbox)
@@ -98,10 +105,11 @@ class Pipeline:
             self._page(folder, page, oldest, tally)
 
     def _page(self, folder: Folder, page: Page, oldest: datetime | None, tally: Tally) -> None:
-        present = [ref for ref in page.items if not ref.gone]
-        seen = self.store.seen(self.source.name, folder.mailbox, [ref.id for ref in present], self.pool.versions())
-        fresh = {ref.id: ref for ref in present if ref.id not in seen}
-        tally.unchanged += len(present) - len(fresh)
+        seen = self.store.seen(self.source.name, folder.mailbox, [ref.id for ref in page.items], self.pool.versions())
+        # What is said to have left this folder before anybody looked at it may only have moved, and may never be named again
+        # (microsoft-graph-docs#21752): it is looked for, and a message that is really gone costs one request.
+        fresh = {ref.id: ref for ref in page.items if ref.id not in seen}
+        tally.unchanged += len(page.items) - len(fresh)
         results = [done for ref in fresh.values() if (done := self._message(folder, ref, oldest)) is not None]
         cases = self.store.commit_page(
             source=self.source.name,
@@ -143,10 +151,19 @@ class Pipeline:
             if error.status == 404:
                 return None  # moved or deleted meanwhile: the delta of the other folder tells
             return _unread(ref, "unavailable", f"could not be fetched (status {error.status})")
-        outcomes = self.pool.judge(fetched)
+        try:
+            outcomes = self.pool.judge(fetched)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
         if not outcomes:
             return _unread(ref, "corrupt", "held no message")
         return outcomes[0].verdict
+
+
+def parked_as(source: Source, mailbox: str) -> str:
+    """Under which name a mailbox is set aside: files or settings that are out of reach say nothing about the mail."""
+    return mailbox if source.name == "m365_mail" else f"{mailbox} ({source.name})"
 
 
 def _unread(ref: ItemRef, kind: ProblemKind, detail: str) -> Verdict:

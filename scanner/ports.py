@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import BinaryIO, Literal, Protocol
 
 from scanner.directory import Directory
-from scanner.model import Cursor, Direction, Envelope, Hit, Part, People, Table
+from scanner.model import Cursor, Direction, Envelope, Hit, Part, People, Problem, Share, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,10 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class ItemRef:
-    """A message that a source says has come or changed. `gone` means it left the folder."""
+    """A message that a source says has come or changed. `gone` means it left the folder.
+
+    `has_attachments`: there is more to fetch than the listing held; `has_files`: files are attached to it.
+    """
 
     mailbox: str
     folder: str
@@ -126,6 +129,7 @@ class ItemRef:
     has_attachments: bool = False
     gone: bool = False
     envelope: Envelope | None = None
+    has_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +142,42 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Sharing:
+    """Whose a document is, where it lies and who can open it, as the source says."""
+
+    source: str
+    owner: str
+    item: str
+    audience: tuple[Share, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RawItem:
-    """Bytes for the worker to open, as they came: a MIME message (`message/rfc822`) or a file of unknown type."""
+    """Bytes for the worker to open, as they came: a MIME message (`message/rfc822`) or a file of unknown type.
+
+    `problems`: what the source knows to be missing in it. `sharing`: a document of a drive and who can open it.
+    """
 
     data: bytes = field(repr=False)
     claimed_type: str
     name: str = ""
+    problems: tuple[Problem, ...] = ()
+    sharing: Sharing | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpooledItem:
+    """A `RawItem` too big for memory, in a temporary file that has no name; `item.data` are the bytes before the file's.
+
+    The bytes go from the file into the worker's pipe piece by piece. Close it when it was judged.
+    """
+
+    item: RawItem
+    file: BinaryIO
+    size: int
+
+    def close(self) -> None:
+        self.file.close()
 
 
 class Source(Protocol):
@@ -159,7 +193,7 @@ class Source(Protocol):
     def changes(self, folder: Folder, cursor: Cursor | None) -> Iterator[Page]:
         """Pages since the cursor; all pages from the beginning where there is none or it has expired."""
 
-    def fetch(self, ref: ItemRef) -> Envelope | RawItem:
+    def fetch(self, ref: ItemRef) -> Envelope | RawItem | SpooledItem:
         """The message itself: an envelope when the listing held all of it, else bytes for the worker."""
 
 

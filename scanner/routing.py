@@ -88,9 +88,10 @@ def load_routing(folder: Path) -> tuple[Line, ...]:
 
 
 def parties(envelope: Envelope) -> frozenset[str]:
-    """Every address that takes part in the mail, in lower case."""
+    """Every address that takes part in the mail, in lower case; of a document its owner's."""
     listed = [envelope.from_, envelope.sender, *envelope.reply_to, *envelope.recipients]
-    return frozenset(item.address.lower() for item in listed if item is not None)
+    owner = {envelope.mailbox.lower()} if envelope.kind == "document" and envelope.mailbox else set()
+    return frozenset(item.address.lower() for item in listed if item is not None) | owner
 
 
 def route(

@@ -9,14 +9,14 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
 from scanner.conditions import TEXTS, Condition, Scene, read_condition, words
 from scanner.conditions import schema as condition_schema
 from scanner.errors import ConfigError
-from scanner.model import SEVERITIES, SegmentOwner, Severity
+from scanner.model import SEVERITIES, ItemKind, SegmentOwner, Severity, Share
 from scanner.ports import NamesNear
 from scanner.soundness import implies, impossible, too_dear
 from scanner.yaml_source import Node, Reader, load
@@ -98,6 +98,8 @@ class Example:
     subject: str
     body: str
     attachments: tuple[ExampleAttachment, ...]
+    kind: ItemKind = "message"
+    shared: tuple[Share, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,13 @@ class Rule:
     was: tuple[str, ...]
     examples: tuple[Example, ...]
     version: str
+    # Worked out once, because every message asks for them: without one of `needs` it cannot hold.
+    needs: frozenset[str] = field(init=False, repr=False, compare=False)
+    names: tuple[NamesNear, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", self.when.needs())
+        object.__setattr__(self, "names", self.when.names_near())
 
     @property
     def runs(self) -> bool:
@@ -134,8 +143,8 @@ class Rulebook:
 
     def names_near(self, scene: Scene) -> tuple[NamesNear, ...]:
         """Around which hits names matter to the rules that this envelope leaves possible."""
-        running = (rule for rule in self.rules if rule.runs and rule.when.possible(scene))
-        return tuple(dict.fromkeys(need for rule in running for need in rule.when.names_near()))
+        running = (rule for rule in self.rules if rule.names and rule.runs and rule.when.possible(scene))
+        return tuple(dict.fromkeys(need for rule in running for need in rule.names))
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.id == rule_id or rule_id in rule.was), None)
@@ -274,8 +283,9 @@ def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
 
 
 def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
-    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments")
-    found = reader.mapping(node, keys, needed=("from", "to"))
+    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "kind", "shared")
+    is_shared = isinstance(node.value, dict) and "shared" in node.value
+    found = reader.mapping(node, keys, needed=() if is_shared else ("from", "to"))
     attachments = []
     for item in reader.items(found.get("attachments")):
         entry = reader.mapping(item, ("name", "text", "rows", "base64"), needed=("name",))
@@ -304,7 +314,19 @@ def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
         subject=str(subject.value or "") if subject else "",
         body=str(body.value or "") if body else "",
         attachments=tuple(attachments),
+        kind=reader.choice(found.get("kind"), get_args(ItemKind), "document" if is_shared else "message"),  # type: ignore[arg-type]
+        shared=tuple(_share(reader, item) for item in reader.items(found["shared"])) if "shared" in found else None,
     )
+
+
+def _share(reader: Reader, node: Node) -> Share:
+    """`anyone`, `organisation`, or the address of a person."""
+    who = reader.text(node).lower()
+    if who in ("anyone", "organisation"):
+        return Share(who)  # type: ignore[arg-type]
+    if "@" not in who:
+        reader.wrong(node, "must be anyone, organisation or an e-mail address")
+    return Share("person", who)
 
 
 def schema() -> dict[str, Any]:
@@ -315,6 +337,8 @@ def schema() -> dict[str, Any]:
     mail: dict[str, Any] = dict.fromkeys(("to", "cc", "bcc"), TEXTS) | {
         key: {"type": ["string", "number", "null"]} for key in ("from", "sender", "subject", "body")
     }
+    mail["kind"] = {"enum": list(get_args(ItemKind))}
+    mail["shared"] = TEXTS
     mail["attachments"] = {
         "type": "array",
         "items": {
@@ -341,7 +365,7 @@ def schema() -> dict[str, Any]:
             "mail": {
                 "type": "object",
                 "properties": mail,
-                "required": ["from", "to"],
+                "anyOf": [{"required": ["from", "to"]}, {"required": ["shared"]}],
                 "additionalProperties": False,
             },
         },

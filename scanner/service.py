@@ -6,8 +6,8 @@ Built by `scanner.app`, which alone knows the connectors; here they are only the
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol
@@ -16,10 +16,10 @@ from scanner import notify
 from scanner.errors import ConnectorError
 from scanner.inspection import nearness
 from scanner.keys import RootKey
-from scanner.model import People
-from scanner.pipeline import Pipeline, Tally
+from scanner.model import Envelope, People
+from scanner.pipeline import Pipeline, Tally, parked_as
 from scanner.policy import Policy
-from scanner.ports import ItemRef, Sender, Source
+from scanner.ports import ItemRef, RawItem, Sender, Source, SpooledItem
 from scanner.rule_sets import Change
 from scanner.rulebook import Rulebook
 from scanner.store import Appearance, Committed, RunCounts, Store
@@ -39,11 +39,36 @@ class Directory(Protocol):
     def mailbox_ids(self) -> Mapping[str, str]: ...
 
 
+class Push(Protocol):
+    """Where wake-ups come from."""
+
+    def notified(self, body: bytes) -> bool: ...
+
+    def woken(self) -> set[str]: ...
+
+    def renew(self, mailboxes: Sequence[str]) -> int: ...
+
+    def needs_renewal(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """A source beside the mail: files, mailbox settings. `places` are what it covers besides the mailboxes; `every` is the
+    least time between two rounds over it.
+    """
+
+    source: Source
+    places: Callable[[], Sequence[str]] = tuple
+    of_mailboxes: bool = True
+    every: timedelta = timedelta(hours=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One tenant's scanning. `wanted` says which mailboxes are in scope; `stop` ends after the page in hand.
 
     `look_back`: mail older than this is left out of a folder's first round, and counted as left out; zero takes all.
+    `further`: sources beside the mail. `tenant` and `slot`: its name and its place among several in one store.
     `keep_clean`: how long facts about clean messages are kept (D10).
     """
 
@@ -64,18 +89,23 @@ class Service:
     keep_clean: timedelta = timedelta(days=14)
     stop: Event = field(default_factory=Event)
     on_result: Callable[[Committed], None] | None = None
+    further: tuple[Further, ...] = ()
+    tenant: str = ""
+    slot: int = 0
+    push: Push | None = None
+    _last: dict[str, datetime] = field(default_factory=dict)
 
     def refresh_people(self) -> People:
         """Read the directory and hand the snapshot to the workers. Raises ConnectorError; the old one then stays."""
         people = self.directory.load()
-        if people.version != self.store.people_version():
-            self.store.save_people(people, key=self.key.subkey("contacts"), now=self.clock())
+        if people.version != self.store.people_version(self.slot):
+            self.store.save_people(people, key=self.key.subkey("contacts"), now=self.clock(), slot=self.slot)
         self.pool.new_people(people)
         return people
 
     def remember_people(self) -> bool:
         """Hand the last saved snapshot to the workers; False where there is none yet."""
-        people = self.store.load_people(key=self.key.subkey("contacts"))
+        people = self.store.load_people(key=self.key.subkey("contacts"), slot=self.slot)
         if people is not None:
             self.pool.new_people(people)
         return people is not None
@@ -91,9 +121,9 @@ class Service:
             )
             mailboxes = self._mailboxes()
             tally = pipeline.round(mailboxes, progress)
-            for parked in self.store.parked():
-                if parked.mailbox in mailboxes and parked.mailbox not in tally.parked:
-                    self.store.unpark_mailbox(parked.mailbox)
+            self._unpark(self.source, mailboxes, tally)
+            for other in self.further:
+                self._round_of(other, tally)
             self.tell()
         except ConnectorError as failure:
             error = f"the tenant could not be reached (status {failure.status}, {failure.code or 'no code'})"
@@ -114,10 +144,80 @@ class Service:
         )  # fmt: skip
         return tally
 
-    def _mailboxes(self) -> list[str]:
+    def wake(self) -> Tally:
+        """A pass over the mailboxes that Graph named since the last one, and the notices. Nothing where it named none."""
+        tally = Tally()
+        woken = self.push.woken() if self.push is not None else set()
+        if self.push is not None and self.push.needs_renewal():
+            self.renew_push()
+        mailboxes = [mailbox for mailbox in self._mailboxes() if mailbox in woken] if woken else []
+        if mailboxes:
+            pipeline = Pipeline(
+                self.source, self.pool, self.store, self.clock, self.stop, self.look_back, self.on_result
+            )
+            tally = pipeline.round(mailboxes)
+            self._unpark(self.source, mailboxes, tally)
+            self.tell()
+        return tally
+
+    def renew_push(self) -> None:
+        """Keep the subscriptions; where that fails the mailboxes are polled as ever."""
+        if self.push is None:
+            return
+        try:
+            self.push.renew(self._mailboxes())
+        except ConnectorError as error:
+            log.warning("subscriptions not renewed status=%s code=%s", error.status, error.code)
+
+    def _round_of(self, other: Further, tally: Tally) -> None:
+        """One pass over a further source. What fails there leaves the mail's round as it is."""
+        due = self._last.get(other.source.name)
+        if self.stop.is_set() or (due is not None and self.clock() - due < other.every):
+            return
+        try:
+            places = [*(self._mailboxes(other.source) if other.of_mailboxes else ()), *self._places(other)]
+        except ConnectorError as error:
+            tally.unfinished.append(other.source.name)
+            log.warning("%s not read status=%s code=%s", other.source.name, error.status, error.code)
+            return
+        found = Pipeline(
+            other.source, self.pool, self.store, self.clock, self.stop, timedelta(0), self.on_result
+        ).round(places)
+        self._unpark(other.source, places, found)
+        found.mailboxes = 0  # they were counted with the mail
+        tally.add(found)
+        self._last[other.source.name] = self.clock()
+
+    def _places(self, other: Further) -> list[str]:
+        resting = self._parked_now()
+        return [place for place in other.places() if parked_as(other.source, place) not in resting]
+
+    def _unpark(self, source: Source, places: Sequence[str], tally: Tally) -> None:
+        for name in tally.parked:
+            self._last[f"tried {name}"] = self.clock()
+        known = {parked_as(source, place) for place in places}
+        for parked in self.store.parked():
+            if parked.mailbox in known and parked.mailbox not in tally.parked:
+                self.store.unpark_mailbox(parked.mailbox)
+
+    def _parked_now(self) -> set[str]:
+        """What was found out of reach within the last day. The store knows since when; when it was last tried is known here."""
+        now = self.clock()
+        return {
+            item.mailbox
+            for item in self.store.parked()
+            if now - max(item.since, self._last.get(f"tried {item.mailbox}", item.since)) < RETEST_AFTER
+        }
+
+    def _mailboxes(self, source: Source | None = None) -> list[str]:
         """Those in scope, without the ones that were out of reach within the last day."""
-        resting = {item.mailbox for item in self.store.parked() if self.clock() - item.since < RETEST_AFTER}
-        found = [address for address in self.directory.mailbox_ids() if self.wanted(address) and address not in resting]
+        resting = self._parked_now()
+        source = source or self.source
+        found = [
+            address
+            for address in self.directory.mailbox_ids()
+            if self.wanted(address) and parked_as(source, address) not in resting
+        ]
         return sorted(found)
 
     def clear(self) -> None:
@@ -132,16 +232,28 @@ class Service:
 
     def reveal(self, appearance: Appearance) -> RevealResult:
         """Fetch a message again and have a worker read it, for one pair of eyes. Nothing of it is kept."""
-        ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
-        fetched = self.source.fetch(ref)
-        with self.pool.worker() as worker:
-            shown = worker.reveal(fetched)
+        fetched = self._fetch(appearance)
+        try:
+            with self.pool.worker() as worker:
+                shown = worker.reveal(fetched)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
+
+    def _fetch(self, appearance: Appearance) -> Envelope | RawItem | SpooledItem:
+        ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
+        sources = (self.source, *(other.source for other in self.further))
+        return next(source for source in sources if source.name == appearance.source).fetch(ref)
 
     def explain(self, appearance: Appearance) -> Explained:
         """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept."""
-        ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
-        outcomes = self.pool.judge(self.source.fetch(ref), explain=True)
+        fetched = self._fetch(appearance)
+        try:
+            outcomes = self.pool.judge(fetched, explain=True)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
         findings = tuple(finding for outcome in outcomes for finding in outcome.verdict.findings)
         silences = sorted((item for outcome in outcomes for item in outcome.silences), key=nearness)
         return Explained(findings, tuple(silences))
@@ -160,4 +272,87 @@ class Service:
             rule_changes=self.rule_changes,
             policy_title=self.policy.title,
             clauses=clauses,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Every tenant of an installation: each with its own sign-in, people, workers and policy pack, over one store."""
+
+    each: tuple[Service, ...]
+
+    @property
+    def stop(self) -> Event:
+        return self.each[0].stop
+
+    def refresh_people(self) -> None:
+        """Read every directory. A tenant that cannot be read keeps its old snapshot, and the others go on; where none has a
+        snapshot yet the first failure is raised.
+        """
+        failures = []
+        for service in self.each:
+            try:
+                service.refresh_people()
+            except ConnectorError as error:
+                log.error("tenant %s: people not read status=%s code=%s", service.tenant, error.status, error.code)
+                if not service.remember_people():
+                    failures.append(error)
+        if len(failures) == len(self.each):
+            raise failures[0]
+
+    def run_once(self, advance: Callable[[int], None]) -> Tally:
+        self.refresh_people()
+        return self.round(lambda tally: advance(tally.mailboxes))
+
+    def round(self, progress: Callable[[Tally], None] | None = None) -> Tally:
+        """One round for each tenant in turn. One that is out of reach leaves the others alone."""
+        total = Tally()
+        failures = []
+        for service in self.each:
+            try:
+                total.add(service.round(progress))
+            except ConnectorError as error:
+                failures.append(error)
+                total.unfinished.append(service.tenant)
+        if failures and len(failures) == len(self.each):
+            raise failures[0]
+        return total
+
+    def clear(self) -> None:
+        self.each[0].clear()
+
+    def wake(self) -> None:
+        for service in self.each:
+            service.wake()
+
+    def renew_push(self) -> None:
+        for service in self.each:
+            service.renew_push()
+
+    def notified(self, body: bytes) -> bool:
+        return sum(service.push.notified(body) for service in self.each if service.push is not None) > 0
+
+    def reveal(self, appearance: Appearance) -> RevealResult:
+        return self._owner(appearance).reveal(appearance)
+
+    def explain(self, appearance: Appearance) -> Explained:
+        return self._owner(appearance).explain(appearance)
+
+    def _owner(self, appearance: Appearance) -> Service:
+        """The tenant that the mailbox belongs to: the one whose directory lists it, else the first."""
+        return next((s for s in self.each if appearance.mailbox in s.directory.mailbox_ids()), self.each[0])
+
+    def web_services(self) -> WebServices:
+        """The page of one installation; the clauses of every pack in force can be read on it."""
+        pages = [service.web_services() for service in self.each]
+        clauses = {key: says for page in pages for key, says in page.clauses.items()}
+        titles = " · ".join(dict.fromkeys(page.policy_title for page in pages))
+        has_push = any(service.push is not None for service in self.each)
+        return replace(
+            pages[0],
+            reveal=self.reveal,
+            explain=self.explain,
+            policy_title=titles,
+            clauses=clauses,
+            notified=self.notified if has_push else None,
         )

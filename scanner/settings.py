@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -60,7 +60,23 @@ class Mailboxes(Section):
     exclude: tuple[Address, ...] = Field(default=(), description="never scan these mailboxes")
 
 
+# National clouds: (login host, Graph root). GCC uses the global addresses (docs-contrib concepts/deployments.md).
+CLOUDS = {
+    "global": ("https://login.microsoftonline.com", "https://graph.microsoft.com"),
+    "us_gov": ("https://login.microsoftonline.us", "https://graph.microsoft.us"),
+    "us_dod": ("https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+    "china": ("https://login.chinacloudapi.cn", "https://microsoftgraph.chinacloudapi.cn"),
+}
+FolderKind = Literal["drafts", "deleteditems", "junkemail", "archive", "outbox", "conversationhistory"]
+
+
+class SchoolWord(Section):
+    word: Words = Field(description="what office or department holds")
+    school: Words = Field(description="the school's name as in people.yaml")
+
+
 class Tenant(Section):
+    name: Words | None = Field(default=None, description="what this tenant is called here; default its tenant_id")
     tenant_id: Identifier = Field(description="directory (tenant) id of the app registration")
     client_id: Identifier = Field(description="application (client) id of the app registration")
     client_secret_file: Path | None = Field(default=None, description="file with the client secret's value")
@@ -69,12 +85,72 @@ class Tenant(Section):
     certificate_password_file: Path | None = Field(
         default=None, description="file with the password of the PFX file or the key"
     )
-    graph_url: Words = Field(
-        default="https://graph.microsoft.com", description="where Graph is; another host in national clouds"
+    federated_token_file: Path | None = Field(
+        default=None, description="file with a token that the app trusts (workload identity); it is read anew each time"
     )
-    authority: Words = Field(default="https://login.microsoftonline.com", description="where tokens come from")
+    managed_identity: Words | None = Field(
+        default=None, description="system, or the client id of a user-assigned identity of the machine in Azure"
+    )
+    cloud: Literal["global", "us_gov", "us_dod", "china"] = Field(
+        default="global", description="national cloud; sets graph_url and authority"
+    )
+    graph_url: Words = Field(
+        default="https://graph.microsoft.com", description="where Graph is, if not where cloud says"
+    )
+    authority: Words = Field(
+        default="https://login.microsoftonline.com", description="where tokens come from, if not where cloud says"
+    )
     ca_file: Path | None = Field(default=None, description="PEM certificates to trust instead of the public ones")
     mailboxes: Mailboxes = Mailboxes()
+    leave_out_folders: tuple[FolderKind, ...] = Field(
+        default=(), description="folders that are not walked: drafts, deleteditems, junkemail, archive, outbox …"
+    )
+    also_folders: tuple[Literal["hidden", "recoverable"], ...] = Field(
+        default=(), description="hidden folders, and what was deleted from Deleted Items"
+    )
+    mailbox_settings: Literal["on", "off"] = Field(
+        default="on", description="inbox rules and automatic replies; needs MailboxSettings.Read"
+    )
+    files: Literal["off", "onedrive", "all"] = Field(
+        default="off", description="files that are shared: of people, or of SharePoint sites too; needs Files.Read.All"
+    )
+    files_sharing_changes: Literal["on", "off"] = Field(
+        default="off", description="see new links at once instead of daily; needs Sites.FullControl.All"
+    )
+    files_leave_out: tuple[Words, ...] = Field(
+        default=(".mp4", ".mov", ".mp3", ".iso"), description="endings of names of files that are not opened"
+    )
+    files_max_bytes: int = Field(
+        default=100_000_000, ge=1_000, le=1_000_000_000, description="size of one file in a drive"
+    )
+    requests_per_mailbox: int = Field(default=3, ge=1, le=4, description="requests at a time to one mailbox")
+    requests_at_once: int = Field(default=12, ge=1, le=200, description="requests at a time in all; falls on 429")
+    schools: tuple[SchoolWord, ...] = Field(
+        default=(),
+        description="which school somebody belongs to, by what office or department holds; the first that fits",
+    )
+    exempt_groups: tuple[Identifier, ...] = Field(
+        default=(), description="object ids of groups whose members' mailboxes are never scanned"
+    )
+    protected_groups: tuple[Identifier, ...] = Field(
+        default=(), description="object ids of groups whose members' correspondence is sealed"
+    )
+    policy: PackName | None = Field(default=None, description="policy pack of this tenant; default the one above")
+    people_file: Path | None = Field(default=None, description="people.yaml of this tenant; default the one above")
+
+    @property
+    def label(self) -> str:
+        return self.name or self.tenant_id
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """Login host and Graph root: as set, else of the cloud."""
+        given = type(self).model_fields
+        login, graph = CLOUDS[self.cloud]
+        return (
+            self.authority if self.authority != given["authority"].default else login,
+            self.graph_url if self.graph_url != given["graph_url"].default else graph,
+        )
 
 
 class Limits(Section):
@@ -122,9 +198,27 @@ class Web(Section):
     )
 
 
+class NoticeApp(Section):
+    client_id: Identifier = Field(description="application (client) id of a registration that may only send")
+    client_secret_file: Path | None = Field(default=None, description="file with its client secret")
+    certificate_file: Path | None = Field(default=None, description="its certificate, PEM or PFX")
+    certificate_key_file: Path | None = Field(default=None, description="private key of a PEM certificate")
+    certificate_password_file: Path | None = Field(default=None, description="password of the PFX file or key")
+
+
+class Push(Section):
+    url: str = Field(
+        default="",
+        description="https address under which Graph reaches /graph/notifications of this page; empty: no push",
+    )
+
+
 class Notices(Section):
     via: Literal["graph", "smtp", "none"] = Field(default="none", description="how notices go out")
     from_mailbox: Address | None = Field(default=None, description="mailbox that notices come from")
+    app: NoticeApp | None = Field(
+        default=None, description="a separate app registration for via: graph, so that the scanning app cannot send"
+    )
     smtp_host: Words | None = Field(default=None, description="mail host")
     smtp_port: int = Field(default=587, ge=1, le=65_535, description="port of the mail host")
     smtp_security: Literal["starttls", "tls", "none"] = Field(
@@ -157,6 +251,8 @@ class Settings(BaseSettings):
     store: StoreSettings = StoreSettings()
     web: Web = Web()
     notices: Notices = Notices()
+    tenants: tuple[Tenant, ...] = Field(default=(), description="several tenants instead of one")
+    push: Push = Push()
     policy: PackName = Field(default="base", description="policy pack in force: base, or another of rules/policies")
     rules_dir: Path | None = Field(
         default=None, description="folder with rules of your own; default: those that came with the program"
@@ -166,6 +262,11 @@ class Settings(BaseSettings):
     root_key_file: Path = Field(default=Path("root.key"), description="the root key, 32 random bytes, mode 0600")
     root_key_number: int = Field(
         default=1, ge=1, le=1_000_000, description="raise it by one when the root key is replaced"
+    )
+
+    contacts_file: Path | None = Field(
+        default=None,
+        description="parents and carers as `contacts import` keeps them, encrypted; default beside the root key",
     )
 
     _places: _Places = PrivateAttr(default_factory=lambda: _Places(None))
@@ -216,8 +317,11 @@ class _Places:
         """The place of this very setting, or `default` where nobody wrote it."""
         node = self.root
         for step in name:
+            if node is not None and isinstance(node.value, list) and step.isdigit() and int(step) < len(node.value):
+                node = node.value[int(step)]
+                continue
             node = node.value.get(step) if node is not None and isinstance(node.value, dict) else None
-        place = self.of(name)
+        place = self.of(tuple(int(step) if step.isdigit() else step for step in name))
         return place if place.startswith(PREFIX) or (node is not None and node.value is not None) else "default"
 
 
@@ -266,30 +370,27 @@ def cross_check(settings: Settings) -> list[ConfigError]:
 
 def _contradictions(settings: Settings) -> Iterator[ConfigError]:
     def wrong(name: str, message: str) -> ConfigError:
-        return ConfigError(settings._places.of(tuple(name.split("."))), f"{name} {message}")
+        steps = tuple(int(step) if step.isdigit() else step for step in name.split("."))
+        return ConfigError(settings._places.of(steps), f"{name} {message}")
 
-    tenant, notices, store = settings.tenant, settings.notices, settings.store
-    if tenant is not None:
-        if tenant.client_secret_file is None and tenant.certificate_file is None:
-            yield wrong("tenant", "needs client_secret_file or certificate_file")
-        if tenant.client_secret_file is not None and tenant.certificate_file is not None:
-            yield wrong("tenant.client_secret_file", "and tenant.certificate_file exclude each other; keep one")
-        pem = tenant.certificate_file is not None and tenant.certificate_file.suffix.lower() not in (".pfx", ".p12")
-        if pem and tenant.certificate_key_file is None:
-            yield wrong("tenant.certificate_file", "is not a .pfx or .p12 file and needs tenant.certificate_key_file")
-        if not pem and tenant.certificate_key_file is not None:
-            yield wrong("tenant.certificate_key_file", "belongs to a PEM tenant.certificate_file")
-        if tenant.certificate_file is None and tenant.certificate_password_file is not None:
-            yield wrong("tenant.certificate_password_file", "belongs to a tenant.certificate_file")
-        for name, url in (("tenant.graph_url", tenant.graph_url), ("tenant.authority", tenant.authority)):
-            if not _is_plain_url(url, ("https",)):
-                yield wrong(name, "must be an https:// address without user, query or fragment")
-        both = {name.lower() for name in tenant.mailboxes.include} & {name.lower() for name in tenant.mailboxes.exclude}
-        if both:
-            yield wrong("tenant.mailboxes.exclude", f"and include both name {', '.join(sorted(both))}; keep one")
+    notices, store = settings.notices, settings.store
+    if settings.tenant is not None and settings.tenants:
+        yield wrong("tenants", "and tenant exclude each other; put the one into the list")
+    for prefix, tenant in each_tenant(settings):
+        yield from _of_tenant(prefix, tenant, wrong)
+    labels = [tenant.label.lower() for _, tenant in each_tenant(settings)]
+    for label in sorted({label for label in labels if labels.count(label) > 1}):
+        yield wrong("tenants", f"names {label} twice")
+    if settings.push.url and not _is_plain_url(settings.push.url, ("https",)):
+        yield wrong("push.url", "must be an https:// address that Microsoft can reach")
+    if notices.app is not None:
+        if notices.via != "graph":
+            yield wrong("notices.app", "is only for notices.via graph")
+        if (notices.app.client_secret_file is None) == (notices.app.certificate_file is None):
+            yield wrong("notices.app", "needs client_secret_file or certificate_file, and only one of them")
     if notices.via != "none" and notices.from_mailbox is None:
         yield wrong("notices.via", f"{notices.via} needs notices.from_mailbox")
-    if notices.via == "graph" and tenant is None:
+    if notices.via == "graph" and not each_tenant(settings):
         yield wrong("notices.via", "graph needs a tenant")
     if notices.via == "smtp" and notices.smtp_host is None:
         yield wrong("notices.via", "smtp needs notices.smtp_host")
@@ -317,6 +418,40 @@ def _contradictions(settings: Settings) -> Iterator[ConfigError]:
         )
     if settings.scan.limits.max_part_bytes > settings.scan.limits.max_total_bytes:
         yield wrong("scan.limits.max_part_bytes", "is greater than scan.limits.max_total_bytes")
+
+
+def each_tenant(settings: Settings) -> tuple[tuple[str, Tenant], ...]:
+    """Every tenant with the name of its setting: `tenant`, or `tenants.0` and on."""
+    if settings.tenant is not None:
+        return (("tenant", settings.tenant),)
+    return tuple((f"tenants.{number}", tenant) for number, tenant in enumerate(settings.tenants))
+
+
+def _of_tenant(prefix: str, tenant: Tenant, wrong: Callable[[str, str], ConfigError]) -> Iterator[ConfigError]:
+    ways = {
+        "client_secret_file": tenant.client_secret_file,
+        "certificate_file": tenant.certificate_file,
+        "federated_token_file": tenant.federated_token_file,
+        "managed_identity": tenant.managed_identity,
+    }
+    given = [name for name, value in ways.items() if value is not None]
+    if not given:
+        yield wrong(prefix, f"needs one of {', '.join(ways)}")
+    for name in given[:-1]:
+        yield wrong(f"{prefix}.{name}", f"and {prefix}.{given[-1]} exclude each other; keep one")
+    pem = tenant.certificate_file is not None and tenant.certificate_file.suffix.lower() not in (".pfx", ".p12")
+    if pem and tenant.certificate_key_file is None:
+        yield wrong(f"{prefix}.certificate_file", f"is not a .pfx or .p12 file and needs {prefix}.certificate_key_file")
+    if not pem and tenant.certificate_key_file is not None:
+        yield wrong(f"{prefix}.certificate_key_file", f"belongs to a PEM {prefix}.certificate_file")
+    if tenant.certificate_file is None and tenant.certificate_password_file is not None:
+        yield wrong(f"{prefix}.certificate_password_file", f"belongs to a {prefix}.certificate_file")
+    for name, url in (("graph_url", tenant.graph_url), ("authority", tenant.authority)):
+        if not _is_plain_url(url, ("https",)):
+            yield wrong(f"{prefix}.{name}", "must be an https:// address without user, query or fragment")
+    both = {name.lower() for name in tenant.mailboxes.include} & {name.lower() for name in tenant.mailboxes.exclude}
+    if both:
+        yield wrong(f"{prefix}.mailboxes.exclude", f"and include both name {', '.join(sorted(both))}; keep one")
 
 
 def read_secret(file: Path, setting: str) -> str:
@@ -401,6 +536,8 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
                 changes[name] = folder / value
             elif isinstance(value, BaseModel):
                 changes[name] = value.model_copy(update=absolute(value))
+            elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+                changes[name] = tuple(item.model_copy(update=absolute(item)) for item in value)
         return changes
 
     changes = absolute(settings)
@@ -430,7 +567,9 @@ def _field(name: tuple[str | int, ...]) -> tuple[type[BaseModel], FieldInfo | No
     field: FieldInfo | None = None
     for depth, step in enumerate(name):
         if isinstance(step, int):
-            break
+            if field is None or _section(field) is None:
+                break
+            continue
         field = model.model_fields.get(step)
         section = _section(field) if field is not None else None
         if section is None or depth == len(name) - 1:
@@ -440,6 +579,7 @@ def _field(name: tuple[str | int, ...]) -> tuple[type[BaseModel], FieldInfo | No
 
 
 def _section(field: FieldInfo) -> type[BaseModel] | None:
+    """The section that a field is, may be, or is a list of."""
     for candidate in (field.annotation, *get_args(field.annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
@@ -456,7 +596,8 @@ def _allowed(field: FieldInfo | None) -> str:
         return "left out"
     section = _section(field)
     if section is not None:
-        return f"a mapping with the keys {_keys(section)}"
+        many = "a list of mappings" if get_origin(field.annotation) is tuple else "a mapping"
+        return f"{many} with the keys {_keys(section)}"
     annotation, metadata, title = field.annotation, list(field.metadata), field.title
     kinds = [kind for kind in get_args(annotation) if kind is not type(None)]
     if type(None) in get_args(annotation):
@@ -468,7 +609,10 @@ def _allowed(field: FieldInfo | None) -> str:
     if title:
         return title
     if get_origin(annotation) is tuple:
-        return "a list of e-mail addresses"
+        inner = get_args(annotation)[0]
+        if get_origin(inner) is Literal:
+            return f"a list of {', '.join(map(str, get_args(inner)))}"
+        return "a list of e-mail addresses" if inner is Address else f"a list ({field.description})"
     if get_origin(annotation) is Literal:
         return f"one of {', '.join(map(str, get_args(annotation)))}"
     if annotation in (int, float):
@@ -507,6 +651,9 @@ def _every(section: BaseModel, above: tuple[str, ...]) -> Iterator[tuple[tuple[s
         value = getattr(section, name)
         if isinstance(value, BaseModel):
             yield from _every(value, (*above, name))
+        elif isinstance(value, tuple) and value and isinstance(value[0], BaseModel):
+            for number, item in enumerate(value):
+                yield from _every(item, (*above, name, str(number)))
         else:
             yield (*above, name), field, value
 

@@ -18,6 +18,7 @@ from scanner.conditions import (
     FileIs,
     HasLabels,
     HasSegment,
+    KindIs,
     Near,
     NoneOf,
     ProtectionIs,
@@ -27,8 +28,6 @@ from scanner.conditions import (
     SenderIs,
     SenderRole,
     Sent,
-    SubjectIs,
-    Thread,
 )
 
 MAX_LEAVES = 150
@@ -37,8 +36,8 @@ MAX_WAYS = 400
 
 # One way in which a condition can hold: conditions that must hold, and conditions that must not.
 _Way = tuple[tuple[Condition, ...], tuple[Condition, ...]]
-# A stored document has no sender, no recipients and no subject line.
-_OF_MESSAGES = (Recipients, RecipientIs, RecipientRole, SenderIs, SenderRole, SubjectIs, Thread)
+# A stored document has neither sender nor recipients.
+_OF_MESSAGES = (RecipientIs, RecipientRole, SenderIs, SenderRole)
 
 
 class TooManyWays(Exception):
@@ -130,8 +129,10 @@ def _clash(way: _Way) -> str | None:
             directions -= set(item.allowed)
     if not directions:
         return "no direction is left"
-    if directions == {"stored"} and any(isinstance(item, _OF_MESSAGES) for item in wanted):
-        return "a stored document has no sender, no recipients and no subject line"
+    if directions == {"stored"} and any(
+        isinstance(item, _OF_MESSAGES) or (isinstance(item, Recipients) and item.at_least) for item in wanted
+    ):
+        return "a stored document has neither sender nor recipients"
     for item in wanted:
         if isinstance(item, AudienceHas) and directions == {"internal"} and "ours" not in item.kinds:
             return "internal mail has no recipient who is not ours"
@@ -216,7 +217,10 @@ def _leaf_implies(strict: Condition, loose: Condition) -> bool:
                 and strict.to_confidence >= loose.to_confidence
                 and strict.subjects >= loose.subjects
                 and strict.count >= loose.count
+                and strict.to_count >= loose.to_count
             )
+        case KindIs(), KindIs():
+            return set(strict.kinds) <= set(loose.kinds)
     return False
 
 

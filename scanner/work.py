@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from scanner.model import Envelope, People, Versions
-from scanner.ports import RawItem
+from scanner.ports import RawItem, SpooledItem
 from scanner.worker import Outcome, Start, Worker, WorkerLimits
 
 Place = TypeVar("Place")
@@ -51,7 +51,7 @@ class WorkerPool:
         finally:
             self._free.put(worker)
 
-    def judge(self, what: RawItem | Envelope, *, explain: bool = False) -> list[Outcome]:
+    def judge(self, what: RawItem | SpooledItem | Envelope, *, explain: bool = False) -> list[Outcome]:
         """The outcome of every message in an item, or of one envelope."""
         with self.worker() as worker:
             return list(worker.inspect(what, explain=explain))
@@ -62,13 +62,13 @@ class WorkerPool:
             return worker.ready().versions
 
     def judge_all(
-        self, items: Iterable[tuple[Place, Callable[[], RawItem | Envelope]]], *, explain: bool = False
+        self, items: Iterable[tuple[Place, Callable[[], RawItem | SpooledItem | Envelope]]], *, explain: bool = False
     ) -> Iterator[tuple[Place, list[Outcome] | Exception]]:
         """Outcomes of many items as they finish, in any order. `items` is read lazily; each item's bytes are loaded when
         its turn has come. What loading raises is handed on as the answer for that place.
         """
 
-        def one(load: Callable[[], RawItem | Envelope]) -> list[Outcome]:
+        def one(load: Callable[[], RawItem | SpooledItem | Envelope]) -> list[Outcome]:
             return self.judge(load(), explain=explain)
 
         with ThreadPoolExecutor(self.size) as threads:

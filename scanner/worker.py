@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, BinaryIO, NoReturn
+from typing import BinaryIO, NoReturn
 
 import msgspec
 
@@ -37,11 +37,12 @@ from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, p
 from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
 from scanner.patterns import load_patterns, texts_of
 from scanner.policy import load_policy
-from scanner.ports import Detectors, RawItem
+from scanner.ports import Detectors, RawItem, SpooledItem
 from scanner.routing import load_routing, parties
 from scanner.rulebook import load_rulebook
 
 MAX_FRAME = 1 << 30
+_PIECE = 1 << 20
 _LENGTH = struct.Struct(">I")
 _NO_ANSWER = "the worker answered with something else than an answer"
 # Of the parent's environment the child sees only these: no token, no password, no proxy with a password in it.
@@ -83,13 +84,17 @@ class Start(msgspec.Struct, tag=True, frozen=True):
 
 
 class InspectTask(msgspec.Struct, tag=True, frozen=True):
-    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered."""
+    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered.
+
+    So many bytes as `follows` says come after the frame and belong to the item's data: they were too many for the parent.
+    """
 
     item: RawItem | None
     envelope: Envelope | None
     skip: int
     set_aside: dict[str, dict[str, ProblemKind]]
     explain: bool = False
+    follows: int = 0
 
 
 class ProveTask(msgspec.Struct, tag=True, frozen=True):
@@ -111,6 +116,7 @@ class RevealTask(msgspec.Struct, tag=True, frozen=True):
 
     item: RawItem | None
     envelope: Envelope | None
+    follows: int = 0
 
 
 class NewPeople(msgspec.Struct, tag=True, frozen=True):
@@ -180,11 +186,15 @@ _REPLIES: msgspec.msgpack.Decoder[Reply] = msgspec.msgpack.Decoder(Reply)
 _ENCODER = msgspec.msgpack.Encoder()
 
 
-def _write(stream: IO[bytes], frame: Request | Reply) -> None:
+def _framed(frame: Request | Reply) -> bytes:
     data = _ENCODER.encode(frame)
     if len(data) > MAX_FRAME:
         raise MailwardenError(f"a frame of {len(data):,} bytes is too large for the worker's pipe")
-    stream.write(_LENGTH.pack(len(data)) + data)
+    return _LENGTH.pack(len(data)) + data
+
+
+def _write(stream: BinaryIO, frame: Reply) -> None:
+    stream.write(_framed(frame))
     stream.flush()
 
 
@@ -210,7 +220,17 @@ def _requests(stream: BinaryIO) -> Iterator[Request]:
         if len(head) < _LENGTH.size:
             return
         (length,) = _LENGTH.unpack(head)
-        yield _REQUESTS.decode(stream.read(length))
+        frame = _REQUESTS.decode(stream.read(length))
+        if isinstance(frame, InspectTask | RevealTask) and frame.follows and frame.item is not None:
+            whole = bytearray(frame.item.data)
+            while len(whole) < len(frame.item.data) + frame.follows:
+                piece = stream.read(min(_PIECE, len(frame.item.data) + frame.follows - len(whole)))
+                if not piece:
+                    return
+                whole += piece
+            frame = msgspec.structs.replace(frame, item=replace(frame.item, data=bytes(whole)))
+            del whole
+        yield frame
 
 
 def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
@@ -441,6 +461,8 @@ class Worker:
             cwd="/",
             start_new_session=True,  # the terminal's Ctrl-C is the parent's to handle
         )
+        assert self._process.stdin is not None
+        os.set_blocking(self._process.stdin.fileno(), False)
         self._buffer.clear()
         self._answered = 0
         try:
@@ -457,9 +479,10 @@ class Worker:
         self._ready = reply
         return reply
 
-    def inspect(self, what: RawItem | Envelope, *, explain: bool = False) -> Iterator[Outcome]:
+    def inspect(self, what: RawItem | SpooledItem | Envelope, *, explain: bool = False) -> Iterator[Outcome]:
         """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome."""
-        item = what if isinstance(what, RawItem) else None
+        item = what.item if isinstance(what, SpooledItem) else what if isinstance(what, RawItem) else None
+        spooled = what if isinstance(what, SpooledItem) else None
         envelope = what if isinstance(what, Envelope) else None
         skip = 0
         set_aside: dict[str, dict[str, ProblemKind]] = {}
@@ -467,10 +490,10 @@ class Worker:
         restarts = 0
         while True:
             watch = _Watch(index=skip)
-            task = InspectTask(item, envelope, skip, set_aside, explain)
+            task = InspectTask(item, envelope, skip, set_aside, explain, spooled.size if spooled else 0)
             try:
                 self.ready()
-                self._send(task)
+                self._send(task, spooled)
                 for judged in self._judged(watch):
                     yield Outcome(judged.member, _with_details(judged.verdict, judged.member, details), judged.silences)
                     skip += 1
@@ -527,13 +550,17 @@ class Worker:
             raise MailwardenError(f"a rule's example stopped the worker: {died.detail}") from died
         return reply
 
-    def reveal(self, what: RawItem | Envelope) -> Revealed:
+    def reveal(self, what: RawItem | SpooledItem | Envelope) -> Revealed:
         """The text of one message for one reviewer. What could not be read is among the problems."""
         watch = _Watch()
         try:
             self.ready()
-            item = what if isinstance(what, RawItem) else None
-            self._send(RevealTask(item, what if isinstance(what, Envelope) else None))
+            if isinstance(what, SpooledItem):
+                self._send(RevealTask(what.item, None, what.size), what)
+            elif isinstance(what, RawItem):
+                self._send(RevealTask(what, None))
+            else:
+                self._send(RevealTask(None, what))
             reply = self._reply(watch)
             if not isinstance(reply, Revealed):
                 raise _Died("crashed", _NO_ANSWER)
@@ -576,13 +603,28 @@ class Worker:
                 deadline = time.monotonic() + self._limits.wall_seconds
             watch.index, watch.member, watch.part = reply.index, reply.member, reply.part
 
-    def _send(self, frame: Request) -> None:
+    def _send(self, frame: Request, spooled: SpooledItem | None = None) -> None:
+        """Hand over a frame, at most for as long as a message may take: a child that does not read holds nobody up."""
+        deadline = time.monotonic() + self._limits.wall_seconds
+        self._hand_over(memoryview(_framed(frame)), deadline)
+        if spooled is not None:
+            spooled.file.seek(0)
+            while piece := spooled.file.read(_PIECE):
+                self._hand_over(memoryview(piece), deadline)
+
+    def _hand_over(self, left: memoryview, deadline: float) -> None:
         assert self._process is not None
         assert self._process.stdin is not None
-        try:
-            _write(self._process.stdin, frame)
-        except OSError as error:
-            raise _Died("crashed", "the worker process ended") from error
+        descriptor = self._process.stdin.fileno()
+        while left:
+            if not select.select([], [descriptor], [], max(deadline - time.monotonic(), 0))[1]:
+                raise _Died("timed_out", "the worker process does not take its work")
+            try:
+                left = left[os.write(descriptor, left[:_PIECE]) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise _Died("crashed", "the worker process ended") from error
 
     def _receive(self, deadline: float) -> Reply:
         """The next frame; looks at the clock and the memory five times a second while it waits."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 import pytest
 from made_up import DIRECTORY, HEAD, JANE, SUPPLIER, hit, mail
 
-from scanner.conditions import KEYS, Answer, Near, Scene, read_condition
-from scanner.model import Direction, Envelope, Hit, Part, Protection, SegmentOwner
+from scanner.conditions import KEYS, Answer, KindIs, Near, Scene, Sharing, read_condition
+from scanner.directory import Directory
+from scanner.model import Direction, Envelope, Hit, Part, People, Protection, SegmentOwner, Share
 from scanner.yaml_source import Reader, parse
 
 OUTSIDER = mail(JANE, [SUPPLIER], subject="Order", body="Two boxes, please.")
@@ -241,7 +243,7 @@ def test_near_knows_around_which_hits_a_name_matters() -> None:
     assert matters("near: {of: [nino], to: [health]}") == []
     assert matters("none: [{near: {of: [person], to: [health]}}]") == []
     assert matters("near: {of: [person, staff_name], to: [health, sen]}") == [({"health", "sen"}, 0.75, 1)]
-    assert matters("near: {of: [staff_name], to: [health], to_confidence: 0.5, count: 3}") == [({"health"}, 0.5, 3)]
+    assert matters("near: {of: [staff_name], to: [health], to_confidence: 0.5, to_count: 3}") == [({"health"}, 0.5, 3)]
     assert matters("near: {of: [nino], to: [person], of_confidence: 0.6}") == [({"nino"}, 0.6, 1)]
     assert matters("any: [{near: {of: [person], to: [sen]}}, {all: [{near: {of: [person], to: [nhs]}}]}]") == [
         ({"sen"}, 0.75, 1),
@@ -433,3 +435,45 @@ def test_the_first_missing_thing_of_a_list_is_the_reason() -> None:
 def test_every_key_of_the_language_is_documented() -> None:
     assert all(key.says for key in KEYS.values())
     assert all(says for key in KEYS.values() for says in key.settings.values())
+
+
+def test_near_can_ask_for_several_hits_of_the_other_side() -> None:
+    def hold(phones: int) -> bool:
+        people = [
+            Hit("person", 40 * number, 40 * number + 9, f"P {number}", 0.8, part="body", subject=number)
+            for number in range(3)
+        ]
+        numbers = [Hit("phone", 40 * number + 15, 40 * number + 26, "0", 0.8, part="body") for number in range(phones)]
+        scene = Scene(OUTSIDER, "outbound", "sender", tuple(people + numbers), (), DIRECTORY)
+        return Near(("person",), ("phone",), count=3, subjects=3, to_count=3).ask(scene).holds
+
+    assert hold(3)
+    assert not hold(2)
+
+
+# --- who can open a document, and what kind of item it is -------------------------------------------------------------
+
+
+def test_sharing_asks_who_can_open_a_document() -> None:
+    directory = Directory(People(domains=("elt.example",), trusted_domains=("nhs.net.example",)))
+    empty = Scene(Envelope(source="document", kind="document"), "stored", "sender", (), (), directory)
+
+    def open_to(*shares: Share) -> Scene:
+        return replace(empty, envelope=replace(empty.envelope, audience=shares))
+
+    nurse, parent = Share("person", "a@nhs.net.example"), Share("person", "p@outside.example", may_edit=True)
+    assert not Sharing(("anyone", "outside")).ask(empty).holds
+    assert not Sharing(("anyone", "outside")).ask(open_to()).holds
+    assert not Sharing(("anyone", "outside")).ask(open_to(nurse, Share("organisation"), Share("unknown"))).holds
+    assert Sharing(("trusted",)).ask(open_to(nurse)).holds
+    assert Sharing(("outside",)).ask(open_to(nurse, parent)).holds
+    assert Sharing(("anyone",)).ask(open_to(Share("anyone"))).holds
+    assert not Sharing(("anyone",)).ask(open_to(parent)).holds
+    assert Sharing(("outside",), edit=True).ask(open_to(parent)).holds
+    assert not Sharing(("outside",), edit=False).ask(open_to(parent)).holds
+    assert not Sharing(("outside",), ends=True).ask(open_to(parent)).holds
+    assert open_to(nurse).audience == {"trusted"}
+    assert open_to().audience == {"ours"}
+    assert empty.audience == {"outside"}
+    assert KindIs(("document",)).ask(empty).holds
+    assert not KindIs(("message", "mailbox_rule")).ask(empty).holds

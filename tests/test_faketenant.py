@@ -12,9 +12,11 @@ import pytest
 from graph.contract import checked_fake, client_for
 from graph.tenants import JO, SAM, mail, two_mailboxes
 
+from connectors.faketenant.faults import Chaos
 from connectors.faketenant.server import FakeTenant
-from connectors.faketenant.tenant import Tenant
+from connectors.faketenant.tenant import FakeUser, Tenant
 from connectors.graph import GraphClient, Json, segment
+from connectors.m365_mail import M365Mail
 from scanner.errors import ConfigError, ConnectorError
 
 PEOPLE = """
@@ -168,3 +170,41 @@ def test_what_graph_refuses_is_refused(path: str, status: int) -> None:
     with FakeTenant(two_mailboxes()) as fake, pytest.raises(ConnectorError) as caught:
         client_for(fake).get(path, what="asking", mailbox=JO)
     assert caught.value.status == status
+
+
+def test_two_thousand_mailboxes_cost_nothing_until_they_are_asked_for() -> None:
+    made: list[str] = []
+
+    def fill(tenant: Tenant, address: str) -> None:
+        made.append(address)
+        tenant.deliver(address, "inbox", mail(1))
+
+    tenant = two_mailboxes(0)
+    for number in range(2_000):
+        tenant.announce(FakeUser(f"p{number:04}@elt.example", f"P {number}"), fill)
+    with checked_fake(tenant) as fake:
+        source = M365Mail(client_for(fake))
+        assert sum(folder.kind == "inbox" for folder in source.folders("p1234@elt.example")) == 1
+    assert made == ["p1234@elt.example"]
+
+
+def test_microsofts_limits_are_enforced_and_breaking_them_is_told() -> None:
+    with checked_fake(two_mailboxes(0)) as fake:
+        fake.requests_per_window = 5
+        client = client_for(fake, wait=lambda _: None)
+        for _ in range(5):
+            client.get(f"/users/{JO}/mailFolders/inbox", what="x", mailbox=JO)
+        assert fake.violations == []
+        with pytest.raises(ConnectorError):
+            client.get(f"/users/{JO}/mailFolders/inbox", what="x", mailbox=JO)
+        assert fake.violations
+
+
+def test_chaos_is_the_same_for_the_same_seed_and_never_strikes_three_times_in_a_row() -> None:
+    def struck(seed: int) -> list[bool]:
+        chaos = Chaos(seed, one_in=2)
+        return [chaos.strike("/v1.0/users") is not None for _ in range(300)]
+
+    assert struck(1) == struck(1) != struck(2)
+    assert "TTT" not in "".join("FT"[hit] for hit in struck(1))
+    assert 60 < sum(struck(1)) < 200

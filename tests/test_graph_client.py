@@ -8,6 +8,7 @@ import socket
 import threading
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import parse_qsl
 
 import pytest
 from graph.contract import IMPATIENT, checked_fake, client_for, contract, tokens_for
@@ -134,14 +135,15 @@ def test_an_expired_token_is_replaced_once_and_a_second_refusal_is_final() -> No
 
 
 def test_a_claims_challenge_reaches_the_sign_in() -> None:
-    challenge = 'Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnt9fQ=="'
+    challenge = 'Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZX19fQ=="'
     fault = Fault("/inbox", status=401, code="InvalidAuthenticationToken", headers={"WWW-Authenticate": challenge})
     with checked_fake(two_mailboxes(), Plan(fault)) as fake:
         read_inbox(client_for(fake))
         forms = [e.body for e in fake.exchanges if e.path.endswith("/token")]
     assert len(forms) == 2
-    assert b"access_token" not in forms[0]
-    assert b"access_token" in forms[1]
+    asked = [dict(parse_qsl(form.decode()))["claims"] for form in forms]
+    assert all("CP1" in claims for claims in asked)  # without it Entra would send no challenge
+    assert ["essential" in claims for claims in asked] == [False, True]
 
 
 @pytest.mark.parametrize(

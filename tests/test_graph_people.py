@@ -113,7 +113,7 @@ def test_the_version_changes_with_the_content_and_only_with_it() -> None:
     with checked_fake(tenant) as fake:
         source = M365People(client_for(fake))
         first, second = source.load(), source.load()
-        tenant.users[JO].job_title = "Deputy"
+        tenant.change_user(JO, job_title="Deputy")
         third = source.load()
     assert first.version == second.version != third.version
 
@@ -126,7 +126,7 @@ def test_a_large_directory_is_read_over_pages_for_one_request_each() -> None:
     plan.page_cap = 10
     with checked_fake(tenant, plan) as fake:
         assert len(M365People(client_for(fake)).load().people) == 27
-        assert len(fake.graph("/users")) == 3
+        assert len(fake.graph("/users")) == 3 + 1  # and one for the link to what changes from now on
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_a_property_that_goes_missing_is_an_error_that_names_it(name: str) -> No
     def drop(page: dict[str, Any]) -> dict[str, Any]:
         return {**page, "value": [{k: v for k, v in user.items() if k != name} for user in page["value"]]}
 
-    with FakeTenant(two_mailboxes(), Plan(Fault("/users", change=drop))) as fake:
+    with FakeTenant(two_mailboxes(), Plan(Fault("/users", times=9, change=drop))) as fake:
         source = M365People(client_for(fake))
         with pytest.raises(ConnectorError, match=f"lacks .*'{name}'"):
             source.load()
@@ -220,3 +220,88 @@ def test_a_notice_that_was_certainly_not_sent_is_an_error() -> None:
             M365Notices(client_for(fake), "Jo Reed")
         assert not fake.sent
     assert caught.value.permanent
+
+
+def test_only_what_changed_is_read_after_the_first_time() -> None:
+    tenant = two_mailboxes()
+    for number in range(25):
+        tenant.add_user(FakeUser(f"p{number:02}@elt.example", f"P {number}"))
+    with checked_fake(tenant) as fake:
+        source = M365People(client_for(fake))
+        source.load()
+        before = len(fake.graph("/users"))
+        tenant.change_user(JO, job_title="Deputy", manager="")
+        tenant.remove_user("p03@elt.example")
+        people = source.load()
+        assert len(fake.graph("/users")) - before == 1 + 2
+        assert source.load().version == people.version
+        assert "p03@elt.example" not in source.mailbox_ids()
+    by_email = {person.email: person for person in people.people}
+    assert (by_email[JO].job_title, by_email[JO].manager) == ("Deputy", "")
+    assert "p03@elt.example" not in by_email
+    assert len(by_email) == 26
+
+
+def test_an_expired_delta_link_means_a_whole_reading() -> None:
+    tenant = two_mailboxes()
+    with checked_fake(tenant) as fake:
+        source = M365People(client_for(fake))
+        source.load()
+        tenant.change_user(JO, job_title="Deputy")
+        fake.forget_links()
+        assert next(p for p in source.load().people if p.email == JO).job_title == "Deputy"
+
+
+def test_members_of_groups_are_exempt_or_sealed() -> None:
+    tenant = two_mailboxes()
+    rep = tenant.add_group("Union representatives", [SAM])
+    quiet = tenant.add_group("Not scanned", [JO])
+    with checked_fake(tenant) as fake:
+        source = M365People(client_for(fake), exempt_groups=[quiet.id], protected_groups=[rep.id])
+        assert source.exempt() == {JO}
+        assert source.load().protected == (SAM,)
+
+
+def test_office_or_department_says_the_school_by_a_word_in_it() -> None:
+    tenant = two_mailboxes()
+    tenant.change_user(JO, office="", department="NA - Science")
+    with checked_fake(tenant) as fake:
+        source = M365People(client_for(fake), school_words=[("na -", "Northfield Academy")])
+        people = {person.email: person for person in source.load().people}
+    assert people[JO].school == "Northfield Academy"
+    assert people[SAM].school == "Northfield Academy"
+
+
+def notices(fake: FakeTenant, **changed: Any) -> M365Notices:
+    return M365Notices(client_for(fake), JO, reader=client_for(fake), pause=lambda _: None, **changed)
+
+
+def test_an_unsure_notice_that_lies_in_sent_items_was_sent_and_is_not_sent_again() -> None:
+    plan = Plan(Fault("/sendMail", reset="amid"))
+    with FakeTenant(two_mailboxes(0), plan) as fake:
+        assert notices(fake).send(Notice(SAM, "1 case", "A case waits: http://x.example/cases/7\n")) == "sent"
+        assert len(fake.sent) == 1
+
+
+def test_an_unsure_notice_that_is_not_in_sent_items_is_sent_once_more() -> None:
+    plan = Plan(unavailable("/sendMail", 504))
+    with checked_fake(two_mailboxes(0), plan) as fake:
+        sender = notices(fake)
+        assert sender.send(Notice(SAM, "1 case", "A case waits: http://x.example/cases/7\n")) == "sent"
+        assert len(fake.sent) == 1
+
+
+def test_another_notice_with_the_same_subject_does_not_count() -> None:
+    with checked_fake(two_mailboxes(0)) as fake:
+        sender = notices(fake)
+        assert sender.send(Notice(SAM, "1 case", "A case waits: http://x.example/cases/7\n")) == "sent"
+        fake.plan.add(unavailable("/sendMail", 504))
+        assert sender.send(Notice(SAM, "1 case", "A case waits: http://x.example/cases/8\n")) == "sent"
+        assert len(fake.sent) == 2
+
+
+def test_it_stays_unsure_when_nobody_can_look() -> None:
+    plan = Plan(unavailable("/sendMail", 504), unavailable("/sentitems/messages", 403, times=9))
+    with checked_fake(two_mailboxes(0), plan) as fake:
+        assert notices(fake).send(Notice(SAM, "1 case", "A case waits.")) == "unsure"
+        assert fake.sent == []

@@ -16,7 +16,7 @@ from connectors.graph import GLOBAL_GRAPH
 from scanner import extract, worker
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.keys import KEY_BYTES, RootKey, WrongKey, create_root_key, load_root_key, seal, unseal
-from scanner.settings import Limits, Settings, Tenant, describe, load, read_secret, store_url, variable_of
+from scanner.settings import Limits, Settings, Tenant, describe, each_tenant, load, read_secret, store_url, variable_of
 
 TENANT = """\
 tenant:
@@ -81,7 +81,7 @@ def test_a_mistake_is_named_with_its_place_and_what_is_allowed(text: str, said: 
     [
         (
             TENANT.replace("  client_secret_file: secret\n", ""),
-            ":2: tenant needs client_secret_file or certificate_file",
+            ":2: tenant needs one of client_secret_file, certificate_file",
         ),
         (TENANT + "  certificate_file: c.pfx\n", ":4: tenant.client_secret_file and tenant.certificate_file exclude"),
         (TENANT.replace("client_secret_file", "certificate_file"), ":4: tenant.certificate_file is not a .pfx"),
@@ -382,3 +382,28 @@ def test_what_was_sealed_opens_with_the_same_key_at_the_same_place_only(data: by
     ):
         with pytest.raises(WrongKey):
             unseal(other_key, other_sealed, other_place)
+
+
+def test_several_tenants_are_each_checked_named_and_printed(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x")
+    file = tmp_path / "mailwarden.yaml"
+    entry = "  - {{name: {0}, tenant_id: {0}.example, client_id: c, client_secret_file: secret, cloud: us_gov}}\n"
+    file.write_text("tenants:\n" + entry.format("north") + entry.format("south"))
+    settings = load(file)
+    assert [(prefix, tenant.label) for prefix, tenant in each_tenant(settings)] == [
+        ("tenants.0", "north"),
+        ("tenants.1", "south"),
+    ]
+    assert settings.tenants[0].client_secret_file == secret
+    assert settings.tenants[0].addresses == ("https://login.microsoftonline.us", "https://graph.microsoft.us")
+    rows = {row.name: row for row in describe(settings)}
+    assert (rows["tenants.1.name"].value, rows["tenants.1.name"].source) == ("south", f"{file}:3")
+    file.write_text("tenants:\n" + entry.format("north") * 2)
+    with pytest.raises(ConfigErrors, match="names north twice"):
+        load(file)
+    file.write_text("tenants:\n  - {tenant_id: t, client_id: c, managed_identity: system, federated_token_file: f}\n")
+    with pytest.raises(
+        ConfigErrors, match=r"tenants\.0\.federated_token_file and tenants\.0\.managed_identity exclude"
+    ):
+        load(file)

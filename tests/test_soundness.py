@@ -135,6 +135,14 @@ def test_one_alternative_that_can_hold_is_enough() -> None:
     assert impossible(condition("direction: stored, any: [{sender_role: staff}, {labels: {any: [nino]}}]")) is None
 
 
+@settings(max_examples=300, deadline=None)
+@given(written(), scenes())
+def test_without_a_label_that_it_needs_nothing_holds(text: str, scene: Scene) -> None:
+    found = condition(text)
+    if found.needs() and found.needs().isdisjoint(scene.labels):
+        assert not found.ask(scene).holds
+
+
 # --- the schema -------------------------------------------------------------------------------------------------------
 
 

@@ -15,7 +15,7 @@ from made_up import GOOD, KEY, SHIPPED, TRUST, mail, rules_with
 
 from scanner.errors import ConfigErrors, MailwardenError
 from scanner.extract import Limits
-from scanner.model import Envelope, Verdict
+from scanner.model import Envelope, People, Person, Verdict
 from scanner.ports import RawItem
 from scanner.work import WorkerPool
 from scanner.worker import Outcome, Start, Worker, WorkerLimits
@@ -452,3 +452,14 @@ def test_the_real_child_with_all_detectors_and_the_shipped_rules_judges_a_mail(s
     assert ("nhs", "attachment/1/a.txt") in evidence(verdict)
     assert verdict.findings[0].route is not None
     assert verdict.findings[0].route.role == "dpo"
+
+
+def test_a_child_that_takes_nothing_in_holds_nobody_up(start: Start) -> None:
+    crowd = People(people=tuple(Person(f"p{number}@elt.example", "A B", "staff") for number in range(5_000)))
+    deaf = msgspec.structs.replace(start, people=crowd)
+    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with (
+        Worker(deaf, WorkerLimits(wall_seconds=1, start_seconds=30), command) as worker,
+        pytest.raises(MailwardenError, match="does not take its work"),
+    ):
+        worker.ready()

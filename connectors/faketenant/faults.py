@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ Json = dict[str, Any]
 class Fault:
     """Strikes requests whose path holds `on`, once `after` of them have passed, `times` times.
 
-    It answers with `status` (and an error body, or `body`), breaks the connection (`reset` before or amid the answer), or
-    lets the answer through `change`.
+    It answers with `status` (and an error body, or `body`), breaks the connection (`reset` before or amid the answer, or
+    `short` of the length it promised), lets it drip, or lets the answer through `change`. `expire`: every token given so far
+    is refused from this request on.
     """
 
     on: str
@@ -26,8 +28,9 @@ class Fault:
     message: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: Json | None = None
-    reset: Literal["", "before", "amid"] = ""
+    reset: Literal["", "before", "amid", "drip", "short"] = ""
     change: Callable[[Json], Json | None] | None = None
+    expire: bool = False
     struck: int = 0
 
 
@@ -51,11 +54,13 @@ def state_gone(on: str, after: int = 0, times: int = 1) -> Fault:
 class Plan:
     """Faults in the order they were added; the first that matches a request strikes.
 
-    `empty_pages`: every other delta page is empty. `repeat_items`: each delta page repeats its last item and the next page
-    brings it again. `page_cap`: no page holds more than this. `hold`: mailbox requests wait until it is set.
+    `refuse_filter`: a delta takes no filter. `empty_pages`: every other delta page is empty. `repeat_items`: each delta page
+    repeats its last item and the next page brings it again. `page_cap`: no page holds more than this. `hold`: mailbox
+    requests wait until it is set.
     """
 
     def __init__(self, *faults: Fault) -> None:
+        self.refuse_filter = False
         self.empty_pages = False
         self.repeat_items = False
         self.page_cap: int | None = None
@@ -76,3 +81,46 @@ class Plan:
                 if fault.struck > fault.after:
                     return fault
         return None
+
+
+class Chaos(Plan):
+    """Every fault there is, drawn by a seed: about one request in `one_in` is struck, and one address not more than twice in
+    a row, because no client can do anything against a service that never answers.
+    """
+
+    def __init__(self, seed: int, one_in: int = 6) -> None:
+        super().__init__()
+        self.struck: dict[str, int] = {}
+        self._dice = random.Random(seed)  # noqa: S311 - repeatable faults
+        self._one_in = one_in
+        self._in_a_row: dict[str, int] = {}
+
+    def strike(self, path: str) -> Fault | None:
+        with self._lock:
+            if not path.startswith("/v1.0/") or self._dice.randrange(self._one_in) or self._in_a_row.get(path, 0) >= 2:
+                self._in_a_row.pop(path, None)
+                return None
+            self._in_a_row[path] = self._in_a_row.get(path, 0) + 1
+            name = self._dice.choice(tuple(_CHAOS))
+            self.struck[name] = self.struck.get(name, 0) + 1
+        if name == "link gone" and "delta" not in path:
+            name = "429"
+        return _CHAOS[name](path)
+
+
+_CHAOS: dict[str, Callable[[str], Fault]] = {
+    "429": lambda path: throttled(path, "1"),
+    "429 without Retry-After": lambda path: throttled(path, None),
+    "500": lambda path: unavailable(path, 500),
+    "503": unavailable,
+    "504": lambda path: unavailable(path, 504),
+    "reset before": lambda path: Fault(path, reset="before"),
+    "reset amid": lambda path: Fault(path, reset="amid"),
+    "slow drip": lambda path: Fault(path, reset="drip"),
+    "wrong length": lambda path: Fault(path, reset="short"),
+    "token expired": lambda path: Fault(path, expire=True),
+    "link gone": state_gone,
+    "clock jump": lambda path: Fault(
+        path, status=503, code="UnknownError", headers={"Date": "Fri, 01 Jan 2038 00:00:00 GMT"}
+    ),
+}

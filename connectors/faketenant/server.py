@@ -14,12 +14,16 @@ import socket
 import ssl
 import tempfile
 import threading
+import time
 import uuid
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -33,7 +37,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from connectors.faketenant.faults import Fault, Plan
 from connectors.faketenant.tenant import (
+    FakeDrive,
     FakeFolder,
+    FakeItem,
     FakeMailbox,
     FakeMessage,
     Json,
@@ -41,13 +47,27 @@ from connectors.faketenant.tenant import (
     attachment_content,
     attachments_json,
     folder_json,
+    item_json,
     message_json,
+    permissions_json,
+    rule_json,
+    settings_json,
     stable_guid,
+    stamp,
     user_json,
 )
 
 # Exchange Online's limit for an app and mailbox.
 _CONCURRENT = 4
+_WINDOW_SECONDS = 600.0
+_ROLES = (
+    "Mail.Read",
+    "MailboxSettings.Read",
+    "User.Read.All",
+    "Files.Read.All",
+    "Sites.Read.All",
+    "GroupMember.Read.All",
+)
 _BODY_LIMIT = 8 * 1024 * 1024
 _PARENTHESES = re.compile(r"([A-Za-z]+)\('([^']*)'\)")
 _USER_DEFAULT = (
@@ -56,6 +76,7 @@ _USER_DEFAULT = (
 )
 # Properties of a message that come only when they are selected.
 _ONLY_SELECTED = ("internetMessageHeaders",)
+_ONLY_EXPANDED = ("singleValueExtendedProperties",)
 
 
 @dataclass(slots=True)
@@ -115,6 +136,9 @@ class _Walk:
     was_empty: bool = False
 
 
+_State = _Listing | _Walk | tuple[_Listing, int]
+
+
 class FakeTenant:
     """`with FakeTenant(tenant) as fake:` gives a running service.
 
@@ -135,7 +159,21 @@ class FakeTenant:
         self._port = port
         self._certificates: dict[str, x509.Certificate] = {}
         self._tokens: set[str] = set()
-        self._states: dict[str, _Listing | _Walk] = {}
+        self._states: dict[str, _State] = {}
+        self._contents: dict[str, bytes] = {}
+        self._recent: dict[str, deque[float]] = {}
+        self._content_server: _Server | None = None
+        self.content_url = ""
+        self.requests_per_window = 10_000
+        self.filtered_at_most = 5_000
+        # What the client did against the limits that Microsoft sets, in words.
+        self.violations: list[str] = []
+        self.subscriptions: dict[str, Json] = {}
+        # Whether a notification address answers its validation; None believes every address.
+        self.reach: Callable[[str], bool] | None = None
+        self.roles: tuple[str, ...] = _ROLES
+        self.records = True
+        # The other origin that file contents come from must not see a token.
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._folder = tempfile.TemporaryDirectory(prefix="faketenant-")
@@ -149,16 +187,20 @@ class FakeTenant:
         authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
         self._server = _Server(self, context, self._port)
         self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), name="faketenant", daemon=True).start()
+        self._content_server = _Server(self, context, 0, is_content=True)
+        self.content_url = f"https://127.0.0.1:{self._content_server.server_address[1]}"
+        for server in (self._server, self._content_server):
+            threading.Thread(target=server.serve_forever, args=(0.05,), name="faketenant", daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
-        self._server.shutdown()
-        self._server.server_close()
-        self._server.hang_up()
+        for server in (self._server, self._content_server):
+            assert server is not None
+            server.shutdown()
+            server.server_close()
+            server.hang_up()
         self._folder.cleanup()
 
     @property
@@ -195,6 +237,8 @@ class FakeTenant:
     def answer(self, exchange: Exchange) -> tuple[_Answer, Fault | None]:
         """The answer to one request and the fault that still has to break the connection, if any."""
         fault = self.plan.strike(exchange.path)
+        if fault is not None and fault.expire:
+            self.expire_tokens()
         try:
             if fault is not None and fault.status:
                 if fault.body is not None:
@@ -217,12 +261,21 @@ class FakeTenant:
         segments = _segments(exchange.path)
         query = dict(exchange.query)
         top, *rest = segments
-        if top == "users" and len(rest) > 1 and rest[1] != "manager":
+        if top == "users" and len(rest) > 1 and rest[1] not in ("manager", "drives", "drive"):
             return self._in_mailbox(rest[0], rest[1:], query, exchange)
+        if top == "subscriptions":
+            return self._subscriptions(rest, exchange)
         if exchange.method != "GET":
             raise _Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
         if top == "users":
             return self._users(rest, query, exchange.path)
+        if top in ("drives", "sites"):
+            return self._files(segments, query, exchange)
+        if top == "groups" and len(rest) == 2 and rest[0] in self.tenant.groups:
+            group = self.tenant.groups[rest[0]]
+            members = [self.tenant.users[address] for address in group.members if address in self.tenant.users]
+            found_members = [{"@odata.type": "#microsoft.graph.user", **user_json(member)} for member in members]
+            return self._listing(found_members, exchange.path, query, size=100, largest=999)
         if segments == ["domains"]:
             return self._listing(
                 [_domain(name, n == 0) for n, name in enumerate(self.tenant.domains)], "domains", query
@@ -237,6 +290,16 @@ class FakeTenant:
         raise _Refused(400, "BadRequest", f"Resource not found for the segment '{top}'.")
 
     def _users(self, rest: list[str], query: dict[str, str], path: str) -> _Answer:
+        if rest == ["delta"]:
+            return self._users_delta(query)
+        if len(rest) == 2 and rest[1] in ("drives", "drive"):
+            owner = self.tenant.user(rest[0])
+            owned = [
+                drive for drive in self.tenant.drives.values() if owner is not None and drive.owner == owner.address
+            ]
+            if not owned:
+                raise _Refused(404, "ResourceNotFound", "User's mysite not found.")
+            return self._listing([_drive_json(drive) for drive in owned], path, query, size=200)
         if not rest:
             with self.tenant.lock:
                 found = [self._user(user.address, query) for user in self.tenant.users.values()]
@@ -251,6 +314,154 @@ class FakeTenant:
             raise _Refused(404, "Request_ResourceNotFound", "Resource 'manager' does not exist.")
         found_manager = {"@odata.type": "#microsoft.graph.user", **user_json(manager)}
         return self._one(found_manager, {"$select": _USER_DEFAULT, **query}, "directoryObjects/$entity")
+
+    def _users_delta(self, query: dict[str, str]) -> _Answer:
+        """All users, or those that changed since the token; `manager@delta` tells of managers, `@removed` of leavers."""
+        with self.tenant.lock:
+            if query.get("$deltatoken") == "latest":
+                kept = self._keep(_Listing((), query.get("$select", _USER_DEFAULT), 0, len(self.tenant.changed_users)))
+                link = f"{self.url}/v1.0/users/delta?$deltatoken={kept}"
+                return _Answer(200, {"value": [], "@odata.deltaLink": link})
+            token = query.get("$deltatoken")
+            select = query.get("$select", _USER_DEFAULT)
+            if token is None:
+                told = list(self.tenant.users)
+            else:
+                state = self._state(token)
+                if not isinstance(state, _Listing):
+                    raise _Refused(400, "Directory_ExpiredPageToken", "The token is invalid.")
+                told, select = list(dict.fromkeys(self.tenant.changed_users[state.offset :])), state.path
+            value: list[Json] = []
+            for address in told:
+                if address.startswith("-"):
+                    value.append({"id": address[1:], "@removed": {"reason": "changed"}})
+                elif address in self.tenant.users:
+                    user = self.tenant.users[address]
+                    found = _select(user_json(user), select)
+                    if user.manager in self.tenant.users:
+                        found["manager@delta"] = [
+                            {"@odata.type": "#microsoft.graph.user", "id": self.tenant.users[user.manager].id}
+                        ]
+                    value.append(found)
+            kept = self._keep(_Listing((), select, 0, len(self.tenant.changed_users)))
+        page: Json = {"@odata.context": f"{self.url}/v1.0/$metadata#users", "value": value}
+        page["@odata.deltaLink"] = f"{self.url}/v1.0/users/delta?$deltatoken={kept}"
+        return _Answer(200, page)
+
+    # --- drives ---------------------------------------------------------------------------------------------------------
+
+    def _files(self, segments: list[str], query: dict[str, str], exchange: Exchange) -> _Answer:
+        headers = {"RateLimit-Limit": "1200", "RateLimit-Remaining": "900", "RateLimit-Reset": "30"}
+        with self.tenant.lock:
+            match segments:
+                case ["sites"] | ["sites", "getAllSites"]:
+                    sites = [
+                        {"id": s.id, "displayName": s.name, "webUrl": s.url, "isPersonalSite": False}
+                        for s in self.tenant.sites.values()
+                    ]
+                    return replace(self._listing(sites, exchange.path, query, size=200), headers=headers)
+                case ["sites", site, "drives"] if site in self.tenant.sites:
+                    owned = [_drive_json(self.tenant.drives[drive]) for drive in self.tenant.sites[site].drives]
+                    return self._listing(owned, exchange.path, query, size=200)
+                case ["drives", name, "root", "delta"] if name in self.tenant.drives:
+                    return self._drive_delta(self.tenant.drives[name], query)
+                case ["drives", name, "items", identifier, *below] if name in self.tenant.drives:
+                    drive = self.tenant.drives[name]
+                    item = drive.items.get(drive.root if identifier == "root" else identifier)
+                    if item is None or item.gone:
+                        raise _Refused(404, "itemNotFound", "The resource could not be found.")
+                    return self._drive_item(drive, item, below, query, exchange)
+        raise _Refused(404, "itemNotFound", "The resource could not be found.")
+
+    def _drive_item(
+        self, drive: FakeDrive, item: FakeItem, below: list[str], query: dict[str, str], exchange: Exchange
+    ) -> _Answer:
+        match below:
+            case []:
+                return self._one(item_json(drive, item), query, "drives/items/$entity")
+            case ["children"]:
+                inside = [item_json(drive, i) for i in drive.items.values() if i.parent == item.id and not i.gone]
+                return self._listing(inside, exchange.path, query, size=200)
+            case ["permissions"]:
+                return self._listing(permissions_json(drive, item), exchange.path, query, size=200)
+            case ["content"]:
+                if item.malware:
+                    raise _Refused(403, "malwareDetected", "Malware detected.")
+                token = secrets.token_urlsafe(16)
+                with self._lock:
+                    self._contents[token] = item.data or b""
+                return _Answer(302, None, {"Location": f"{self.content_url}/content/{token}"})
+        raise _Refused(400, "invalidRequest", "Resource not found for the segment.")
+
+    def _drive_delta(self, drive: FakeDrive, query: dict[str, str]) -> _Answer:
+        token = query.get("token")
+        if token in (None, "latest"):
+            told = tuple(dict.fromkeys(drive.log)) if token is None else ()
+            walk = _Listing(tuple(self._told_items(drive, told, is_first=True)), query.get("$select", ""), 200, 0)
+            walk = replace(walk, size=min(int(query.get("$top", 200)), self.plan.page_cap or 1000))
+            end_of_log = len(drive.log)
+        else:
+            try:
+                state = self._state(token)
+            except _Refused as gone:
+                fresh = f"{self.url}/v1.0/drives/{drive.id}/root/delta"
+                raise _Refused(410, "resyncChangesApplyDifferences", gone.message, {"Location": fresh}) from gone
+            if not isinstance(state, tuple):
+                raise _Refused(400, "invalidRequest", "The token is invalid.")
+            walk, end_of_log = state
+            if not walk.items:
+                changed = tuple(dict.fromkeys(drive.log[end_of_log:]))
+                walk = replace(walk, items=tuple(self._told_items(drive, changed, is_first=False)), offset=0)
+                end_of_log = len(drive.log)
+        end = walk.offset + walk.size
+        value = [_select(item, walk.path) for item in walk.items[walk.offset : end]]
+        page: Json = {"@odata.context": f"{self.url}/v1.0/$metadata#Collection(driveItem)", "value": value}
+        link = f"{self.url}/v1.0/drives/{drive.id}/root/delta?token="
+        if end < len(walk.items):
+            page["@odata.nextLink"] = link + self._keep((replace(walk, offset=end), end_of_log))
+        else:
+            page["@odata.deltaLink"] = link + self._keep((replace(walk, items=(), offset=0), end_of_log))
+        return _Answer(200, page)
+
+    @staticmethod
+    def _told_items(drive: FakeDrive, identifiers: tuple[str, ...], *, is_first: bool) -> Iterator[Json]:
+        for identifier in identifiers:
+            item = drive.items[identifier]
+            if not (is_first and item.gone):
+                yield item_json(drive, item)
+
+    def content(self, exchange: Exchange) -> _Answer:
+        """What the other host answers: a token that arrives there was given away."""
+        if "authorization" in exchange.headers:
+            self.violations.append("the access token was sent to the content host")
+            return _Answer(401, b"", {"Content-Type": "text/plain"})
+        data = self._contents.get(exchange.path.rpartition("/")[2])
+        if data is None:
+            return _Answer(404, b"", {"Content-Type": "text/plain"})
+        return _Answer(200, data, {"Content-Type": "application/octet-stream"})
+
+    # --- subscriptions --------------------------------------------------------------------------------------------------
+
+    def _subscriptions(self, rest: list[str], exchange: Exchange) -> _Answer:
+        body = json.loads(exchange.body) if exchange.body else {}
+        if not rest and exchange.method == "GET":
+            return self._listing(list(self.subscriptions.values()), exchange.path, dict(exchange.query), size=100)
+        if not rest and exchange.method == "POST":
+            for url in (body.get("notificationUrl"), body.get("lifecycleNotificationUrl")):
+                if url and self.reach is not None and not self.reach(url):
+                    raise _Refused(400, "InvalidRequest", "Subscription validation request failed.")
+            identifier = str(uuid.uuid4())
+            self.subscriptions[identifier] = {**body, "id": identifier, "applicationId": self.client_id}
+            return _Answer(201, self.subscriptions[identifier])
+        found = self.subscriptions.get(rest[0]) if rest else None
+        if found is None:
+            raise _Refused(404, "ResourceNotFound", "The object was not found.")
+        if exchange.method == "PATCH":
+            found["expirationDateTime"] = body["expirationDateTime"]
+            return _Answer(200, found)
+        if exchange.method == "DELETE":
+            del self.subscriptions[rest[0]]
+        return _Answer(204) if exchange.method != "GET" else _Answer(200, found)
 
     def _user(self, address: str, query: dict[str, str]) -> Json:
         user = self.tenant.users[address]
@@ -273,6 +484,7 @@ class FakeTenant:
         if user.mailbox == "denied":
             said = "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings."
             raise _Refused(403, "ErrorAccessDenied", said)
+        self._count(user.address)
         with self._changed:
             self.in_flight[user.address] += 1
             count = self.in_flight[user.address]
@@ -280,6 +492,7 @@ class FakeTenant:
             self._changed.notify_all()
         try:
             if count > _CONCURRENT:
+                self.violations.append(f"{count} requests at once to one mailbox")
                 said = "Application is over its MailboxConcurrency limit."
                 raise _Refused(429, "ApplicationThrottled", said, {"Retry-After": "1"})
             if self.plan.hold is not None:
@@ -290,6 +503,19 @@ class FakeTenant:
             with self._changed:
                 self.in_flight[user.address] -= 1
 
+    def _count(self, address: str) -> None:
+        """10,000 requests in 10 minutes for an app and mailbox."""
+        with self._lock:
+            recent = self._recent.setdefault(address, deque())
+            now = time.monotonic()
+            while recent and now - recent[0] > _WINDOW_SECONDS:
+                recent.popleft()
+            recent.append(now)
+            if len(recent) <= self.requests_per_window:
+                return
+            self.violations.append("more than the allowed requests in ten minutes to one mailbox")
+        raise _Refused(429, "ApplicationThrottled", "Application is over its request limit.", {"Retry-After": "30"})
+
     def _mail(self, box: FakeMailbox, rest: list[str], query: dict[str, str], exchange: Exchange) -> _Answer:
         immutable = 'idtype="immutableid"' in exchange.headers.get("prefer", "").lower()
         hidden = query.get("includeHiddenFolders") == "true"
@@ -298,14 +524,31 @@ class FakeTenant:
                 raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
             return self._send_mail(box, exchange)
         match rest:
+            case ["mailboxSettings"]:
+                return self._one(settings_json(self.tenant.users[box.address]), query, "mailboxSettings")
+            case ["mailFolders", "inbox", "messageRules"]:
+                found_rules = [rule_json(box, number, rule) for number, rule in enumerate(box.rules, 1)]
+                return self._listing(found_rules, exchange.path, query)
             case ["mailFolders"] | ["mailFolders", _, "childFolders"]:
                 parent = box.root if len(rest) == 1 else _folder(box, rest[1]).id
                 shown = [f for f in box.children(parent) if hidden or not f.hidden]
                 return self._listing([folder_json(box, f, hidden=hidden) for f in shown], exchange.path, query)
             case ["mailFolders", name]:
                 return self._one(folder_json(box, _folder(box, name), hidden=hidden), query, "mailFolders/$entity")
+            case ["mailFolders", name, "messages"]:
+                since = re.fullmatch(r"sentDateTime ge (\S+)", query.get("$filter", ""))
+                listed = [
+                    message_json(box, message, immutable=immutable)
+                    for message in box.inside(_folder(box, name))
+                    if since is None or _received(message) >= datetime.fromisoformat(since[1])
+                ]
+                return self._listing(listed, exchange.path, query)
             case ["mailFolders", name, "messages", "delta"]:
                 return self._delta(box, name, query, exchange, immutable=immutable)
+            case ["mailFolders", _, "messages", _, "$value"]:
+                raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
+            case ["messages", identifier, *_] if _message(box, identifier).poisoned:
+                raise _Refused(500, "ErrorContentConversionFailed", "Content conversion failed.")
             case ["messages", identifier]:
                 found = message_json(box, _message(box, identifier), immutable=immutable)
                 return self._one(found, query, "messages/$entity", left_out=_ONLY_SELECTED)
@@ -317,6 +560,9 @@ class FakeTenant:
                 listed = attachments_json(_message(box, identifier))
                 return self._one(_by_id(listed, attachment), query, "attachments/$entity")
             case ["messages", identifier, "attachments", attachment, "$value"]:
+                listed = attachments_json(_message(box, identifier))
+                if _by_id(listed, attachment)["@odata.type"] == "#microsoft.graph.referenceAttachment":
+                    raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
                 content = attachment_content(_message(box, identifier), attachment)
                 if content is None:
                     raise _not_found()
@@ -331,7 +577,11 @@ class FakeTenant:
         token = query.get("$skiptoken") or query.get("$deltatoken")
         folder = _folder(box, name)
         if token is None:
-            entries: list[tuple[str, FakeMessage]] = [("added", message) for message in box.inside(folder)]
+            since = _since(query.get("$filter", ""), refused=self.plan.refuse_filter)
+            inside = (m for m in box.inside(folder) if since is None or _received(m) >= since)
+            # A filtered walk gives 5,000 messages at most, whatever there is.
+            first = list(islice(inside, None if since is None else self.filtered_at_most))
+            entries: list[tuple[str, FakeMessage]] = [("added", message) for message in first]
             walk = _Walk(box.address, folder.id, query.get("$select", ""), tuple(entries), 0, len(folder.log))
         else:
             state = self._state(token)
@@ -344,6 +594,8 @@ class FakeTenant:
         more = walk.offset < len(walk.entries)
         empty = self.plan.empty_pages and more and not walk.was_empty
         shown = () if empty else walk.entries[walk.offset : walk.offset + size]
+        if "body" in walk.select and any(message.poisoned for _, message in shown):
+            raise _Refused(500, "InternalServerError", "Error while processing response.")
         value = [self._told(box, folder, change, message, walk.select, immutable) for change, message in shown]
         if self.plan.repeat_items and value:
             value.append(value[-1])
@@ -374,13 +626,13 @@ class FakeTenant:
     def _id_of(self, box: FakeMailbox) -> str:
         return self.tenant.users[box.address].id
 
-    def _keep(self, state: _Listing | _Walk) -> str:
+    def _keep(self, state: _State) -> str:
         token = secrets.token_urlsafe(24)
         with self._lock:
             self._states[token] = state
         return token
 
-    def _state(self, token: str) -> _Listing | _Walk:
+    def _state(self, token: str) -> _State:
         with self._lock:
             state = self._states.get(token)
         if state is None:
@@ -411,7 +663,13 @@ class FakeTenant:
             page["@odata.nextLink"] = f"{self.url}{listing.path}?$skiptoken={self._keep(replace(listing, offset=end))}"
         return _Answer(200, page)
 
-    def _one(self, found: Json, query: dict[str, str], context: str, left_out: tuple[str, ...] = ()) -> _Answer:
+    def _one(
+        self,
+        found: Json,
+        query: dict[str, str],
+        context: str,
+        left_out: tuple[str, ...] = (),
+    ) -> _Answer:
         chosen = _select(found, query.get("$select", ""), left_out=left_out, expanded=query.get("$expand", ""))
         return _Answer(200, {"@odata.context": f"{self.url}/v1.0/$metadata#{context}", **chosen})
 
@@ -432,6 +690,7 @@ class FakeTenant:
             mail["From"], mail["To"] = box.address, ", ".join(to)
             mail["Subject"] = message.get("subject", "")
             mail["Message-ID"] = f"<{uuid.uuid4()}@fake.example>"
+            mail["Date"] = datetime.now(UTC)
             mail.set_content(message.get("body", {}).get("content", ""))
             self.tenant.deliver(box.address, "sentitems", mail.as_bytes())
         return _Answer(202)
@@ -473,7 +732,8 @@ class FakeTenant:
                 )
         elif not secrets.compare_digest(form.get("client_secret", ""), self.client_secret):
             return no(401, "invalid_client", 7000215, "Invalid client secret provided.")
-        token = secrets.token_urlsafe(48)
+        claims = {"aud": self.url, "appid": self.client_id, "roles": list(self.roles), "jti": secrets.token_urlsafe(24)}
+        token = ".".join(_base64url(json.dumps(part).encode()) for part in ({"alg": "none"}, claims)) + ".made-up"
         with self._lock:
             self._tokens.add(token)
         return _Answer(200, {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token})
@@ -500,8 +760,9 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, fake: FakeTenant, context: ssl.SSLContext, port: int) -> None:
+    def __init__(self, fake: FakeTenant, context: ssl.SSLContext, port: int, *, is_content: bool = False) -> None:
         self.fake = fake
+        self.is_content = is_content
         self._context = context
         self._open: set[socket.socket] = set()
         super().__init__(("127.0.0.1", port), _Handler)
@@ -536,6 +797,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._serve()
 
+    def do_PATCH(self) -> None:
+        self._serve()
+
+    def do_DELETE(self) -> None:
+        self._serve()
+
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Exchanges are recorded, not printed."""
 
@@ -554,7 +821,8 @@ class _Handler(BaseHTTPRequestHandler):
             {name.lower(): value for name, value in self.headers.items()},
             self.rfile.read(length),
         )
-        answer, fault = fake.answer(exchange)
+        is_content = cast(_Server, self.server).is_content
+        answer, fault = (fake.content(exchange), None) if is_content else fake.answer(exchange)
         content = json.dumps(answer.body).encode() if isinstance(answer.body, dict) else answer.body or b""
         headers = {
             "request-id": str(uuid.uuid4()),
@@ -565,15 +833,29 @@ class _Handler(BaseHTTPRequestHandler):
         if exchange.is_graph and "prefer" in exchange.headers and answer.status == 200:
             headers["Preference-Applied"] = exchange.headers["prefer"]
         exchange.status, exchange.answer, exchange.answer_headers = answer.status, content, headers
-        fake.exchanges.append(exchange)
+        if fake.records:
+            fake.exchanges.append(exchange)
         if fault is not None and fault.reset == "before":
             self._break()
             return
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        if "Date" not in headers:
+            self.send_header("Date", self.date_time_string())
         for name, value in headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(content)))
+        is_short = fault is not None and fault.reset == "short"
+        self.send_header("Content-Length", str(len(content) + (1000 if is_short else 0)))
         self.end_headers()
+        if is_short:
+            self.wfile.write(content)
+            self._break()
+            return
+        if fault is not None and fault.reset == "drip":
+            for start in range(0, len(content), max(1, len(content) // 4)):
+                self.wfile.write(content[start : start + max(1, len(content) // 4)])
+                self.wfile.flush()
+                time.sleep(0.01)
+            return
         if fault is not None and fault.reset == "amid":
             self.wfile.write(content[: len(content) // 2])
             self._break()
@@ -602,12 +884,34 @@ def _context(path: str) -> str:
 
 def _select(item: Json, names: str, *, left_out: tuple[str, ...] = (), expanded: str = "") -> Json:
     """The selected properties; annotations and the id come always, `left_out` only when selected."""
+    hidden = {*left_out, *_ONLY_EXPANDED} - set(re.findall(r"[A-Za-z]+", expanded.partition("(")[0]))
     if not names:
-        return {name: value for name, value in item.items() if name not in left_out}
-    wanted = {name.strip() for name in names.split(",")} | {"id"}
+        return {name: value for name, value in item.items() if name not in hidden}
+    wanted = ({name.strip() for name in names.split(",")} | {"id", *_ONLY_EXPANDED, "deleted"}) - hidden
     if expanded or "manager" in item:
         wanted.add("manager")
+    if names and left_out:
+        wanted |= {name.strip() for name in names.split(",")}
     return {name: value for name, value in item.items() if name in wanted or name.startswith("@")}
+
+
+def _since(condition: str, *, refused: bool) -> datetime | None:
+    """The moment of `receivedDateTime ge …`, the one filter that a message delta takes."""
+    if not condition:
+        return None
+    found = re.fullmatch(r"receivedDateTime ge (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", condition)
+    if found is None or refused:
+        raise _Refused(400, "ErrorInvalidUrlQuery", "The query filter is not supported for this operation.")
+    return datetime.fromisoformat(found[1])
+
+
+def _received(message: FakeMessage) -> datetime:
+    head = message_from_bytes(message.mime[:100_000], policy=policy.default)
+    return stamp(head.get("Date"), message.received)
+
+
+def _drive_json(drive: FakeDrive) -> Json:
+    return {"id": drive.id, "name": "Documents", "driveType": "business"}
 
 
 def _later(box: FakeMailbox, folder: FakeFolder, state: _Walk) -> _Walk:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import getaddresses, parsedate_to_datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -35,6 +36,8 @@ _STANDARD = (
     ("outbox", "Outbox"),
     ("conversationhistory", "Conversation History"),
 )
+# From about this size on, Graph has left contentBytes out of lists (wisecom-oy/atlas#60).
+_LARGE = 3 * 1024 * 1024
 _EPOCH = datetime(2026, 9, 1, 8, 0, tzinfo=UTC)
 
 
@@ -65,6 +68,60 @@ class FakeUser:
     enabled: bool = True
     user_type: str = "Member"
     mailbox: Literal["ok", "none", "denied"] = "ok"
+    purpose: str = "user"
+    reply: str = ""
+    reply_audience: str = "all"
+
+
+@dataclass(slots=True)
+class FakeRule:
+    """An inbox rule. `actions` None and `read_only` is one that Graph cannot model."""
+
+    name: str
+    actions: Json | None
+    enabled: bool = True
+    read_only: bool = False
+
+
+@dataclass(slots=True)
+class FakeGroup:
+    id: str
+    name: str
+    members: list[str]
+
+
+@dataclass(slots=True)
+class FakeItem:
+    """A file or folder (`data` None) of a drive with its permissions as Graph writes them."""
+
+    id: str
+    name: str
+    parent: str
+    data: bytes | None
+    permissions: list[Json] = field(default_factory=list)
+    malware: bool = False
+    gone: bool = False
+    revision: int = 1
+
+
+@dataclass(slots=True)
+class FakeDrive:
+    """`log` holds the ids of items in the order in which they changed. `tells_sharing`: a new permission is a change."""
+
+    id: str
+    root: str
+    owner: str = ""
+    items: dict[str, FakeItem] = field(default_factory=dict)
+    log: list[str] = field(default_factory=list)
+    tells_sharing: bool = True
+
+
+@dataclass(slots=True)
+class FakeSite:
+    id: str
+    name: str
+    url: str
+    drives: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -87,6 +144,8 @@ class FakeMessage:
     moves: int = 0
     read: bool = False
     revision: int = 1
+    links: tuple[str, ...] = ()
+    poisoned: bool = False
 
     @property
     def mutable_id(self) -> str:
@@ -101,6 +160,7 @@ class FakeMailbox:
     root: str
     folders: dict[str, FakeFolder] = field(default_factory=dict)
     messages: dict[str, FakeMessage] = field(default_factory=dict)
+    rules: list[FakeRule] = field(default_factory=list)
 
     def folder(self, name_or_id: str) -> FakeFolder | None:
         if name_or_id in self.folders:
@@ -119,6 +179,17 @@ class FakeMailbox:
         return [message for message in self.messages.values() if message.folder == folder.id]
 
 
+class _Mailboxes(dict[str, FakeMailbox]):
+    """Mailboxes by address; one that was only announced is made when somebody first asks for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.announced: dict[str, Callable[[], FakeMailbox]] = {}
+
+    def __missing__(self, address: str) -> FakeMailbox:
+        return self.announced.pop(address)()
+
+
 class Tenant:
     """Everything that the fake server can be asked for. Change it through its methods while the server runs: they lock."""
 
@@ -129,7 +200,11 @@ class Tenant:
         self.domains = domains
         self.id = stable_guid("tenant", organisation)
         self.users: dict[str, FakeUser] = {}
-        self.mailboxes: dict[str, FakeMailbox] = {}
+        self.mailboxes: dict[str, FakeMailbox] = _Mailboxes()
+        self.groups: dict[str, FakeGroup] = {}
+        self.drives: dict[str, FakeDrive] = {}
+        self.sites: dict[str, FakeSite] = {}
+        self.changed_users: list[str] = []
         self.sent: list[tuple[str, Json]] = []
         self.lock = threading.RLock()
         self._made = 0
@@ -190,12 +265,19 @@ class Tenant:
         user.principal = user.principal or address
         with self.lock:
             self.users[address] = user
-            box = self.mailboxes[address] = FakeMailbox(address, stable_id("AQMk", address, "root"))
-            for well_known, name in _STANDARD:
-                self.add_folder(address, name, well_known=well_known)
-            self.add_folder(address, "Unread mail", search=True)
-            self.add_folder(address, "PersonMetadata", hidden=True)
-            self.add_folder(address, "RSS Feeds")
+            self.changed_users.append(address)
+            return self._mailbox(address)
+
+    def _mailbox(self, address: str) -> FakeMailbox:
+        box = self.mailboxes[address] = FakeMailbox(address, stable_id("AQMk", address, "root"))
+        for well_known, name in _STANDARD:
+            self.add_folder(address, name, well_known=well_known)
+        self.add_folder(address, "Unread mail", search=True)
+        self.add_folder(address, "PersonMetadata", hidden=True)
+        self.add_folder(address, "RSS Feeds")
+        # Beside the visible tree and not in it: only its name leads there.
+        dumpster = FakeFolder(stable_id("AQMk", address, "dumpster"), "Deletions", "", "recoverableitemsdeletions")
+        box.folders[dumpster.id] = dumpster
         return box
 
     def add_folder(
@@ -219,6 +301,92 @@ class Tenant:
             folder = FakeFolder(stable_id("AQMk", address, parent, name), name, parent, well_known, hidden, search)
             box.folders[folder.id] = folder
             return folder
+
+    def announce(self, user: FakeUser, fill: Callable[[Tenant, str], None]) -> None:
+        """A user whose mailbox is made and filled when it is first asked for: thousands of them cost nothing at start."""
+        address = user.address.lower()
+        user.id = user.id or stable_guid("user", address)
+        user.principal = user.principal or address
+        with self.lock:
+            self.users[address] = user
+
+        def make() -> FakeMailbox:
+            with self.lock:
+                box = self._mailbox(address)
+                fill(self, address)
+                return box
+
+        cast(_Mailboxes, self.mailboxes).announced[address] = make
+
+    def add_group(self, name: str, members: Sequence[str]) -> FakeGroup:
+        group = FakeGroup(stable_guid("group", name), name, list(members))
+        self.groups[group.id] = group
+        return group
+
+    def change_user(self, address: str, **changed: Any) -> None:
+        """Change properties of a user, which delta then tells."""
+        with self.lock:
+            for name, value in changed.items():
+                setattr(self.users[address], name, value)
+            self.changed_users.append(address)
+
+    def remove_user(self, address: str) -> None:
+        with self.lock:
+            self.changed_users.append("-" + self.users.pop(address).id)
+
+    def add_drive(self, owner: str, *, tells_sharing: bool = True) -> FakeDrive:
+        """The OneDrive of a user, or a library of the site whose id `owner` is."""
+        number = sum(drive.owner == owner for drive in self.drives.values())
+        drive = FakeDrive("b!" + stable_guid("drive", owner, number), stable_guid("root", owner, number), owner)
+        drive.tells_sharing = tells_sharing
+        drive.items[drive.root] = FakeItem(drive.root, "root", "", None)
+        drive.log.append(drive.root)
+        self.drives[drive.id] = drive
+        if owner in self.sites:
+            self.sites[owner].drives.append(drive.id)
+        return drive
+
+    def add_site(self, name: str) -> FakeSite:
+        host = "elt.sharepoint.example"
+        identifier = f"{host},{stable_guid('collection', name)},{stable_guid('site', name)}"
+        site = self.sites[identifier] = FakeSite(identifier, name, f"https://{host}/sites/{name.replace(' ', '')}")
+        return site
+
+    def put_file(self, drive: FakeDrive, path: str, data: bytes, *permissions: Json, malware: bool = False) -> FakeItem:
+        """A file at `folder/…/name`, made or changed; folders on the way are made."""
+        with self.lock:
+            parent = drive.root
+            *folders, name = path.split("/")
+            for folder in folders:
+                parent = self._child(drive, parent, folder, None).id
+            item = self._child(drive, parent, name, data)
+            item.data, item.malware = data, malware
+            item.permissions.extend(permissions)
+            item.revision += 1
+            drive.log.append(item.id)
+            return item
+
+    @staticmethod
+    def _child(drive: FakeDrive, parent: str, name: str, data: bytes | None) -> FakeItem:
+        for item in drive.items.values():
+            if item.parent == parent and item.name == name and not item.gone:
+                return item
+        item = FakeItem(stable_guid("item", drive.id, parent, name, len(drive.items)), name, parent, data)
+        drive.items[item.id] = item
+        drive.log.append(item.id)
+        return item
+
+    def share(self, drive: FakeDrive, item: FakeItem, *permissions: Json) -> None:
+        """Replace an item's own permissions; whether delta tells is the drive's habit."""
+        with self.lock:
+            item.permissions[:] = permissions
+            if drive.tells_sharing:
+                drive.log.append(item.id)
+
+    def remove_file(self, drive: FakeDrive, item: FakeItem) -> None:
+        with self.lock:
+            item.gone = True
+            drive.log.append(item.id)
 
     def deliver(self, address: str, folder: str, mime: bytes) -> FakeMessage:
         """Put a message into a folder, named by well-known name, id or path (made where it does not exist)."""
@@ -299,6 +467,84 @@ def user_json(user: FakeUser) -> Json:
     }
 
 
+def rule_json(box: FakeMailbox, number: int, rule: FakeRule) -> Json:
+    found: Json = {
+        "id": stable_id("AQAA", box.address, number, rule.name),
+        "displayName": rule.name,
+        "sequence": number,
+        "isEnabled": rule.enabled,
+        "hasError": False,
+        "isReadOnly": rule.read_only,
+    }
+    if rule.actions is not None:
+        found |= {"conditions": None, "exceptions": None, "actions": rule.actions}
+    return found
+
+
+def settings_json(user: FakeUser) -> Json:
+    return {
+        "timeZone": "GMT Standard Time",
+        "userPurpose": user.purpose,
+        "archiveFolder": None,
+        "automaticRepliesSetting": {
+            "status": "alwaysEnabled" if user.reply else "disabled",
+            "externalAudience": user.reply_audience,
+            "internalReplyMessage": "",
+            "externalReplyMessage": user.reply,
+        },
+    }
+
+
+def group_json(group: FakeGroup) -> Json:
+    return {"id": group.id, "displayName": group.name, "mail": None, "groupTypes": [], "securityEnabled": True}
+
+
+def item_json(drive: FakeDrive, item: FakeItem) -> Json:
+    """A drive item as delta tells it: one that is gone has the `deleted` facet and no name."""
+    if item.gone:
+        return {"id": item.id, "deleted": {"state": "deleted"}}
+    digest = hashlib.sha256(item.data or b"").hexdigest()
+    found: Json = {
+        "id": item.id,
+        "name": item.name,
+        "cTag": f'"c:{{{item.id}}},{digest[:8]}"',
+        "eTag": f'"{{{item.id}}},{item.revision}"',
+        "size": len(item.data or b""),
+        "lastModifiedDateTime": _utc(_EPOCH + timedelta(minutes=item.revision)),
+        "parentReference": {"driveId": drive.id, "driveType": "business", "id": item.parent},
+    }
+    if item.id == drive.root:
+        return {**found, "root": {}, "folder": {"childCount": len(drive.items) - 1}}
+    if any("owner" not in permission.get("roles", ()) for permission in item.permissions):
+        found["shared"] = {"scope": "users"}
+    if item.data is None:
+        return {**found, "folder": {"childCount": sum(i.parent == item.id for i in drive.items.values())}}
+    found["file"] = {"mimeType": "application/octet-stream", "hashes": {"quickXorHash": digest[:27] + "="}}
+    if item.malware:
+        found["malware"] = {"description": "EICAR"}
+    return found
+
+
+def permissions_json(drive: FakeDrive, item: FakeItem) -> list[Json]:
+    """The item's own permissions and those it inherits."""
+    found: list[Json] = [
+        {
+            "id": "owner",
+            "roles": ["owner"],
+            "grantedToV2": {"user": {"id": stable_guid("user", drive.owner), "displayName": "Owner"}},
+        }
+    ]
+    place: FakeItem | None = item
+    while place is not None:
+        own = place is item
+        found += [
+            permission if own else {**permission, "inheritedFrom": {"driveId": drive.id, "id": place.id}}
+            for permission in place.permissions
+        ]
+        place = drive.items.get(place.parent)
+    return found
+
+
 def folder_json(box: FakeMailbox, folder: FakeFolder, *, hidden: bool) -> Json:
     inside = box.inside(folder)
     shown = [child for child in box.children(folder.id) if hidden or not child.hidden]
@@ -325,10 +571,10 @@ def folder_json(box: FakeMailbox, folder: FakeFolder, *, hidden: bool) -> Json:
 
 def message_json(box: FakeMailbox, message: FakeMessage, *, immutable: bool) -> Json:
     """Every property that a message can be asked for; `select` cuts it down."""
-    mail = message_from_bytes(message.mime, policy=policy.default)
+    mail = _parsed(message.mime)
     folder = box.folders[message.folder]
     sent = folder.well_known == "sentitems"
-    stamp = _stamp(mail.get("Date"), message.received)
+    when = stamp(mail.get("Date"), message.received)
     body = mail.get_body(("html", "plain"))
     from_ = _recipients(mail, "From")
     sender = _recipients(mail, "Sender") or from_
@@ -340,9 +586,9 @@ def message_json(box: FakeMailbox, message: FakeMessage, *, immutable: bool) -> 
         "lastModifiedDateTime": _utc(message.received + timedelta(seconds=message.revision)),
         "changeKey": change,
         "categories": [],
-        "receivedDateTime": _utc(stamp),
-        "sentDateTime": _utc(stamp),
-        "hasAttachments": any(not part["isInline"] for part in attachments_json(message)),
+        "receivedDateTime": _utc(when),
+        "sentDateTime": _utc(when),
+        "hasAttachments": bool(message.links) or any(not part["isInline"] for part in attachments_json(message)),
         "internetMessageId": str(mail.get("Message-ID", f"<{message.id[4:20]}@fake.example>")).strip(),
         "subject": str(mail.get("Subject", "")),
         "bodyPreview": "",
@@ -367,20 +613,43 @@ def message_json(box: FakeMailbox, message: FakeMessage, *, immutable: bool) -> 
     }
     if from_:
         found["from"], found["sender"] = from_[0], sender[0]
+    kind = mail.get_content_type()
+    message_class = "IPM.Note.SMIME" if kind in ("application/pkcs7-mime", "application/x-pkcs7-mime") else "IPM.Note"
+    if kind == "multipart/signed":
+        message_class = "IPM.Note.SMIME.MultipartSigned"
+    found["singleValueExtendedProperties"] = [{"id": "String 0x1a", "value": message_class}]
     if not sent:
         found["internetMessageHeaders"] = [{"name": name, "value": str(value)} for name, value in mail.items()]
     return found
 
 
+@lru_cache(maxsize=256)
+def _parsed(mime: bytes) -> EmailMessage:
+    """The message of these bytes; nobody changes it."""
+    return message_from_bytes(mime, policy=policy.default)
+
+
 def attachments_json(message: FakeMessage) -> list[Json]:
     """The attachments in order, each with `@odata.type`; `contentBytes` is there for files only."""
-    mail = message_from_bytes(message.mime, policy=policy.default)
-    return [_attachment(message, number, part) for number, part in enumerate(_attached(mail), 1)]
+    mail = _parsed(message.mime)
+    links = [
+        {
+            "@odata.type": "#microsoft.graph.referenceAttachment",
+            "id": stable_id("AAMkLnk", message.id, name),
+            "lastModifiedDateTime": _utc(message.received),
+            "name": name,
+            "contentType": None,
+            "size": 420,
+            "isInline": False,
+        }
+        for name in message.links
+    ]
+    return [_attachment(message, number, part) for number, part in enumerate(_attached(mail), 1)] + links
 
 
 def attachment_content(message: FakeMessage, identifier: str) -> tuple[str, bytes] | None:
     """Media type and raw bytes of one attachment; the MIME source for an attached message."""
-    mail = message_from_bytes(message.mime, policy=policy.default)
+    mail = _parsed(message.mime)
     for number, part in enumerate(_attached(mail), 1):
         if stable_id("AAMkAtt", message.id, number) == identifier:
             return part.get_content_type(), _content(part)
@@ -415,12 +684,10 @@ def _attachment(message: FakeMessage, number: int, part: EmailMessage) -> Json:
     if part.get_content_type() == "message/rfc822":
         found["@odata.type"] = "#microsoft.graph.itemAttachment"
         return found
-    return {
-        **found,
-        "contentId": cid or None,
-        "contentLocation": None,
-        "contentBytes": base64.b64encode(content).decode(),
-    }
+    found |= {"contentId": cid or None, "contentLocation": None}
+    if len(content) < _LARGE:
+        found["contentBytes"] = base64.b64encode(content).decode()
+    return found
 
 
 def _content(part: EmailMessage) -> bytes:
@@ -451,12 +718,12 @@ def _thread(mail: EmailMessage) -> str:
     return references[0] if references else str(mail.get("Message-ID", "")).strip()
 
 
-def _stamp(header: Any, otherwise: datetime) -> datetime:
+def stamp(header: Any, otherwise: datetime) -> datetime:
     try:
-        stamp = parsedate_to_datetime(str(header))
+        found = parsedate_to_datetime(str(header))
     except ValueError:
         return otherwise
-    return stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _utc(moment: datetime) -> str:

@@ -78,8 +78,17 @@ def open_item(
     The type comes from the bytes; `claimed_type` only helps where a mail has hardly any headers. Never raises.
     The first `skip` messages are left out unparsed; `opening(member)` is called before one is parsed.
     """
+    for member, envelope in _members(item, limits, skip, opening):
+        yield member, replace(envelope, problems=(*envelope.problems, *item.problems)) if item.problems else envelope
+        item = replace(item, problems=())  # said once, of the first message
+
+
+def _members(
+    item: RawItem, limits: Limits, skip: int, opening: Callable[[str], None]
+) -> Iterator[tuple[str, Envelope]]:
     claimed = item.claimed_type.partition(";")[0].strip().lower()
-    kind = media_type(item.data, claimed) if claimed != "document" else ""
+    # A mail that lies in a drive is a document of its owner, and who wrote it to whom says nothing about who can open it.
+    kind = media_type(item.data, claimed) if claimed != "document" and item.sharing is None else ""
     if kind == "application/mbox":
         for number, message in enumerate(messages_in(item.data), 1):
             if number > skip:
@@ -97,7 +106,12 @@ def open_item(
     ):
         yield "", envelope
     else:
-        yield "", Envelope(source="document", blobs=(Blob(item.name, item.claimed_type, item.data),))
+        blobs = (Blob(item.name, item.claimed_type, item.data),)
+        document = Envelope(source="document", kind="document", blobs=blobs)
+        if item.sharing is not None:
+            where = item.sharing
+            document = replace(document, mailbox=where.owner, provider_id=where.item, audience=where.audience)
+        yield "", document
 
 
 def read(
@@ -112,7 +126,8 @@ def read(
     a path in `set_aside` is not opened and becomes a problem of that kind.
     """
     reader = _Reader(limits, opening, set_aside)
-    if envelope.source == "document":
+    if envelope.kind == "document":
+        reader.problems.extend(envelope.problems)
         for blob in envelope.blobs:
             reader.blob("document", blob, 0)
     else:

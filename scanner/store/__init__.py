@@ -382,17 +382,20 @@ class Store:
         with self.reading.begin() as connection:
             return runs.last(connection)
 
-    def save_people(self, snapshot: People, *, key: bytes, now: datetime) -> None:
-        """Keeps the snapshot of who is who, encrypted under the "contacts" subkey (D16), in place of the one before."""
-        with self.writing.begin() as connection:
-            people.save(connection, snapshot, key, now)
+    def save_people(self, snapshot: People, *, key: bytes, now: datetime, slot: int = 0) -> None:
+        """Keeps the snapshot of who is who, encrypted under the "contacts" subkey (D16), in place of the one before.
 
-    def load_people(self, *, key: bytes) -> People | None:
+        `slot`: the place of the tenant among several.
+        """
+        with self.writing.begin() as connection:
+            people.save(connection, snapshot, key, now, slot)
+
+    def load_people(self, *, key: bytes, slot: int = 0) -> People | None:
         """The snapshot last saved. Raises StoreError where the key is not the one it was saved with."""
         with self.reading.begin() as connection:
-            return people.load(connection, key)
+            return people.load(connection, key, slot)
 
-    def people_version(self) -> str | None:
+    def people_version(self, slot: int = 0) -> str | None:
         """The version of the snapshot last saved, without decrypting it."""
         with self.reading.begin() as connection:
-            return people.version(connection)
+            return people.version(connection, slot)

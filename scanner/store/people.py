@@ -15,19 +15,19 @@ from scanner.store.tables import PEOPLE, insert
 PLACE = "people"
 
 
-def save(connection: sa.Connection, snapshot: People, key: bytes, now: datetime) -> None:
+def save(connection: sa.Connection, snapshot: People, key: bytes, now: datetime, slot: int) -> None:
     kept = {
         "version": snapshot.version,
         "sealed": seal(key, msgspec.json.encode(snapshot), PLACE),
         "saved_at": now,
     }
     connection.execute(
-        insert(connection, PEOPLE).values(id=1, **kept).on_conflict_do_update(index_elements=["id"], set_=kept)
+        insert(connection, PEOPLE).values(id=slot + 1, **kept).on_conflict_do_update(index_elements=["id"], set_=kept)
     )
 
 
-def load(connection: sa.Connection, key: bytes) -> People | None:
-    sealed = connection.execute(sa.select(PEOPLE.c.sealed)).scalar_one_or_none()
+def load(connection: sa.Connection, key: bytes, slot: int) -> People | None:
+    sealed = connection.execute(sa.select(PEOPLE.c.sealed).where(PEOPLE.c.id == slot + 1)).scalar_one_or_none()
     if sealed is None:
         return None
     try:
@@ -38,6 +38,8 @@ def load(connection: sa.Connection, key: bytes) -> People | None:
         ) from error
 
 
-def version(connection: sa.Connection) -> str | None:
-    found: str | None = connection.execute(sa.select(PEOPLE.c.version)).scalar_one_or_none()
+def version(connection: sa.Connection, slot: int) -> str | None:
+    found: str | None = connection.execute(
+        sa.select(PEOPLE.c.version).where(PEOPLE.c.id == slot + 1)
+    ).scalar_one_or_none()
     return found

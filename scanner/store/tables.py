@@ -288,7 +288,7 @@ RUN = sa.Table(
     sa.Column("error", Words, nullable=False),
 )
 
-# One row: the snapshot, encrypted as a whole (D16).
+# One row a tenant: its snapshot, encrypted as a whole (D16).
 PEOPLE = sa.Table(
     "people",
     METADATA,

@@ -40,7 +40,8 @@ class WebServices:
     """`reveal` and `explain` raise ConnectorError when the message cannot be fetched from this place.
 
     `session_key`: at least 16 random bytes, the "web" subkey. `public_url`: how users reach the page; https makes the
-    cookie Secure. `labels` and `clauses` put words to labels and clause ids beyond those that `wording` knows.
+    cookie Secure. `notified` takes a change notification of Graph, None where there are none. `labels` and `clauses` put
+    words to labels and clause ids beyond those that `wording` knows.
     """
 
     store: Store
@@ -56,3 +57,4 @@ class WebServices:
     rule_changes: Callable[[], list[Change]] = list
     labels: Mapping[str, str] = field(default_factory=dict)
     clauses: Mapping[str, str] = field(default_factory=dict)
+    notified: Callable[[bytes], bool] | None = None

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scanner.web import api, cases, explain, problems, rules, sign_in
+from scanner.web import api, cases, explain, problems, push, rules, sign_in
 from scanner.web.access import RefusedError, SignedIn, SignInNeededError, give_cookie
 from scanner.web.pages import FOLDER, page
 from scanner.web.services import WebServices
@@ -42,6 +42,7 @@ def health() -> Response:
 URLS: Final = (
     Url("GET", "/", start_page),
     Url("GET", "/health", health),
+    Url("POST", "/graph/notifications", push.notified),
     Url("GET", "/sign-in", sign_in.show_sign_in),
     Url("POST", "/sign-in", sign_in.sign_in),
     Url("POST", "/sign-out", sign_in.sign_out),

@@ -168,7 +168,9 @@ def measure(title: str, mails: Sequence[bytes], presidio_sample: int) -> None:
     print(f"  inspect            {rate['ours']:9.1f} mails/s")
     print(f"  floor              {rate['floor']:9.1f} mails/s   inspect is {rate['ours'] / rate['floor']:.3f} of it")
     times = rate["ours"] / rate["presidio"]
-    print(f"  presidio default   {rate['presidio']:9.1f} mails/s   inspect is {times:.1f} times it ({len(sampled)} mails, scaled by text)")
+    print(
+        f"  presidio default   {rate['presidio']:9.1f} mails/s   inspect is {times:.1f} times it ({len(sampled)} mails, scaled by text)"
+    )
     share = counting.names / counting.characters if counting.characters else 0
     print(
         f"  characters that reached spaCy: {share:.2%} of {counting.characters:,}; name windows dropped: {counting.dropped}"

@@ -66,7 +66,9 @@ def main() -> int:
         return 2
     started = time.perf_counter()
     seen = detectors.load()
-    print(f"detectors ready in {time.perf_counter() - started:.2f} s (libraries already imported are not counted again)")
+    print(
+        f"detectors ready in {time.perf_counter() - started:.2f} s (libraries already imported are not counted again)"
+    )
     rows = vectors()
     missed = [(label, value) for label, value, valid in rows if valid and confidence(seen, label, value) < FOUND]
     false = [(label, value) for label, value, valid in rows if not valid and confidence(seen, label, value) >= REPORTED]

@@ -138,7 +138,7 @@ class Contract:
         media_type = exchange.answer_headers.get("Content-Type", "")
         if not exchange.answer and not content:
             return
-        if media_type not in content:
+        if media_type not in content and "*/*" not in content:
             yield f"answered {media_type or 'no content'}, described are {', '.join(content) or 'none'}"
         elif media_type == "application/json":
             self.counts["response bodies"] += 1
