@@ -21,7 +21,7 @@ from scanner.ports import Folder, ItemRef, Page, RawItem, SpooledItem
 WELL_KNOWN = ("inbox", "sentitems", "drafts", "deleteditems", "junkemail", "archive", "outbox", "conversationhistory")
 # Outside the visible tree, so that only its name leads there.
 _DUMPSTER = "recoverableitemsdeletions"
-_FOLDER_PROPERTIES = "id,parentFolderId,childFolderCount,isHidden"
+_FOLDER_PROPERTIES = "id,displayName,parentFolderId,childFolderCount,isHidden"
 _FOLDERS_A_PAGE = "100"
 _DEEPEST_FOLDER = 300  # Exchange allows no deeper hierarchy
 # What must come with every whole message. Drafts and some system messages lack from and sender; only received ones have headers.
@@ -145,7 +145,7 @@ class M365Mail:
                 seen.add(folder)
                 if kinds.get(folder) in self._leave_out:
                     continue
-                yield Folder(mailbox, folder, kinds.get(folder, "folder"))
+                yield Folder(mailbox, folder, kinds.get(folder, "folder"), str(item.get("displayName") or ""))
                 if children > 0 and depth < _DEEPEST_FOLDER:
                     waiting.append((f"/mailFolders/{segment(folder)}/childFolders", depth + 1))
         if self._recoverable and (dumpster := self._folder_id(mailbox, _DUMPSTER)) and dumpster not in seen:

@@ -35,7 +35,7 @@ ROLES = (
     "governors",
     "sender",
 )
-_GRANT_KINDS = ("send_as", "broadcast", "auction", "business", "transfer")
+_GRANT_KINDS = ("send_as", "broadcast", "auction", "business", "transfer", "contract", "education")
 _TOP = (
     "organisation",
     "domains",

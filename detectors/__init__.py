@@ -119,7 +119,7 @@ class _Loaded:
         for stage in self._stages:
             if stage == _NAMES_STAGE:
                 names = self._analysis.names(text, _places_for_names(hits, names_near), budget)
-            context = Context(tables, people, tuple(hits), names)
+            context = Context(tables, people, tuple(hits), names, budget)
             for name, detector in self._texts.items():
                 if detector.stage == stage and (not detector.wake or name in wakings):
                     hits.extend(_signed(name, detector.detect(text, wakings.get(name, ()), context), cells))

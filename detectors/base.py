@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from scanner.model import Hit, People, Table
-from scanner.ports import Message
+from scanner.ports import Message, NameBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,8 @@ class Context:
     people: People | None = None
     hits: tuple[Hit, ...] = ()
     names: tuple[tuple[int, int], ...] = ()
+    # Where a detector says that it did not read all of the text.
+    budget: NameBudget | None = None
 
 
 class TextDetector(ABC):

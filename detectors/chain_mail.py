@@ -39,10 +39,12 @@ class ChainMail(TextDetector):
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         # Nothing counts without a request to pass on, and most mail has none: look for that first.
-        asked = self._words.matches(text, [waking for waking in wakings if waking.index in self._asking])
+        asked = self._words.matches(
+            text, [waking for waking in wakings if waking.index in self._asking], context.budget
+        )
         if not any(match.entry.weight in ("mass", "plain", "keep_going", "joke") for match in asked):
             return
-        matches = self._words.matches(text, wakings)
+        matches = self._words.matches(text, wakings, context.budget)
         for cluster in _clusters([match for match in matches if match.entry.label == "chain_letter"]):
             yield from _chain(text, cluster)
         yield from _jokes(text, [match for match in matches if match.entry.label == "joke_round_robin"])

@@ -28,7 +28,7 @@ class Confidential(TextDetector):
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        matches = self._words.matches(text, wakings)
+        matches = self._words.matches(text, wakings, context.budget)
         against = [match for match in matches if match.entry.weight == "against"]
         matters = [match for match in matches if match.entry.weight != "against"]
         last = -1

@@ -42,7 +42,12 @@ _YEAR = r"(?P<year>(?:19|20)\d\d|'?\d\d)"
 _FULL_YEAR = r"(?P<year>(?:19|20)\d\d)"
 _MIDNIGHT = r"(?:[T ]00:00(?::00)?)?"
 _FREE = r"(?<![\w/.-])"
-_EDGE = r"(?![\w/])(?![.-]\d)"
+# What follows a birth date in a life that has ended: "… and died in 1945", "… – 6 June 1968".
+_DEAD = (
+    r"(?![^\n.]{0,60}\b(?:died|dies|death|killed|murdered|executed|was shot)\b)"
+    r"(?! ?[-–—] ?(?:\d{1,2} [A-Z][a-z]{2,8} )?(?:1[89]|20)\d\d\b)"
+)
+_EDGE = rf"(?![\w/])(?![.-]\d){_DEAD}"
 # No clock (D2): somebody who is the subject of a school's mail was born between these years.
 _BORN_FROM, _BORN_TO = 1920, 2035
 

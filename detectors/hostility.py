@@ -13,6 +13,7 @@ import math
 import re
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,7 @@ def features(sentence: str) -> NDArray[np.int64]:
     text = _SOMEBODY.sub(" ", _ADDRESS.sub(" ", text))[:_LONGEST]
     text = _LONG_RUN.sub(r"\1\1", text)
     words = _WORD.findall(text)
-    pairs = [f"{first} {second}" for first, second in zip(words, words[1:], strict=False)]
+    pairs = [f"{first} {second}" for first, second in pairwise(words)]
     hashed = [zlib.crc32(term.encode()) & ((1 << BITS) - 1) for term in (*words, *pairs)]
     row = np.frombuffer(f" {_OTHER.sub(' ', text).strip()} ".encode("ascii", "replace"), dtype=np.uint8)
     letters = row.astype(np.uint64)

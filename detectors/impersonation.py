@@ -16,7 +16,7 @@ from scanner.ports import Message
 class Impersonation(MessageDetector):
     """The message was sent in another person's name without a grant on record."""
 
-    labels = ("sent_as_other",)
+    labels = ("sent_as_other", "sent_as_other_granted")
 
     def detect(self, message: Message) -> Iterable[Hit]:
         directory = message.directory
@@ -33,17 +33,10 @@ class Impersonation(MessageDetector):
                 and (grant.until is None or when is None or when.date() <= grant.until)
                 for grant in directory.people.grants
             )
-            if not granted:
-                yield Hit(
-                    "sent_as_other",
-                    0,
-                    0,
-                    actual.address,
-                    0.9,
-                    ("From and Sender differ, no grant on record",),
-                    part="headers",
-                )
-                return
+            label = "sent_as_other_granted" if granted else "sent_as_other"
+            why = f"From and Sender differ, {'a' if granted else 'no'} grant on record"
+            yield Hit(label, 0, 0, actual.address, 0.9, (why,), part="headers")
+            return
         holder = directory.person_named(shown.name) if shown.name else None
         if holder is not None and holder.role != "shared" and named is not None and holder.email != named.email:
             if set(words(holder.name)) == set(words(named.name)):

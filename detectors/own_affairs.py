@@ -30,7 +30,7 @@ class OwnAffairs(TextDetector):
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        matches = self._words.matches(text, wakings)
+        matches = self._words.matches(text, wakings, context.budget)
         for label in LABELS:
             of_label = [match for match in matches if match.entry.label == label]
             group: list[Match] = []

@@ -7,10 +7,14 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from detectors.analysis import FORENAMES_FILE, forenames
 from detectors.base import Context, TextDetector, Waking, heading_key
+from detectors.names import fold, read_data
 from detectors.tables import Cell, TableMap, group_of
+from detectors.wording import LISTS
+from scanner.errors import ConfigError
 from scanner.model import Hit, People
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
@@ -61,14 +65,14 @@ _NOT_NAMES = _ORGANISATIONS | frozenset(
         "not but if so as at by on in is was are be has have had will would can could should do does did"
     ).split()
 )
-# Writers, rulers and scientists that are taught; a mail about them is a lesson, not a data subject.
+# Writers, rulers and scientists that are taught, where a mail has the one word alone; whole names: public_figures.yml.
 _TAUGHT = frozenset(
     (
         "shakespeare dickens orwell austen bronte brontë priestley steinbeck golding duffy armitage heaney agard dharker "
-        "stevenson shelley wells conan doyle macbeth hamlet romeo juliet scrooge cratchit birling eva hyde jekyll napoleon "
-        "squealer boxer othello banquo duncan churchill hitler stalin lenin mussolini chamberlain attlee thatcher gandhi "
-        "mandela luther caesar cleopatra tutankhamun boudicca cromwell victoria elizabeth einstein darwin newton faraday "
-        "curie fleming jenner pasteur mendeleev pythagoras archimedes galileo rutherford bohr turing lovelace seacole "
+        "stevenson shelley wells macbeth hamlet romeo scrooge cratchit birling hyde jekyll napoleon "
+        "squealer boxer othello banquo churchill hitler stalin lenin mussolini chamberlain attlee thatcher gandhi "
+        "mandela luther caesar cleopatra tutankhamun boudicca cromwell einstein darwin newton faraday "
+        "curie jenner pasteur mendeleev pythagoras archimedes galileo rutherford bohr turing lovelace seacole "
         "nightingale fawkes pankhurst beethoven mozart bach vivaldi picasso monet kahlo warhol "
         "jesus muhammad moses buddha allah god santa"
     ).split()
@@ -84,6 +88,7 @@ _ALSO_WORDS = frozenset(
         "tim trip van victor wade ward woody"
     ).split()
 )
+_NAMED_AFTER = frozenset({"health", "sen"})
 _CLASS = r"(?:1[0-3]|[1-9])[A-Z]{1,3}\d?"
 _YEAR = r"(?:Y|Yr|Year) ?(?:1[0-3]|[1-9])(?:[A-Z]{1,2})?"
 _FORM = rf"{_CLASS}|{_YEAR}"
@@ -106,6 +111,11 @@ _LIST_TOKENS = {
     "grade": re.compile(
         r"(?<![\w£/.])(?:[A-EU][*+-]?|[1-9][+-]?|\d{1,3} ?%|\d{1,3}/\d{1,3}|WT|EXS|GDS|WTS|BLW)(?![\w/.])"
     ),
+    # A date that an examination or trip of these years cannot have.
+    "birth date": re.compile(
+        r"(?<![\w/.-])(?:[0-3]?\d[/.-][01]?\d[/.-](?:19[6-9]\d|20[01]\d|[01]\d)|(?:19[6-9]\d|20[01]\d)-[01]\d-[0-3]\d"
+        r"|[0-3]?\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6} (?:19[6-9]\d|20[01]\d))(?![\w/-])"
+    ),
 }
 _LEAST_LINES = 5
 _SURNAME_FIRST = re.compile(
@@ -113,6 +123,14 @@ _SURNAME_FIRST = re.compile(
     re.MULTILINE,
 )
 _LEAST_SURNAME_FIRST = 3
+_DESCRIBED = re.compile(
+    r"\b(?:the|that|this|our) (?:Y(?:ea)?r? ?(?:1[0-3]|[1-9])|(?:1[0-3]|[1-9])[A-Z]{1,2}) (?:boy|girl|lad|lass|pupil|student|child)\b",
+    re.IGNORECASE,
+)
+_CUE = re.compile(
+    r"\b(?i:candidate|pupil|student|patient|learner|child|employee|applicant|boy|girl|son|daughter|brother|sister|mother|father)"
+    rf"(?: (?i:no\.?|number|name|named|called|is|of|,))?(?:[:,]? \d{{2,6}})?[:,]? (?P<name>{_CAPITALISED} {_CAPITALISED})(?![\w'’])"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +190,7 @@ class PersonName(TextDetector):
     labels = ("person", "staff_name")
     wake = ()
     stage = 2
-    files = (FORENAMES_FILE,)
+    files = (FORENAMES_FILE, LISTS / "public_figures.yml")
 
     def __init__(self) -> None:
         self._known: tuple[People, _Directory] | None = None
@@ -196,18 +214,27 @@ class PersonName(TextDetector):
                 for line in each.lines
             )
         found.extend(_surname_first(text))
+        found.extend(_cued(text, context.hits))
         forms = list(_NAME_AND_FORM.finditer(text))
         if forms or context.names:
             small = _small_words(text)
             found.extend(_with_form(forms, text, context.names, small))
             found.extend(_from_model(text, context.names, small))
-        return _best(found)
+        # "Down's syndrome", "Asperger": a condition that is named after somebody names nobody.
+        taken = sorted((hit.start, hit.end) for hit in context.hits if hit.label in _NAMED_AFTER)
+        starts = [start for start, _ in taken]
+        return [hit for hit in _best(found) if not _inside(hit, taken, starts)]
 
     def _directory(self, people: People) -> _Directory:
         """The snapshot's names; built anew only when another snapshot comes."""
         if self._known is None or self._known[0] is not people:
             self._known = (people, _Directory(people))
         return self._known[1]
+
+
+def _inside(hit: Hit, taken: Sequence[tuple[int, int]], starts: Sequence[int]) -> bool:
+    place = bisect_left(starts, hit.start + 1) - 1
+    return place >= 0 and hit.end <= taken[place][1] + 2
 
 
 # --- who is known -----------------------------------------------------------------------------------------------------
@@ -335,6 +362,20 @@ def _surname_first(text: str) -> Iterator[Hit]:
             )
 
 
+def _cued(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
+    """Names that the words before them announce ("candidate 0147 Thandiwe Mbeki") and pupils who are described instead
+    ("the Year 10 girl"), looked for beside other hits only.
+    """
+    high = 0
+    for hit in sorted(hits, key=lambda hit: hit.start):
+        low, high = max(high, hit.start - 300), max(high, min(len(text), hit.end + 300))
+        for match in _CUE.finditer(text, low, high):
+            if match["name"] and looks_like_name(match["name"]):
+                yield Hit("person", match.start("name"), match.end("name"), match["name"], 0.6, ("name after its cue",))
+        for match in _DESCRIBED.finditer(text, low, high):
+            yield Hit("person", *match.span(), match.group().lower(), 0.5, ("a pupil described, not named",))
+
+
 def _small_words(text: str) -> frozenset[str]:
     """Words that stand in the text in small letters: one that also begins a sentence is a word there, not a name."""
     return frozenset(word for word in _WORD.findall(text) if word.islower())
@@ -399,7 +440,7 @@ def _in_order(name: str) -> str:
 
 def _may_be_name(word: str) -> bool:
     plain = word.strip(".'’").lower().removesuffix("'s").removesuffix("’s")
-    return plain not in _NOT_NAMES and plain not in _GREETINGS and plain not in _TAUGHT
+    return plain not in _NOT_NAMES and plain not in _GREETINGS
 
 
 def looks_like_name(text: str) -> bool:
@@ -409,7 +450,20 @@ def looks_like_name(text: str) -> bool:
         character.isdigit() or character in "@/\\:;&%£$#=+<>()[]{}!?" for character in text
     ):
         return False
-    return all(_may_be_name(word) for word in words) and any(len(word.strip(".")) >= 2 for word in words)
+    if len(words) == 1 and words[0].lower().rstrip(".'’") in _TAUGHT:
+        return False
+    if not all(_may_be_name(word) for word in words) or not any(len(word.strip(".")) >= 2 for word in words):
+        return False
+    return len(words) == 1 or fold(" ".join(words)).replace(".", "") not in _public_figures()
+
+
+@cache
+def _public_figures() -> frozenset[str]:
+    """The whole names of `rules/lists/public_figures.yml`, folded."""
+    listed = read_data("public_figures.yml").get("names")
+    if not isinstance(listed, list) or not all(isinstance(line, list) for line in listed):
+        raise ConfigError("rules/lists/public_figures.yml", "needs the key names: lists of names")
+    return frozenset(fold(str(name)).replace(".", "") for line in listed for name in line)
 
 
 # --- what spaCy saw ---------------------------------------------------------------------------------------------------
@@ -430,7 +484,7 @@ def _cleaned(text: str, start: int, end: int, small: frozenset[str]) -> Hit | No
     words = [
         (match.group(), match.start(), match.end()) for match in re.finditer(r"[^\s,;:()\[\]\"“”<>|]+", text[start:end])
     ]
-    titled = False
+    titled = text[max(0, start - 12) : start].rstrip(" .").rpartition(" ")[2].rpartition("\n")[2].lower() in _TITLES
     while words and (words[0][0].strip(".").lower() in _TITLES | _GREETINGS or not words[0][0][:1].isalpha()):
         titled = titled or words[0][0].strip(".").lower() in _TITLES
         words = words[1:]
@@ -466,7 +520,9 @@ def _cleaned(text: str, start: int, end: int, small: frozenset[str]) -> Hit | No
         doubtful = lower in _ALSO_WORDS or (lower not in forenames() and lower in small)
         if name.isupper() or (doubtful and not titled):
             return None
-        return Hit("person", first, last, name, 0.5, ("name of one word",))
+        # The small model takes many a capitalised noun for a name: alone it needs the list of forenames or a title.
+        known = titled or lower.partition("-")[0] in forenames()
+        return Hit("person", first, last, name, 0.5 if known else 0.45, ("name of one word",))
     confidence = 0.6 if name.isupper() else 0.75
     return Hit("person", first, last, " ".join(name.split()), confidence, ("name recognised",))
 

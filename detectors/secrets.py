@@ -111,7 +111,7 @@ class Secrets(TextDetector):
         r"\bsecret\b", r"\bcodes?\b",
         r"\bkeys\b", r"accesskey", r"accountkey", r"AKIA[0-9A-Z]{8}", r"gh[pousr]_[a-z0-9]{8}", r"xox[abprs]-",
         r"\bAIza", r"\bsk[_-][a-z0-9]", r"glpat-", r"PRIVATE KEY", r"\beyJ[a-z0-9_-]{10}", r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
-        r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"[a-z0-9_.@] ?/ ?[^\s/]{6,32}", r"credentials?",
+        r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"[a-z0-9_.@] ?/ ?[^\s/]{6}", r"credentials?",
         r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
     )  # fmt: skip
 

@@ -24,6 +24,7 @@ import yaml
 
 from detectors.base import Waking
 from scanner.errors import ConfigError
+from scanner.ports import NameBudget
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
 # In a checkout `rules/` lies beside this package; the wheel carries it inside `scanner` (D1).
@@ -46,7 +47,6 @@ _BLANK = r"[\s\-]{1,3}"
 _BETWEEN = r"(?:[^\w.!?;\n]{1,3}|[^\w.!?;\n]{0,2}\n[^\w.!?;\n]{0,2})"
 _GAP = rf"(?:{_BETWEEN}\w{{1,30}}){{0,6}}?{_BETWEEN}"
 _GAP_WIDTH = 220
-_TERM_WIDTH = 90
 MOST_PER_ENTRY = 300
 MOST_PER_TEXT = 5_000
 MOST_READ = 2_500_000
@@ -62,7 +62,8 @@ class Entry:
     group: str
     pattern: re.Pattern[str]
     anchors: tuple[str, ...]
-    has_gap: bool
+    # The most characters that the term can stand for.
+    width: int
     # Guards of a group: which company it needs (`aimed`, …). Read by the detector that owns the list.
     needs: str = ""
 
@@ -144,7 +145,7 @@ def _group(
             str(group.get("group", "")),
             pattern,
             anchors or (rf"\b{body}\b",),
-            has_gap,
+            _width(pieces),
             str(group.get("needs", "")),
         )
 
@@ -171,6 +172,8 @@ class _Piece:
     letters: str = ""
     kind: str = "other"  # letters, blank, gap, hyphen, one of (alternatives), optional, other
     parts: tuple[tuple[_Piece, ...], ...] = ()
+    # The most characters it can stand for.
+    width: int = 1
 
 
 class _Notation:
@@ -203,12 +206,15 @@ class _Notation:
                     pieces.pop()
                 while term[self.at : self.at + 1] == " ":
                     self.at += 1
-                pieces.append(_Piece(_GAP, kind="gap"))
+                pieces.append(_Piece(_GAP, kind="gap", width=_GAP_WIDTH))
                 continue
             piece = self._piece(character, depth)
             if term[self.at : self.at + 1] == "?":
                 self.at += 1
-                piece = _Piece(f"(?:{piece.expression})?", kind="optional")
+                piece = _Piece(f"(?:{piece.expression})?", kind="optional", width=piece.width)
+            elif piece.expression.startswith("{") and pieces:
+                most = int(piece.expression.strip("{}").rpartition(",")[2])
+                piece = _Piece(piece.expression, width=pieces[-1].width * max(most - 1, 0))
             pieces.append(piece)
         return tuple(pieces)
 
@@ -237,11 +243,11 @@ class _Notation:
             self.at = close + 1
             return _Piece(character + inside + term[close])
         if character == "~":
-            return _Piece(r"\w{0,12}")
+            return _Piece(r"\w{0,12}", width=12)
         if character == "#":
             return _Piece(r"\d")
         if character == " ":
-            return _Piece(_BLANK, kind="blank")
+            return _Piece(_BLANK, kind="blank", width=3)
         if character == "-":
             return _Piece(r"[\s\-]?", kind="hyphen")
         if character == "'":
@@ -252,7 +258,12 @@ class _Notation:
 
 
 def _one_of(parts: Sequence[tuple[_Piece, ...]]) -> _Piece:
-    return _Piece("(?:" + "|".join(map(_expression, parts)) + ")", kind="one of", parts=tuple(parts))
+    width = max(map(_width, parts))
+    return _Piece("(?:" + "|".join(map(_expression, parts)) + ")", kind="one of", parts=tuple(parts), width=width)
+
+
+def _width(pieces: Sequence[_Piece]) -> int:
+    return sum(piece.width for piece in pieces)
 
 
 def _expression(pieces: Sequence[_Piece]) -> str:
@@ -317,8 +328,8 @@ class WordList:
             place for place, group in enumerate(self._woken) if any(entry.weight in weights for entry in group)
         )
 
-    def matches(self, text: str, wakings: Sequence[Waking]) -> list[Match]:
-        """Every place of every woken entry, in order.
+    def matches(self, text: str, wakings: Sequence[Waking], budget: NameBudget | None = None) -> list[Match]:
+        """Every place of every woken entry, in order; `budget` is told where the bounds left something out.
 
         Bounded, so that cost stays linear: at most MOST_PER_ENTRY places of one entry, and MOST_READ characters read over
         all entries, which is far beyond any honest text of a megabyte and about a second of a hostile one.
@@ -330,16 +341,23 @@ class WordList:
                     ends.setdefault(entry, []).append(waking.end)
         found: list[Match] = []
         left = MOST_READ
+        cut_short = False
         for entry, places in ends.items():
             first = len(found)
-            for low, high in _stretches(places, _GAP_WIDTH if entry.has_gap else _TERM_WIDTH, len(text)):
+            for low, high in _stretches(places, entry.width, len(text)):
                 left -= high - low
-                if left < 0 or len(found) - first >= MOST_PER_ENTRY or len(found) >= MOST_PER_TEXT:
+                if left < 0 or len(found) >= MOST_PER_TEXT:
+                    cut_short = True
+                    break
+                # More places of one entry would say nothing new.
+                if len(found) - first >= MOST_PER_ENTRY:
                     break
                 for match in entry.pattern.finditer(text, low, high):
                     cut = match.end() == high < len(text) and (text[high].isalnum() or text[high] == "_")
                     if not cut and len(found) - first < MOST_PER_ENTRY:
                         found.append(Match(entry, match.start(), match.end()))
+        if cut_short and budget is not None:
+            budget.texts_cut += 1
         return sorted(found, key=lambda match: (match.start, -match.end))
 
 
@@ -393,6 +411,7 @@ _NO_NAMES = frozenset(
     jewish jew jews muslim muslims islam catholic catholics hindu hindus sikh sikhs christian christians buddhist god bible quran ramadan
     black white asian african caribbean pakistani indian somali polish romanian bangladeshi chinese traveller gypsy roma
     victorian roman tudor greek latin cpoms ofcom camhs macbeth shakespeare covid
+    attendance behaviour homework progress lunch dinner sponsor workshop training everyone everybody nobody
     """.split()
 )
 _SOMEBODY = re.compile(

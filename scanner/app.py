@@ -5,10 +5,11 @@ detectors built, only here connectors.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from getpass import getuser
 from pathlib import Path
@@ -43,21 +44,24 @@ from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import demo as demo_module
 from scanner import schedule
 from scanner.backtest import Comparison, Labelled, RuleRecord, compare, rule_records
+from scanner.clauses import unfounded
 from scanner.contacts import Difference, difference, load_contacts, save_contacts
+from scanner.directory import Directory
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, normalise
+from scanner.governance import check, draw
 from scanner.inspection import nearness
 from scanner.keys import RootKey, create_root_key, load_root_key
-from scanner.model import Envelope, People, ProblemKind
+from scanner.model import Authorisation, AuthorisationKind, Envelope, People, ProblemKind
 from scanner.patterns import load_patterns
 from scanner.pipeline import Tally
-from scanner.policy import load_policy
+from scanner.policy import Policy, differences, load_policy, pack_text, packs
 from scanner.ports import Detectors, OwnPattern, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
 from scanner.rule_sets import Change, InForce, RuleSets
-from scanner.rulebook import load_rulebook, schema
+from scanner.rulebook import TOPICS, load_rulebook, schema
 from scanner.service import Further, Service, Services
 from scanner.settings import CLOUDS, NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
 from scanner.settings import load as load_settings
@@ -270,6 +274,159 @@ def test_rules(given: Path | None, only: tuple[str, ...]) -> Proved:
         return worker.prove(_cast(rules), only)
 
 
+# --- policy packs ---------------------------------------------------------------------------------------------------
+
+
+def policy_packs(given: Path | None) -> list[Policy]:
+    """Every pack, loaded and checked."""
+    rules = rules_folder(given)
+    rulebook = load_rulebook(rules)
+    return [load_policy(rules, slug, rulebook) for slug in packs(rules)]
+
+
+def policy_coverage(given: Path | None, slug: str) -> tuple[Policy, list[str]]:
+    """A pack, and sentences about answers of its register that do not hold."""
+    rules = rules_folder(given)
+    rulebook = load_rulebook(rules)
+    policy = load_policy(rules, slug, rulebook)
+    return policy, unfounded(policy.register, policy.off, rulebook)
+
+
+def policy_differences(given: Path | None, one: str, other: str) -> list[tuple[str, str, str]]:
+    """(what, value in the one, value in the other) wherever two packs differ."""
+    rules = rules_folder(given)
+    rulebook = load_rulebook(rules)
+    return differences(load_policy(rules, one, rulebook), load_policy(rules, other, rulebook), rulebook)
+
+
+def new_policy(given: Path | None, slug: str, answers: Mapping[str, str]) -> Path:
+    """Writes a pack made from base and the answers into the rules folder, and loads it once to be sure.
+
+    Raises MailwardenError where the slug cannot be one, is taken, or the pack would be refused.
+    """
+    rules = rules_folder(given)
+    path = rules / "policies" / f"{slug}.yml"
+    if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", slug):
+        raise MailwardenError(f"{slug!r} cannot be a pack's name: lower-case letters, digits, - and _, a letter first")
+    if path.exists():
+        raise MailwardenError(f"there is a pack {slug!r} already: {path}")
+    path.write_text(pack_text(rules, answers), "utf-8")
+    try:
+        load_policy(rules, slug, load_rulebook(rules))
+    except MailwardenError:
+        path.unlink()
+        raise
+    return path
+
+
+# --- authorisations -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Governing:
+    """What `authorise` works with: the policy in force, the store, and who is who as far as it is known."""
+
+    policy: Policy
+    store: Store
+    directory: Directory | None
+
+
+@contextmanager
+def governing(config: Path | None, slug: str = "") -> Iterator[Governing]:
+    """Opens the store of the settings; no tenant is needed. `slug`: the pack, where tenants have packs of their own."""
+    settings = load_settings(config)
+    rules = rules_folder(settings.rules_dir)
+    policy = load_policy(rules, slug or settings.policy, load_rulebook(rules))
+    if not settings.root_key_file.exists():
+        create_root_key(settings.root_key_file)
+    key = load_root_key(settings.root_key_file, settings.root_key_number)
+    store = Store.open(store_url(settings), key.subkey("audit"))
+    try:
+        people = store.load_people(key=key.subkey("contacts"))
+        if people is None and settings.people_file is not None:
+            people = load_people(settings.people_file)
+        yield Governing(policy, store, Directory(people) if people is not None else None)
+    finally:
+        store.close()
+
+
+def authorise(
+    here: Governing,
+    *,
+    kind: AuthorisationKind,
+    purpose: str,
+    scope: Sequence[str],
+    approver: str,
+    approver_role: str,
+    grounds: str = "",
+    topics: Sequence[str] = (),
+    start: date | None = None,
+    until: date | None = None,
+    seed: str = "",
+    frame: str = "",
+    frame_size: int = 0,
+) -> Authorisation:
+    """Records an authorisation that the policy in force can give. Raises NotAuthorisedError with every reason against it."""
+    now = _now()
+    begins = start or now.date()
+    unknown = sorted(set(topics) - set(TOPICS))
+    if unknown:
+        raise MailwardenError(f"--topic: there is no topic {', '.join(unknown)} (allowed: {', '.join(TOPICS)})")
+    given = Authorisation(
+        id=0,
+        policy=here.policy.slug,
+        kind=kind,
+        purpose=purpose.strip(),
+        scope=tuple(sorted({mailbox.strip().lower() for mailbox in scope if mailbox.strip()})),
+        topics=tuple(sorted(set(topics))),
+        approver=approver.strip(),
+        approver_role=approver_role,
+        grounds=grounds.strip(),
+        start=begins,
+        review=begins + timedelta(days=here.policy.review_days) if here.policy.review_days else None,
+        end=until,
+        recorded_at=now,
+        recorded_by=getuser(),
+        seed=seed,
+        frame=frame,
+        frame_size=frame_size,
+    )
+    check(here.policy, given, here.directory)
+    return replace(given, id=here.store.authorise(given))
+
+
+def authorise_sample(here: Governing, *, size: int, seed: str, purpose: str, approver: str, approver_role: str,
+                     until: date | None) -> Authorisation:  # fmt: skip
+    """Draws mailboxes from all people with an account of ours whom the policy binds, and records the draw."""
+    if here.directory is None:
+        raise MailwardenError(
+            "a sample needs the people of the tenant: let the service read the directory once, or set people_file"
+        )
+    frame = [
+        person.email
+        for person in here.directory.people.people
+        if person.role in here.policy.covers and here.directory.kind(person.email) == "ours"
+    ]
+    drawn, mark = draw(frame, size, seed)
+    return authorise(
+        here, kind="sample", purpose=purpose, scope=drawn, approver=approver, approver_role=approver_role, until=until,
+        seed=seed, frame=mark, frame_size=len(frame),
+    )  # fmt: skip
+
+
+def end_authorisation(here: Governing, number: int, reason: str) -> None:
+    here.store.end_authorisation(number, actor=getuser(), reason=reason, now=_now())
+
+
+def review_authorisation(here: Governing, number: int, reason: str) -> date:
+    """Lets one run on until its next review; raises MailwardenError where the policy asks for none."""
+    if not here.policy.review_days:
+        raise MailwardenError(f"policy {here.policy.slug} asks for no review")
+    until = _now().date() + timedelta(days=here.policy.review_days)
+    here.store.review_authorisation(number, until=until, actor=getuser(), reason=reason, now=_now())
+    return until
+
+
 # --- files ----------------------------------------------------------------------------------------------------------
 
 
@@ -337,6 +494,10 @@ def scanning(job: FileScan, say: Callable[[str], None]) -> Iterator[Iterator[Lin
     """
     rules = rules_folder(job.rules)
     people = load_people(job.people) if job.people is not None else People()
+    if job.people is not None and not people.domains:
+        raise ConfigError(
+            str(job.people), "names no domains: without them nobody is ours and everything would look inbound"
+        )
     start = start_of(rules, job.policy, people, RootKey.random(), as_outbound=job.as_outbound)
     with WorkerPool(start, job.jobs) as pool:
         with pool.worker() as worker:
@@ -358,7 +519,7 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
             yield f"{shown_path(path)}: {outcomes}"
             continue
         for outcome in outcomes:
-            yield Line(shown_path(path) + outcome.member, outcome.verdict, outcome.silences)
+            yield Line(path + outcome.member, outcome.verdict, outcome.silences)
 
 
 # --- the demo -------------------------------------------------------------------------------------------------------
@@ -535,6 +696,7 @@ def _service(
             wanted=wanted,
             look_back=timedelta(days=settings.scan.look_back_days),
             keep_clean=timedelta(days=settings.scan.keep_clean_days),
+            sealed_folders=frozenset(name.casefold() for name in settings.scan.sealed_folders),
             stop=stop,
             further=tuple(further),
             tenant=tenant.label,

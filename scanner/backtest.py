@@ -153,6 +153,8 @@ def _near(condition: Near, memory: Memory) -> Truth:
     ]
     if not ones or not others or len(ones) < condition.count or len(others) < condition.to_count:
         return None if memory.cut else False
+    if condition.sentences is not None:
+        return None  # the facts do not keep where sentences end
     if condition.to_count > 1 and any(memory.hits[place].part_kind not in ("subject", "body") for place in others):
         return None  # how many lie in one and the same file is not kept
     sure = possible = 0

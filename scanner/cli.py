@@ -20,7 +20,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 
 from scanner import app, report
+from scanner.clauses import CLASSES, counts
 from scanner.errors import MailwardenError
+from scanner.model import Authorisation
+from scanner.policy import QUESTIONS, overdue
 from scanner.report import Line, Summary
 
 cli = typer.Typer(
@@ -31,8 +34,12 @@ cli = typer.Typer(
     pretty_exceptions_enable=False,
 )
 rules_cli = typer.Typer(help="Works on rules.", no_args_is_help=True)
+policy_cli = typer.Typer(help="Works on policy packs.", no_args_is_help=True)
+authorise_cli = typer.Typer(help="Records, lists and ends authorisations to scan.", no_args_is_help=True)
 account_cli = typer.Typer(help="Local accounts for the triage page.", no_args_is_help=True)
 cli.add_typer(rules_cli, name="rules")
+cli.add_typer(policy_cli, name="policy")
+cli.add_typer(authorise_cli, name="authorise")
 cli.add_typer(account_cli, name="account")
 contacts_cli = typer.Typer(help="Parents and carers from the school's records.", no_args_is_help=True)
 cli.add_typer(contacts_cli, name="contacts")
@@ -45,9 +52,24 @@ class Format(StrEnum):
     html = "html"
 
 
+class JsonLines(StrEnum):
+    jsonl = "jsonl"
+
+
+class TableOrJsonLines(StrEnum):
+    table = "table"
+    jsonl = "jsonl"
+
+
 class Direction(StrEnum):
     auto = "auto"
     outbound = "outbound"
+
+
+class Answer(StrEnum):
+    enforced = "enforced"
+    open = "open"
+    none = "none"
 
 
 class Role(StrEnum):
@@ -132,6 +154,8 @@ def scan(
                 errors.print(f"mailwarden: {entry}", style="red", markup=False)
                 continue
             summary.add(entry)
+            if entry.verdict.parts == 0 and entry.verdict.complete and not entry.verdict.problems:
+                errors.print(f"mailwarden: {entry.path}: holds nothing (an empty file or message)", markup=False)
             progress.advance(progress.task_ids[0])
             if format_ is Format.jsonl:
                 print(report.as_json(entry), flush=True)
@@ -139,6 +163,14 @@ def scan(
                 report.print_line(console, entry)
             elif entry.verdict.findings or entry.verdict.problems:
                 kept.append(entry)
+    if summary.messages == 0 and not summary.unread_arguments:
+        errors.print("mailwarden: there was no mail and no document in what was named", markup=False)
+    elif people is not None and summary.ours == 0 and as_ is Direction.auto and summary.messages > summary.stored:
+        errors.print(
+            f"mailwarden: no message comes from a domain of {people}; is it the right file? All were judged as inbound.",
+            style="yellow",
+            markup=False,
+        )
     if format_ is Format.csv:
         for row in report.as_csv(kept):
             print(row)
@@ -158,14 +190,12 @@ def _say(sentence: str) -> None:
 def detect(
     files: Annotated[list[str], typer.Argument(help="Plain UTF-8 texts; - is standard input.", metavar="FILE…|-")],
     lines: Annotated[bool, typer.Option("--lines", help="Each line is a text of its own.")] = False,
-    format_: Annotated[Format, typer.Option("--format", help="jsonl")] = Format.jsonl,
+    format_: Annotated[JsonLines, typer.Option("--format", help="How to print.")] = JsonLines.jsonl,
 ) -> None:
     """Print the raw hits of every content detector, before any rule.
 
     The text itself is not printed: a hit is a label with its place and the reasons for it.
     """
-    if format_ is not Format.jsonl:
-        raise MailwardenError("--format: detect prints jsonl only")
     found = failed = False
     for name, text in _texts(files):
         if text is None:
@@ -193,7 +223,7 @@ def _texts(names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 @cli.command()
 def protection(
     files: Annotated[list[Path], typer.Argument(help="Files of any kind.", metavar="FILE…")],
-    format_: Annotated[Format | None, typer.Option("--format", help="jsonl, or a table where left out.")] = None,
+    format_: Annotated[TableOrJsonLines, typer.Option("--format", help="How to print.")] = TableOrJsonLines.table,
 ) -> None:
     """Say how a file is protected, judged from its bytes, and grade it: none, signed, weak, strong or unknown."""
     failed = False
@@ -204,7 +234,7 @@ def protection(
         if isinstance(answer, str):
             failed = True
             errors.print(f"mailwarden: {path}: {answer}", style="red", markup=False)
-        elif format_ is Format.jsonl:
+        elif format_ is TableOrJsonLines.jsonl:
             print(json.dumps(answer, ensure_ascii=False))
         else:
             opens = "yes" if answer["readable_without_password"] else "no"
@@ -324,6 +354,197 @@ def rules_schema() -> None:
     print(json.dumps(app.rule_schema(), indent=2, ensure_ascii=False))
 
 
+@policy_cli.command("list")
+def policy_list(rules: RulesOption = None) -> None:
+    """List the packs with what each says about scanning, and warn of those that are due for review."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("pack", "title", "scan mode", "in force from", "clauses", "rules off", ""):
+        table.add_column(heading, overflow="fold")
+    now = datetime.now(UTC)
+    for pack in app.policy_packs(rules):
+        table.add_row(
+            pack.slug, escape(pack.title), pack.scan_mode.replace("_", " "), str(pack.from_ or ""), str(len(pack.wording())),
+            str(len(pack.off)), "review overdue" if overdue(pack, now) else "",
+        )  # fmt: skip
+    Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+@policy_cli.command("coverage")
+def policy_coverage(
+    slug: Annotated[str, typer.Argument(help="Policy pack.")],
+    answer: Annotated[Answer | None, typer.Option(help="Only clauses with this answer.")] = None,
+    rules: RulesOption = None,
+) -> None:
+    """For every clause: enforced, open or none. The counts come first; open never counts as enforced."""
+    pack, wrong = app.policy_coverage(rules, slug)
+    for sentence in wrong:
+        errors.print(f"mailwarden: {sentence}", style="red", markup=False)
+    found = counts(pack.register)
+    total = found["all"]
+    print(
+        f"{slug}: {len(pack.register)} clauses: {total['enforced']} enforced, {total['open']} open, {total['none']} not about "
+        "mail or documents"
+    )
+    for kind in CLASSES:
+        of = found[kind]
+        print(f"  {kind}: {of['enforced']} enforced, {of['open']} open, {of['none']} none")
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("clause", "class", "answer", "by, waits for, or why not", "says"):
+        table.add_column(heading, overflow="fold")
+    for clause in pack.register:
+        if answer is None or clause.answer == answer.value:
+            table.add_row(clause.id, clause.kind, clause.answer, escape(clause.by), escape(clause.says))
+    if table.row_count:
+        Console(soft_wrap=False, width=None if sys.stdout.isatty() else 180).print(table)
+    raise typer.Exit(2 if wrong else 0)
+
+
+@policy_cli.command("new")
+def policy_new(
+    slug: Annotated[str, typer.Argument(help="Name of the pack: lower-case letters, digits, - and _.")],
+    rules: RulesOption = None,
+    answers: Annotated[
+        list[str] | None,
+        typer.Option("--answer", help="KEY=WORD: answers one question beforehand.", metavar="KEY=WORD"),
+    ] = None,
+) -> None:
+    """Ask a dozen questions and write a pack that starts from base."""
+    given = dict(item.partition("=")[::2] for item in answers or ())
+    for question in QUESTIONS:
+        if question.key not in given and sys.stdin.isatty():
+            choices = f" ({', '.join(question.words)})" if question.words else ""
+            given[question.key] = typer.prompt(question.asks + choices, default=question.default or None)
+    print(f"{app.new_policy(rules, slug, given)} was written; read it through, then: mailwarden policy coverage {slug}")
+
+
+@policy_cli.command("diff")
+def policy_diff(
+    one: Annotated[str, typer.Argument(help="A pack.")],
+    other: Annotated[str, typer.Argument(help="Another.")],
+    rules: RulesOption = None,
+) -> None:
+    """Where two packs differ: keys, rules, severities."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("what", one, other):
+        table.add_column(heading, overflow="fold")
+    for row in app.policy_differences(rules, one, other):
+        table.add_row(*(escape(cell) for cell in row))
+    if not table.row_count:
+        print(f"{one} and {other} say the same")
+        return
+    Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160).print(table)
+
+
+ApproverOption = Annotated[str, typer.Option("--approver", help="Who approved it: an address or a name.")]
+RoleOption = Annotated[str, typer.Option("--role", help="As what: headteacher, governors, it_security, …")]
+PackOption = Annotated[str, typer.Option("--policy", help="Pack, where it is not the one of the settings.")]
+UntilOption = Annotated[datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Last day.")]
+
+
+class Kind(StrEnum):
+    standing = "standing"
+    grant = "grant"
+    purpose = "purpose"
+    authority = "authority"
+    cause = "cause"
+
+
+@authorise_cli.command("record")
+def authorise_record(
+    approver: ApproverOption,
+    purpose: Annotated[str, typer.Option(help="What for.")],
+    mailbox: Annotated[list[str], typer.Option(help="Mailbox in scope, or * for all; may be given more than once.")],
+    kind: Annotated[Kind, typer.Option(help="What the policy in force asks for.")] = Kind.standing,
+    role: RoleOption = "anyone_named",
+    grounds: Annotated[str, typer.Option(help="Why, or which authority it rests on.")] = "",
+    topic: Annotated[list[str] | None, typer.Option(help="Judge only this topic; may be given more than once.")] = None,
+    start: Annotated[
+        datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; default: today.")
+    ] = None,
+    until: UntilOption = None,
+    policy: PackOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Record an authorisation, if the policy in force can give it."""
+    with app.governing(config, policy) as here:
+        given = app.authorise(
+            here, kind=kind.value, purpose=purpose, scope=mailbox, approver=approver, approver_role=role, grounds=grounds,
+            topics=topic or (), start=start.date() if start else None, until=until.date() if until else None,
+        )  # fmt: skip
+    print(_said(given))
+
+
+@authorise_cli.command("sample")
+def authorise_sample(
+    approver: ApproverOption,
+    purpose: Annotated[str, typer.Option(help="What for.")],
+    size: Annotated[int, typer.Option(min=1, help="How many mailboxes.")],
+    seed: Annotated[str, typer.Option(help="Any words; kept, so that everybody can draw the same again.")],
+    role: RoleOption = "anyone_named",
+    until: UntilOption = None,
+    policy: PackOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Draw mailboxes at random and authorise these, where the policy allows random checks."""
+    with app.governing(config, policy) as here:
+        given = app.authorise_sample(
+            here, size=size, seed=seed, purpose=purpose, approver=approver, approver_role=role,
+            until=until.date() if until else None,
+        )  # fmt: skip
+    print(
+        f"{_said(given)}\ndrawn from {given.frame_size} mailboxes (frame {given.frame[:16]}) with seed {given.seed!r}"
+    )
+
+
+@authorise_cli.command("list")
+def authorise_list(config: ConfigOption = None) -> None:
+    """List every authorisation there was, those that live first in bold."""
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("no", "policy", "kind", "state", "from", "until", "review", "approved by", "purpose", "mailboxes"):
+        table.add_column(heading, overflow="fold")
+    now = datetime.now(UTC)
+    with app.governing(config) as here:
+        for item in here.store.authorisations():
+            state = "lives" if item.lives(now) else "ended" if item.ended_at else "lapsed or not begun"
+            table.add_row(
+                str(item.id), item.policy, item.kind, state, str(item.start), str(item.end or "open"), str(item.review or ""),
+                escape(f"{item.approver} ({item.approver_role})"), escape(item.purpose), escape(", ".join(item.scope)),
+                style="bold" if item.lives(now) else "",
+            )  # fmt: skip
+    Console(soft_wrap=False, width=None if sys.stdout.isatty() else 200).print(table)
+
+
+@authorise_cli.command("end")
+def authorise_end(
+    number: Annotated[int, typer.Argument(help="Its number.")],
+    reason: Annotated[str, typer.Option(help="Why it ends.")],
+    config: ConfigOption = None,
+) -> None:
+    """End an authorisation at once; a scan that runs stops before its next message."""
+    with app.governing(config) as here:
+        app.end_authorisation(here, number, reason)
+    print(f"Authorisation {number} has ended.")
+
+
+@authorise_cli.command("review")
+def authorise_review(
+    number: Annotated[int, typer.Argument(help="Its number.")],
+    reason: Annotated[str, typer.Option(help="Why it goes on.")],
+    policy: PackOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Let an authorisation run on until its next review."""
+    with app.governing(config, policy) as here:
+        until = app.review_authorisation(here, number, reason)
+    print(f"Authorisation {number} runs on until its next review on {until}.")
+
+
+def _said(given: Authorisation) -> str:
+    until = f"until {given.end}" if given.end else "open-ended"
+    review = f", to be reviewed by {given.review}" if given.review else ""
+    return f"Authorisation {given.id} ({given.kind}) for {', '.join(given.scope)}, {until}{review}."
+
+
 @cli.command()
 def demo(
     web: Annotated[bool, typer.Option("--web/--no-web", help="Open the triage page afterwards.")] = True,
@@ -366,10 +587,11 @@ def run(
         f"{tally.mailboxes} mailboxes, {tally.messages} messages judged, {tally.unchanged} known, {tally.new_cases} new cases, "
         f"{tally.incomplete} not wholly read"
     )
-    for kind, mailboxes in (("out of reach", tally.parked), ("not finished", tally.unfinished)):
+    refused = ("not read, the policy asks for an authorisation that lives", tally.refused)
+    for kind, mailboxes in (("out of reach", tally.parked), ("not finished", tally.unfinished), refused):
         if mailboxes:
             print(f"{kind}: {', '.join(sorted(set(mailboxes)))}")
-    raise typer.Exit(2 if tally.unfinished else 0)
+    raise typer.Exit(2 if tally.unfinished or tally.refused else 0)
 
 
 @cli.command()
@@ -388,7 +610,10 @@ def account_add(
     config: ConfigOption = None,
 ) -> None:
     """Add a local account for the triage page. The password is asked for and never shown."""
-    password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
+    try:
+        password = typer.prompt("Password (at least 12 characters)", hide_input=True, confirmation_prompt=True)
+    except typer.Abort as error:
+        raise MailwardenError("no password was given; nothing was added") from error
     for sentence in app.add_account(config, name, email, [item.value for item in role], password, totp):
         print(sentence)
 
@@ -450,13 +675,22 @@ def contacts_import(
 
 @cli.command("settings")
 def settings_(config: ConfigOption = None) -> None:
-    """Print every setting with where it came from; secrets are hidden."""
-    table = Table(show_edge=False, pad_edge=False)
-    for heading in ("setting", "value", "from", "meaning"):
-        table.add_column(heading, overflow="fold")
-    for row in app.settings_table(config):
-        table.add_row(row.name, escape(row.value), escape(row.source), row.meaning)
-    Console().print(table)
+    """Print every setting with where it came from; secrets are hidden. Exit status 2 when a file that is named is not there."""
+    rows = app.settings_table(config)
+    if sys.stdout.isatty() and Console().width >= 140:
+        table = Table(show_edge=False, pad_edge=False)
+        for heading in ("setting", "value", "from", "meaning"):
+            table.add_column(heading, overflow="fold")
+        for row in rows:
+            table.add_row(row.name, escape(row.value), escape(row.source), row.meaning)
+        Console().print(table)
+    else:
+        for row in rows:
+            print(f"{row.name} = {row.value}  # {row.source}: {row.meaning}")
+    missing = [row for row in rows if row.is_missing]
+    for row in missing:
+        errors.print(f"mailwarden: {row.name}: {row.value} does not exist", style="red", markup=False)
+    raise typer.Exit(2 if missing else 0)
 
 
 @cli.command()
@@ -467,7 +701,7 @@ def version() -> None:
 
 def _log_to_stderr(level: int) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    for noisy in ("urllib3", "msal", "presidio-analyzer", "apscheduler", "uvicorn.access"):
+    for noisy in ("alembic", "urllib3", "msal", "presidio-analyzer", "apscheduler", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -41,6 +41,23 @@ MAX_NESTING = 8
 _LOCKABLE = ("attachment", "document", "body")
 SHARED_WITH = ("anyone", "organisation", *get_args(AddressKind))
 _NAMES = frozenset({"person", "staff_name"})
+# What a policy pack can say of one message; `scanner.policy.facts_of` works them out, a rule asks with the key `policy`.
+POLICY_FACTS: dict[str, str] = {
+    "in_reply_window": "it was sent in the hours in which the pack lets nobody expect an answer",
+    "in_working_hours": "it was sent in hours that the pack does not leave to personal use",
+    "over_bulk_limit": "it goes to more people than the pack's bulk_limit",
+    "disclaimer_missing": "it leaves us without any of the pack's disclaimer phrases",
+    "weak_lock": "a part has a weak lock that the pack does not count as protection",
+    "locked_part": "a part has a lock that the pack counts as protection",
+    "contact_covered": "a recipient is one of those to whom the pack's contact_details forbid private details",
+    "broadcast_granted": "the sender holds a broadcast grant on record",
+    "auction_granted": "the sender holds an auction grant on record",
+    "business_granted": "the sender holds a business grant on record",
+    "contract_granted": "the sender holds a contract grant on record",
+    "education_granted": "the sender holds an education grant on record",
+    "transfer_granted": "every outside recipient is covered by a transfer grant of the sender",
+    "report": "it goes to nobody but those whose job it is to look into such mail: IT security, dpo, hr, dsl, head, investigator",
+}
 _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing to a finding, and the cost stays linear
 
 
@@ -55,6 +72,9 @@ class Scene:
     parts: tuple[Part, ...]
     directory: Directory
     as_outbound: bool = False
+    # Kinds of address that the policy pack treats like outsiders for the rule's topic, and what it says of the message.
+    outsiders: frozenset[AddressKind] = frozenset()
+    policy: frozenset[str] = frozenset()
 
     labels: frozenset[str] = field(init=False, repr=False, compare=False)
 
@@ -65,9 +85,8 @@ class Scene:
         """As the directory says, except that a person of ours on a listed webmail address is no outsider."""
         if self.as_outbound:
             return "outside"
-        if self.directory.person(address) is not None:
-            return "ours"
-        return self.directory.kind(address)
+        kind: AddressKind = "ours" if self.directory.person(address) is not None else self.directory.kind(address)
+        return "outside" if kind in self.outsiders else kind
 
     def facts(self) -> tuple[Fact, ...]:
         """What envelope and files say, as facts that the store may keep, so that a changed rule can be tried on them.
@@ -261,7 +280,9 @@ class HasLabels(Condition):
 
 @dataclass(frozen=True, slots=True)
 class Near(Condition):
-    """near: a hit of one list stands in the same table row, or within so many characters, of a hit of the other list."""
+    """near: a hit of one list stands in the same table row, or within so many characters and ends of sentences, of a hit of
+    the other list.
+    """
 
     of: tuple[str, ...]
     to: tuple[str, ...]
@@ -271,8 +292,11 @@ class Near(Condition):
     subjects: int = 1
     count: int = 1
     to_count: int = 1
+    # How many ends of sentences may stand between the two; no limit where it is None.
+    sentences: int | None = None
 
     def ask(self, scene: Scene) -> Answer:
+        texts = {} if self.sentences is None else {part.path: part.text for part in scene.parts}
         support: dict[int, Hit] = {}
         pairs = 0
         by_part: dict[str, list[Hit]] = {}
@@ -301,7 +325,9 @@ class Near(Condition):
                         if other.start > hit.end + self.within:
                             break
                         if other.end + self.within >= hit.start and other is not hit:
-                            found.append(other)
+                            text = texts.get(hit.part, "")
+                            if self.sentences is None or _sentence_ends(text, hit, other) <= self.sentences:
+                                found.append(other)
                 if found:
                     pairs += 1
                     support[id(hit)] = hit
@@ -326,6 +352,16 @@ class Near(Condition):
         if _NAMES & set(self.to):
             return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
         return ()
+
+
+_SENTENCE_END = re.compile(
+    r"(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?<!\b[A-Z])[.!?]{1,5}[\"'”’)\]]{0,2}(?=\s)|\n[ \t]*\r?\n|\n[ \t]*(?=[-*•#|])"
+)
+
+
+def _sentence_ends(text: str, one: Hit, other: Hit) -> int:
+    low, high = (one.end, other.start) if one.start <= other.start else (other.end, one.start)
+    return sum(1 for _ in _SENTENCE_END.finditer(text, low, high)) if low < high else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -579,6 +615,18 @@ class Attachments(Condition):
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySays(Condition):
+    """policy: the policy pack in force says one of these things of the message."""
+
+    facts: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        if scene.policy & set(self.facts):
+            return Answer(True)
+        return Answer(False, reason=f"the policy does not say {_listed(self.facts)} of it")
+
+
+@dataclass(frozen=True, slots=True)
 class KindIs(EnvelopeCondition):
     """kind: a message, a document, an automatic reply or a mailbox rule."""
 
@@ -807,6 +855,7 @@ def _near(reader: Reader, node: Node, depth: int) -> Condition:
         subjects=reader.count(found.get("subjects"), 1),
         count=reader.count(found.get("count"), 1),
         to_count=reader.count(found.get("to_count"), 1),
+        sentences=reader.count(found["sentences"], 0, 0) if "sentences" in found else None,
     )
 
 
@@ -939,6 +988,10 @@ def _attachments(reader: Reader, node: Node, depth: int) -> Condition:
     return condition
 
 
+def _policy(reader: Reader, node: Node, depth: int) -> Condition:
+    return PolicySays(reader.choices(node, tuple(POLICY_FACTS)))
+
+
 # What is in no segment is the sender's, so that `sender` would say nothing.
 _MARKED = tuple(owner for owner in get_args(SegmentOwner) if owner != "sender")
 
@@ -1006,6 +1059,7 @@ KEYS: dict[str, Key] = {
             "subjects": Setting("least number of different people on the first side", whole(1)),
             "count": Setting("least number of hits of the first side", whole(1)),
             "to_count": Setting("least number of hits of the other side in the part (default 1)", whole(1)),
+            "sentences": Setting("at most so many ends of sentences between them (default: any number)", whole()),
         },
         needed=("of", "to"),
     ),
@@ -1089,6 +1143,11 @@ KEYS: dict[str, Key] = {
         _segment,
         "some part holds words that are quoted, forwarded, a signature, a disclaimer or a banner",
         shape=words(_MARKED),
+    ),
+    "policy": Key(
+        _policy,
+        "the policy pack says one of these of the message: " + ", ".join(POLICY_FACTS),
+        shape=words(tuple(POLICY_FACTS)),
     ),
     "kind": Key(_kind, "it is a message, document, automatic_reply or mailbox_rule", shape=words(get_args(ItemKind))),
     "sharing": Key(

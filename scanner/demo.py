@@ -142,6 +142,7 @@ def running(
                 if findings.summary.messages:
                     title = f"Mailwarden demo: {extra.organisation}"
                     page = report.as_html(findings.lines, findings.summary, title, datetime.now(UTC))
+                    result.report.touch(mode=0o600)
                     result.report.write_text(page, "utf-8")
                 yield result
             finally:

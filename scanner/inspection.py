@@ -24,6 +24,7 @@ from scanner.model import (
     PROBLEMS_THAT_LEAVE_COMPLETE,
     SEVERITIES,
     Address,
+    AddressKind,
     Blob,
     Body,
     Direction,
@@ -40,7 +41,7 @@ from scanner.model import (
     Verdict,
     Versions,
 )
-from scanner.policy import Policy
+from scanner.policy import DATA_TOPICS, FOR_EVERYBODY, Policy, for_examples
 from scanner.ports import Detectors, Message, NameBudget, NamesNear
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
@@ -140,15 +141,17 @@ def inspect(
     set_aside: Mapping[str, ProblemKind] | None = None,
     silences: list[Silence] | None = None,
     today: date = date.max,
+    only_topics: frozenset[str] | None = None,
 ) -> Verdict:
     """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller.
 
     `today` decides which exceptions still count; there is no clock in here, and without a day none does.
+    `only_topics`: all that an authorisation covers; nothing else is judged and no fact is kept.
     """
     direction = directory.direction(envelope)
     if instruments.as_outbound and envelope.source != "document":
         direction = "outbound"
-    if _is_sealed(envelope, directory):
+    if _is_sealed(envelope, directory, regime.policy):
         return _sealed(envelope, direction, regime, instruments)
     reading = read(envelope, instruments.limits, opening, set_aside or {})
     budget = NameBudget(NAME_CHARACTERS)
@@ -159,7 +162,7 @@ def inspect(
 
     hits = list(name_hits)
     unread = Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
-    names_near = None if instruments.deep else regime.rulebook.names_near(unread)
+    names_near = None if instruments.deep else _names_near(envelope, direction, parts, directory, regime, instruments)
     for part in parts:
         if part.text:
             opening(originals.get(part.path, part.path))  # a detector may meet its end here too
@@ -172,9 +175,14 @@ def inspect(
     if budget.windows_dropped:
         detail = f"{budget.windows_dropped} windows were not searched for names"
         problems.append(Problem("body", "names", "budget", "part", detail))
+    if budget.texts_cut:
+        detail = f"{budget.texts_cut} word lists were looked for in a part of a text only"
+        problems.append(Problem("body", "words", "budget", "part", detail))
 
     content_hash = _content_hash(envelope, parts)
-    findings = _judge(envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences, today)
+    findings = _judge(
+        envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences, today, only_topics
+    )
     return Verdict(
         message_id=envelope.internet_id,
         direction=direction,
@@ -182,20 +190,62 @@ def inspect(
         problems=tuple(problems),
         complete=all(problem.kind in PROBLEMS_THAT_LEAVE_COMPLETE for problem in problems),
         unread_protected=sum(problem.kind == "encrypted" for problem in problems),
-        facts=(*_facts(hits, instruments.key), *unread.facts()),
+        facts=(*_facts(hits, instruments.key), *unread.facts()) if only_topics is None else (),
         versions=Versions(regime.rules_version, regime.policy.version, instruments.detectors.version),
         content_hash=content_hash,
         sent_at=envelope.sent_at,
         parts=len(parts),
+        sender=_sender(envelope, directory, instruments.key),
     )
 
 
-def _is_sealed(envelope: Envelope, directory: Directory) -> bool:
+def _names_near(
+    envelope: Envelope,
+    direction: Direction,
+    parts: tuple[Part, ...],
+    directory: Directory,
+    regime: Regime,
+    instruments: Instruments,
+) -> tuple[NamesNear, ...]:
+    """Around which hits names matter to some rule, also where the policy judges internal mail as if it went out."""
+    found = regime.rulebook.names_near(
+        Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
+    )
+    for topic in DATA_TOPICS:
+        outsiders = regime.policy.outsiders(topic, direction)
+        if outsiders:
+            heading: Direction = "outbound" if "ours" in outsiders else direction
+            wider = Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
+            found += regime.rulebook.names_near(wider)
+    return tuple(dict.fromkeys(found))
+
+
+_PRIVATE = re.compile(r"\s*(?:(?:re|fwd?)\s*:\s*){0,5}[\[(]?(?:private|personal)\b[\])]?", re.IGNORECASE)
+
+
+def is_private(envelope: Envelope) -> bool:
+    """Whether the sender marked it private: Sensitivity header (RFC 2156 section 5.3.4), or first word of the subject."""
+    return envelope.header("Sensitivity").strip().lower() in ("private", "personal") or bool(
+        _PRIVATE.match(envelope.subject)
+    )
+
+
+def _sender(envelope: Envelope, directory: Directory, key: FingerprintKey) -> str:
+    """Whose doing it was: who pressed the button (Sender), not whose name it went out under."""
+    origin = envelope.sender or envelope.from_
+    if origin is None or not directory.is_ours(origin):
+        return ""
+    person = directory.person(origin.address)
+    return key.fingerprint("sender", person.email.lower() if person is not None else origin.address)
+
+
+def _is_sealed(envelope: Envelope, directory: Directory, policy: Policy) -> bool:
     """A union, whistle-blowing line, occupational health or legal adviser is a party (Never 6)."""
-    if not directory.people.protected:
-        return False
     listed = (envelope.from_, envelope.sender, *envelope.reply_to, *envelope.recipients)
-    return any(item is not None and directory.kind(item.address) == "protected" for item in listed)
+    return any(
+        item is not None and (directory.kind(item.address) == "protected" or policy.seals(item.address))
+        for item in listed
+    )
 
 
 def _sealed(envelope: Envelope, direction: Direction, regime: Regime, instruments: Instruments) -> Verdict:
@@ -228,13 +278,13 @@ def _content_hits(
     can_be_kept = len(part.text) <= _CACHE_LONGEST and not part.tables
     found = instruments.cache.get(key) if can_be_kept else None
     if found is None:
-        dropped = budget.windows_dropped
+        left_out = (budget.windows_dropped, budget.texts_cut)
         found = tuple(
             instruments.detectors.content(
                 part.text, part.tables, people=directory.people, names_near=names_near, budget=budget
             )
         )
-        if can_be_kept and budget.windows_dropped == dropped:
+        if can_be_kept and (budget.windows_dropped, budget.texts_cut) == left_out:
             instruments.cache.put(key, found)
     for hit in found:
         yield replace(hit, part=part.path, owner=part.owner_at(hit.start))
@@ -298,7 +348,7 @@ def _discount(hits: list[Hit], envelope: Envelope, directory: Directory) -> list
     published = {_squeeze(value) for value in directory.people.published}
     kept = []
     for hit in hits:
-        if hit.label == "person":
+        if hit.label in ("person", "staff_name"):
             name = _SPACE.sub(" ", hit.value).strip().casefold()
             if _is_one_of(name, own_names):
                 continue
@@ -387,19 +437,32 @@ def _judge(
     content_hash: str,
     silences: list[Silence] | None,
     today: date,
+    only_topics: frozenset[str] | None,
 ) -> tuple[Finding, ...]:
-    scenes: dict[SegmentOwner, Scene] = {}
+    policy = regime.policy
+    if not policy.binds(envelope, directory):
+        only_topics = FOR_EVERYBODY if only_topics is None else FOR_EVERYBODY & only_topics
+    facts = policy.facts(envelope, direction, parts, directory)
+    scenes: dict[tuple[SegmentOwner, frozenset[AddressKind]], Scene] = {}
     fired: dict[tuple[str, SegmentOwner, bool, str | None], list[_Fired]] = {}
     for rule in regime.rulebook.rules:
-        if not rule.runs or rule.id in regime.policy.off:
+        if not rule.runs or rule.id in policy.off or (only_topics is not None and rule.topic not in only_topics):
             continue
         if envelope.kind == "mailbox_rule" and "mailbox_rule" not in rule.when.named_kinds():
             continue  # it has no words: only a rule that asks for mailbox rules knows what it looks at
+        outsiders = policy.outsiders(rule.topic, direction)
         for owner in rule.owners:
-            if owner not in scenes:
+            if (owner, outsiders) not in scenes:
                 own = tuple(hit for hit in hits if hit.owner == owner)
-                scenes[owner] = Scene(envelope, direction, owner, own, parts, directory, instruments.as_outbound)
-            scene = scenes[owner]
+                heading: Direction = direction
+                if "ours" in outsiders:  # internal mail, judged as if it went out
+                    heading = "outbound"
+                    if policy.words["internal_mail"] == "attachments":
+                        own = tuple(hit for hit in own if hit.part.startswith("attachment"))
+                scenes[owner, outsiders] = Scene(
+                    envelope, heading, owner, own, parts, directory, instruments.as_outbound, outsiders, facts
+                )
+            scene = scenes[owner, outsiders]
             if owner != "sender" and not scene.hits:
                 continue
             if silences is None and rule.needs and rule.needs.isdisjoint(scene.labels):
@@ -416,9 +479,22 @@ def _judge(
             excuses = regime.exemptions.for_rule(rule.id, today)
             excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
             group = fired.setdefault((rule.topic, owner, rule.state == "shadow", excuse), [])
-            group.append(_Fired(rule, regime.policy.severity.get(rule.topic, severity), answer.hits))
+            group.append(_Fired(rule, policy.grade(rule.topic, severity), answer.hits))
     findings = [
-        _finding(group, topic, owner, shadow, excuse, envelope, direction, directory, regime, instruments, content_hash)
+        _finding(
+            group,
+            topic,
+            owner,
+            shadow,
+            excuse,
+            envelope,
+            direction,
+            directory,
+            regime,
+            instruments,
+            content_hash,
+            facts,
+        )
         for (topic, owner, shadow, excuse), group in fired.items()
     ]
     return tuple(sorted(findings, key=lambda item: (-SEVERITIES.index(item.severity), item.topic, item.owner)))
@@ -436,7 +512,9 @@ def _finding(
     regime: Regime,
     instruments: Instruments,
     content_hash: str,
+    facts: frozenset[str],
 ) -> Finding:
+    policy = regime.policy
     lead = min(group, key=lambda item: (-SEVERITIES.index(item.severity), item.rule.id))
     hits = tuple({id(hit): hit for item in group for hit in item.hits}.values())
     evidence = evidence_of(hits, instruments.key)
@@ -456,14 +534,15 @@ def _finding(
         owner=owner,
         subjects=people,
         evidence=evidence,
-        reasons=_reasons(hits, group),
-        exempted_by=excuse,
-        clauses=tuple(clause.id for clause in regime.policy.clauses.get(topic, ())),
+        reasons=(*_reasons(hits, group), *filter(None, (policy.remark(topic),))),
+        clauses=policy.cite((item.rule.id for item in group), topic, envelope.sent_at),
+        exempted_by=excuse or policy.excuse(topic, envelope, directory, facts),
         route=route(
-            regime.routing, topic, lead.rule.category, severity, direction, envelope, directory  # type: ignore[arg-type]
+            (*policy.routes, *regime.routing), topic, lead.rule.category, severity, direction, envelope, directory,  # type: ignore[arg-type]
+            policy.titles,
         ),
-        advice=lead.rule.advice,
-        shadow=shadow,
+        advice=" ".join(filter(None, (lead.rule.advice, policy.advice(topic)))),
+        shadow=shadow or topic in policy.patterns,
     )  # fmt: skip
 
 
@@ -551,12 +630,12 @@ def prove(
         alone = replace(
             regime, rulebook=replace(regime.rulebook, rules=(replace(rule, state="on"),)), exemptions=Exemptions()
         )
-        alone = replace(alone, policy=replace(regime.policy, off=frozenset()))
+        alone = replace(alone, policy=for_examples(rule))
         for example in rule.examples:
             number += 1
             silences: list[Silence] = []
             verdict = inspect(envelope_of(example), directory, alone, instruments, silences=silences)
-            flagged = any(finding.rule == rule.id for finding in verdict.findings)
+            flagged = any(finding.rule == rule.id and not finding.exempted_by for finding in verdict.findings)
             if flagged != example.must_flag:
                 reason = next((item.reason for item in silences), "") if example.must_flag else "it was flagged"
                 failures.append(Failure(rule.id, example.place, example.must_flag, example.why, reason))
@@ -604,11 +683,11 @@ def envelope_of(example: Example) -> Envelope:
     return Envelope(
         source="example",
         internet_id=f"<{hashlib.sha256(example.place.encode()).hexdigest()[:16]}@example>",
-        sent_at=datetime(2026, 9, 7, 10, 0, tzinfo=UTC),
+        sent_at=example.sent or datetime(2026, 9, 7, 10, 0, tzinfo=UTC),
         from_=_address(example.from_) if example.from_ else None,
         sender=_address(example.sender) if example.sender else None,
         recipients=tuple(recipients),
-        headers=(("Subject", example.subject),) if example.kind == "message" else (),
+        headers=(("Subject", example.subject), *example.headers) if example.kind == "message" else (),
         subject=example.subject,
         bodies=(Body("text/plain", example.body),) if example.kind != "document" else (),
         blobs=tuple(blobs),

@@ -291,7 +291,7 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A standing permission: `send_as`, `broadcast`, `auction`, `business` or `transfer`."""
+    """A standing permission: `send_as`, `broadcast`, `auction`, `business`, `transfer`, `contract` or `education`."""
 
     kind: str
     who: str
@@ -388,9 +388,56 @@ class Verdict:
     sent_at: datetime | None = None
     parts: int = 0
     elapsed_ms: float = 0.0
+    # A keyed fingerprint of the one of us who sent it, for repeats and patterns; empty for mail from outside.
+    sender: str = ""
 
 
 # --- the service's own nouns ----------------------------------------------------------------------------------------
+
+AuthorisationKind = Literal["standing", "grant", "purpose", "authority", "sample", "cause"]
+
+
+@dataclass(frozen=True, slots=True)
+class Authorisation:
+    """Leave to look, given by somebody with a name (Never 1).
+
+    `scope` holds mailbox addresses, or `*` for all. `topics`: nothing else is judged; empty means everything. `review`: from that
+    day on it counts only after a further review. `grounds` says why, or which authority it rests on. `seed`, `frame` and `size`
+    belong to a random sample: the same seed over the same frame draws the same mailboxes.
+    """
+
+    id: int
+    policy: str
+    kind: AuthorisationKind
+    purpose: str
+    scope: tuple[str, ...]
+    topics: tuple[str, ...]
+    approver: str
+    approver_role: str
+    grounds: str
+    start: date
+    review: date | None
+    end: date | None
+    recorded_at: datetime
+    recorded_by: str
+    ended_at: datetime | None = None
+    seed: str = ""
+    frame: str = ""
+    frame_size: int = 0
+
+    def covers(self, mailbox: str) -> bool:
+        return "*" in self.scope or mailbox.lower() in self.scope
+
+    def lives(self, now: datetime) -> bool:
+        """Begun, not ended, not past its end or its review."""
+        day = now.date()
+        return (
+            self.ended_at is None
+            and self.start <= day
+            and (self.end is None or day <= self.end)
+            and (self.review is None or day <= self.review)
+        )
+
 
 CaseState = Literal["new", "open", "confirmed", "false_alarm", "closed"]
 

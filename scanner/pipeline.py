@@ -10,11 +10,12 @@ import hashlib
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
 
 from scanner.errors import ConnectorError
+from scanner.governance import Leave, NotAuthorisedError
 from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Problem, ProblemKind, Verdict, Versions
 from scanner.ports import Folder, ItemRef, Page, Source, SpooledItem
 from scanner.store import Committed, Store
@@ -36,12 +37,15 @@ class Tally:
     incomplete: int = 0
     parked: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
+    # Mailboxes that the policy in force does not let us read, or no longer.
+    refused: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         for name in ("mailboxes", "folders", "messages", "unchanged", "findings", "new_cases", "incomplete"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.parked += other.parked
         self.unfinished += other.unfinished
+        self.refused += other.refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,12 @@ class Pipeline:
     stop: Event
     look_back: timedelta = timedelta(0)
     on_result: Callable[[Committed], None] | None = None
+    # What may be judged in a mailbox at this moment; asked before each message (Never 1).
+    permit: Callable[[str], Leave] | None = None
+    # What the policy makes of a verdict in the light of what came before.
+    weigh: Callable[[Verdict, Sequence[Verdict]], Verdict] | None = None
+    # Folders whose messages are counted and never fetched, by name.
+    sealed_folders: frozenset[str] = frozenset()
 
     def round(self, mailboxes: Sequence[str], progress: Callable[[Tally], None] | None = None) -> Tally:
         """Every folder of every mailbox from its cursor on. A mailbox that is out of reach is parked, the others go on."""
@@ -75,6 +85,7 @@ class Pipeline:
             return tally
         tally.mailboxes = 1
         try:
+            self._leave(mailbox)
             for folder in self.source.folders(mailbox):
                 try:
                     self._folder(folder, tally)
@@ -83,6 +94,9 @@ class Pipeline:
                         raise
                     # Deleted since it was listed; should it come back, it is read from its beginning.
                     self.store.drop_cursor(self.source.name, mailbox, folder.id)
+        except NotAuthorisedError as refusal:
+            tally.refused.append(mailbox)
+            log.warning("mailbox refused: %s", refusal)
         except ConnectorError as error:
             # A 401 is about the sign-in and not about the mailbox: the next round tries again.
             if error.permanent and error.status in (403, 404):
@@ -93,6 +107,15 @@ class Pipeline:
                 tally.unfinished.append(mailbox)
                 log.warning("mailbox not finished status=%s code=%s", error.status, error.code)
         return tally
+
+    def _leave(self, mailbox: str) -> frozenset[str] | None:
+        """The topics that may be judged now, None for all. Raises NotAuthorisedError where nothing may."""
+        if self.permit is None:
+            return None
+        leave = self.permit(mailbox)
+        if leave.nothing:
+            raise NotAuthorisedError(leave.because)
+        return leave.topics
 
     def _folder(self, folder: Folder, tally: Tally) -> None:
         tally.folders += 1
@@ -110,7 +133,13 @@ class Pipeline:
         # (microsoft-graph-docs#21752): it is looked for, and a message that is really gone costs one request.
         fresh = {ref.id: ref for ref in page.items if ref.id not in seen}
         tally.unchanged += len(page.items) - len(fresh)
-        results = [done for ref in fresh.values() if (done := self._message(folder, ref, oldest)) is not None]
+        results: list[Committed] = []
+        for ref in fresh.values():
+            done = self._message(folder, ref, oldest)
+            if done is not None:
+                if self.weigh is not None:
+                    done = replace(done, verdict=self.weigh(done.verdict, [item.verdict for item in results]))
+                results.append(done)
         cases = self.store.commit_page(
             source=self.source.name,
             mailbox=folder.mailbox,
@@ -129,10 +158,13 @@ class Pipeline:
 
     def _message(self, folder: Folder, ref: ItemRef, oldest: datetime | None) -> Committed | None:
         sent_at = ref.envelope.sent_at if ref.envelope is not None else None
-        if oldest is not None and sent_at is not None and sent_at < oldest:
+        topics = self._leave(folder.mailbox)
+        if folder.name.casefold() in self.sealed_folders:
+            verdict = _unread(ref, "skipped", "protected folder: sealed, not read")
+        elif oldest is not None and sent_at is not None and sent_at < oldest:
             verdict = _unread(ref, "skipped", f"older than the look-back of {self.look_back.days} days")
         else:
-            judged = self._verdict(ref)
+            judged = self._verdict(ref, topics)
             if judged is None:
                 return None
             verdict = judged
@@ -142,7 +174,7 @@ class Pipeline:
         )  # fmt: skip
         return Committed(ref.id, ref.internet_id or verdict.message_id, folder.mailbox, folder.id, verdict)
 
-    def _verdict(self, ref: ItemRef) -> Verdict | None:
+    def _verdict(self, ref: ItemRef, topics: frozenset[str] | None) -> Verdict | None:
         try:
             fetched = self.source.fetch(ref)
         except ConnectorError as error:
@@ -152,7 +184,7 @@ class Pipeline:
                 return None  # moved or deleted meanwhile: the delta of the other folder tells
             return _unread(ref, "unavailable", f"could not be fetched (status {error.status})")
         try:
-            outcomes = self.pool.judge(fetched)
+            outcomes = self.pool.judge(fetched, only_topics=topics)
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()

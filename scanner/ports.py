@@ -37,12 +37,16 @@ class Message:
 
 @dataclass(slots=True)
 class NameBudget:
-    """How many characters the name recogniser may still read in this message, and what it did so far (D6)."""
+    """How many characters the name recogniser may still read in this message, and what it did so far (D6).
+
+    `texts_cut`: texts of which a word list read only a part, because they are made of its words.
+    """
 
     characters_left: int
     characters_read: int = 0
     windows: int = 0
     windows_dropped: int = 0
+    texts_cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +112,12 @@ class Detectors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One place with a cursor of its own. `kind` is inbox, sentitems, … or `folder` for any other."""
+    """One place with a cursor of its own. `kind` is inbox, sentitems, … or `folder` for any other; `name` is what users see."""
 
     mailbox: str
     id: str
     kind: str = "folder"
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,8 @@ class Summary:
     incomplete: int = 0
     locked: int = 0
     flagged: int = 0
+    ours: int = 0
+    stored: int = 0
     topics: Counter[str] = field(default_factory=Counter)
     problems: Counter[str] = field(default_factory=Counter)
     unread_arguments: list[str] = field(default_factory=list)
@@ -70,6 +72,8 @@ class Summary:
         self.incomplete += not line.verdict.complete
         self.locked += line.verdict.unread_protected > 0
         self.flagged += bool(line.found)
+        self.ours += line.verdict.direction in ("outbound", "internal")
+        self.stored += line.verdict.direction == "stored"
         self.topics.update(item.topic for item in line.found)
         self.problems.update(problem.kind for problem in line.verdict.problems)
 
@@ -332,8 +336,6 @@ def print_summary(console: Console, summary: Summary) -> None:
     if summary.problems:
         listed = ", ".join(f"{number} {kind}" for kind, number in summary.problems.most_common())
         console.print(f"Parts with a problem: {listed}. Not read is not clean.", highlight=False)
-    for sentence in summary.unread_arguments:
-        console.print(f"[red]{escape(_visible(sentence))}[/red]", highlight=False)
 
 
 def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: datetime) -> str:

@@ -5,13 +5,14 @@ A person who is a party to the mail is never chosen (Never 5); the next role is,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from scanner.directory import Directory
 from scanner.model import SEVERITIES, Direction, Envelope, Person, Route, Severity
 from scanner.rulebook import CATEGORIES, TOPICS
-from scanner.yaml_source import Reader, load
+from scanner.yaml_source import Node, Reader, load
 
 ROLES = (
     "dpo", "deputy_dpo", "it_security", "hr", "chair_of_governors", "headteacher", "dsl", "line_manager", "governors", "sender",
@@ -43,6 +44,12 @@ class Line:
     sender_roles: frozenset[str]
     to: tuple[str, ...]
     because: str
+    # Further people whom the policy wants told; the case says so, and who takes it passes it on.
+    also: tuple[str, ...] = ()
+
+    @staticmethod
+    def roles() -> tuple[str, ...]:
+        return ROLES
 
     def fits(self, topic: str, category: str, severity: str, direction: str, sender_role: str) -> bool:
         return (
@@ -58,32 +65,35 @@ def load_routing(folder: Path) -> tuple[Line, ...]:
     """The lines of `folder/routing.yml`. The last one must fit everything, so that no case can fall through."""
     reader = Reader()
     root = load(folder / "routing.yml", f"{folder.name}/routing.yml")
-    lines = []
-    for item in reader.items(root):
-        keys = ("topics", "categories", "severities", "directions", "sender_roles", "to", "because")
-        found = reader.mapping(item, keys, needed=("to", "because"))
-        lines.append(
-            Line(
-                topics=frozenset(reader.choices(found["topics"], TOPICS) if "topics" in found else ()),
-                categories=frozenset(reader.choices(found["categories"], CATEGORIES) if "categories" in found else ()),
-                severities=frozenset(reader.choices(found["severities"], SEVERITIES) if "severities" in found else ()),
-                directions=frozenset(
-                    reader.choices(found["directions"], ("outbound", "internal", "inbound", "stored"))
-                    if "directions" in found
-                    else ()
-                ),
-                sender_roles=frozenset(
-                    reader.choices(found["sender_roles"], ("staff", "pupil", "governor", "contractor", "shared"))
-                    if "sender_roles" in found
-                    else ()
-                ),
-                to=reader.choices(found["to"], ROLES) if "to" in found else (),
-                because=reader.text(found.get("because")),
-            )
-        )
+    lines = read_lines(reader, root)
     if not lines or not lines[-1].fits("", "", "", "", ""):
         reader.wrong(root, "the last entry must fit every case: leave out topics, categories, severities, directions")
     reader.stop_if_wrong()
+    return lines
+
+
+def read_lines(reader: Reader, root: Node | None) -> tuple[Line, ...]:
+    """Entries of routing.yml, or of a policy pack's `routes`."""
+    lines = []
+    for item in reader.items(root):
+        keys = ("topics", "categories", "severities", "directions", "sender_roles", "to", "also", "because")
+        found = reader.mapping(item, keys, needed=("to", "because"))
+
+        def some(key: str, allowed: tuple[str, ...], found: dict[str, Node] = found) -> tuple[str, ...]:
+            return reader.choices(found[key], allowed) if key in found else ()
+
+        lines.append(
+            Line(
+                topics=frozenset(some("topics", TOPICS)),
+                categories=frozenset(some("categories", CATEGORIES)),
+                severities=frozenset(some("severities", SEVERITIES)),
+                directions=frozenset(some("directions", ("outbound", "internal", "inbound", "stored"))),
+                sender_roles=frozenset(some("sender_roles", ("staff", "pupil", "governor", "contractor", "shared"))),
+                to=some("to", ROLES),
+                because=reader.text(found.get("because")),
+                also=some("also", ROLES),
+            )
+        )
     return tuple(lines)
 
 
@@ -102,11 +112,19 @@ def route(
     direction: Direction,
     envelope: Envelope,
     directory: Directory,
+    titles: Mapping[str, str] | None = None,
 ) -> Route:
-    """The first line that fits, then the first of its roles that is held by somebody who is no party to the mail."""
+    """The first line that fits, then the first of its roles that is held by somebody who is no party to the mail.
+
+    `titles`: what a policy calls the roles, for the words of the route.
+    """
+    called = {**_IN_WORDS, **(titles or {})}
     person = _whom_it_concerns(envelope, direction, directory)
     sender_role = person.role if person and direction != "inbound" else ""
     line = next(entry for entry in lines if entry.fits(topic, category, severity, direction, sender_role))
+    because = line.because
+    if line.also:
+        because += f"; the policy also wants told: {' and '.join(called[role] for role in line.also)}"
     involved = frozenset(_who(address, directory) for address in parties(envelope))
     passed_over: list[str] = []
     tried: set[str] = set()
@@ -116,16 +134,14 @@ def route(
         tried.add(role)
         holder = _holder(role, person, envelope, directory)
         if not holder:
-            passed_over.append(f"nobody is listed as {_IN_WORDS[role]}")
+            passed_over.append(f"nobody is listed as {called[role]}")
         elif _who(holder, directory) in involved and role != "sender":
-            passed_over.append(f"{_IN_WORDS[role]} is a party to the mail")
+            passed_over.append(f"{called[role]} is a party to the mail")
         elif role in line.to and role == line.to[0]:
-            return Route(role, holder, line.because)
+            return Route(role, holder, because)
         else:
-            return Route(role, holder, f"{line.because}; {', and '.join(passed_over)}", fallback=True)
-    return Route(
-        line.to[0], "", f"{line.because}; {', and '.join(passed_over)}: an admin must name somebody", fallback=True
-    )
+            return Route(role, holder, f"{because}; {', and '.join(passed_over)}", fallback=True)
+    return Route(line.to[0], "", f"{because}; {', and '.join(passed_over)}: an admin must name somebody", fallback=True)
 
 
 def _who(address: str, directory: Directory) -> str:

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -59,7 +60,7 @@ TOPICS = (
 CATEGORIES = ("personal_data", "chain_mail", "language", "personal_address", "conduct", "security", "safeguarding")
 STATES = ("on", "shadow", "off")
 RULE_KEYS = (
-    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "examples",
+    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "only_where", "examples",
 )  # fmt: skip
 _NEEDED = ("title", "topic", "category", "severity", "owner", "advice", "when", "examples")
 _ID = re.compile(r"[a-z][a-z0-9_]{2,60}\Z")
@@ -100,6 +101,8 @@ class Example:
     attachments: tuple[ExampleAttachment, ...]
     kind: ItemKind = "message"
     shared: tuple[Share, ...] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    sent: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,8 @@ class Rule:
     owners: tuple[SegmentOwner, ...]
     when: Condition
     was: tuple[str, ...]
+    # Values of a policy pack's keys under which alone the rule runs; `scanner.policy` checks the words.
+    only_where: tuple[tuple[str, tuple[str, ...]], ...]
     examples: tuple[Example, ...]
     version: str
     # Worked out once, because every message asks for them: without one of `needs` it cannot hold.
@@ -215,6 +220,10 @@ def _shadowed(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
 def _covers(other: Rule, rule: Rule) -> bool:
     if other.id == rule.id or {other.state, rule.state} != {"on"} or not set(rule.owners) <= set(other.owners):
         return False
+    # Where a pack lets only `rule` run, `other` says nothing in its place.
+    narrow = dict(rule.only_where)
+    if any(key not in narrow or not set(narrow[key]) <= set(values) for key, values in other.only_where):
+        return False
     highest = max(SEVERITIES.index(severity) for severity in (rule.severity, *(step.severity for step in rule.raises)))
     lowest = min(SEVERITIES.index(severity) for severity in (other.severity, *(step.severity for step in other.raises)))
     # Of two rules of the same severity the first by id leads the finding with its title and advice.
@@ -261,9 +270,19 @@ def _rule(reader: Reader, node: Node, stem: str, shown: str, version: str) -> Ru
         owners=owners,  # type: ignore[arg-type]
         when=_when(reader, found["when"]),
         was=reader.texts(found.get("was")),
+        only_where=_only_where(reader, found.get("only_where")),
         examples=_examples(reader, found.get("examples")),
         version=version,
     )
+
+
+def _only_where(reader: Reader, node: Node | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if node is None:
+        return ()
+    if not isinstance(node.value, dict) or not node.value:
+        reader.wrong(node, "must be a mapping of a policy pack's key to the values under which the rule runs")
+        return ()
+    return tuple((key, reader.texts(value)) for key, value in node.value.items())
 
 
 def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
@@ -283,7 +302,7 @@ def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
 
 
 def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
-    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "kind", "shared")
+    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "kind", "shared", "headers", "sent")
     is_shared = isinstance(node.value, dict) and "shared" in node.value
     found = reader.mapping(node, keys, needed=() if is_shared else ("from", "to"))
     attachments = []
@@ -300,6 +319,12 @@ def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
         rows = tuple(tuple(_cell(cell) for cell in reader.items(row)) for row in reader.items(entry.get("rows")))
         text = reader.text(entry["text"]) if "text" in entry else None
         attachments.append(ExampleAttachment(reader.text(entry.get("name")), text, rows, data))
+    headers: tuple[tuple[str, str], ...] = ()
+    if "headers" in found:
+        if isinstance(found["headers"].value, dict):
+            headers = tuple((name, reader.text(value)) for name, value in found["headers"].value.items())
+        else:
+            reader.wrong(found["headers"], "must be a mapping of header names to their text")
     subject = found.get("subject")
     body = found.get("body")
     return Example(
@@ -316,6 +341,8 @@ def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
         attachments=tuple(attachments),
         kind=reader.choice(found.get("kind"), get_args(ItemKind), "document" if is_shared else "message"),  # type: ignore[arg-type]
         shared=tuple(_share(reader, item) for item in reader.items(found["shared"])) if "shared" in found else None,
+        headers=headers,
+        sent=_sent(reader, found["sent"]) if "sent" in found else None,
     )
 
 
@@ -329,6 +356,18 @@ def _share(reader: Reader, node: Node) -> Share:
     return Share("person", who)
 
 
+def _sent(reader: Reader, node: Node) -> datetime | None:
+    """A time with its zone, such as 2026-09-07T21:30:00+01:00 (RFC 3339 section 5.6)."""
+    try:
+        sent = datetime.fromisoformat(str(node.value))
+    except ValueError:
+        sent = None
+    if sent is None or sent.tzinfo is None:
+        reader.wrong(node, "must be a time with its zone, such as 2026-09-07T21:30:00+01:00")
+        return None
+    return sent.astimezone(UTC)
+
+
 def schema() -> dict[str, Any]:
     """A rule file as JSON Schema (draft 2020-12), for editors; from the same lists of words that the reader knows."""
     text = {"type": "string", "minLength": 1}
@@ -337,6 +376,8 @@ def schema() -> dict[str, Any]:
     mail: dict[str, Any] = dict.fromkeys(("to", "cc", "bcc"), TEXTS) | {
         key: {"type": ["string", "number", "null"]} for key in ("from", "sender", "subject", "body")
     }
+    mail["headers"] = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
+    mail["sent"] = {"type": "string", "minLength": 1}
     mail["kind"] = {"enum": list(get_args(ItemKind))}
     mail["shared"] = TEXTS
     mail["attachments"] = {
@@ -388,6 +429,7 @@ def schema() -> dict[str, Any]:
         "owners": words(get_args(SegmentOwner)),
         "when": condition,
         "was": TEXTS,
+        "only_where": {"type": "object", "additionalProperties": TEXTS, "minProperties": 1},
         "examples": {
             "type": "object",
             "properties": {"must_flag": examples, "must_pass": examples},

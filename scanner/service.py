@@ -5,18 +5,20 @@ Built by `scanner.app`, which alone knows the connectors; here they are only the
 
 from __future__ import annotations
 
+import calendar
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
-from typing import Protocol
+from typing import Protocol, get_args
 
 from scanner import notify
 from scanner.errors import ConnectorError
+from scanner.governance import Leave, leave, may_read
 from scanner.inspection import nearness
 from scanner.keys import RootKey
-from scanner.model import Envelope, People
+from scanner.model import Envelope, People, PersonRole, Problem, Severity, Verdict
 from scanner.pipeline import Pipeline, Tally, parked_as
 from scanner.policy import Policy
 from scanner.ports import ItemRef, RawItem, Sender, Source, SpooledItem
@@ -88,6 +90,7 @@ class Service:
     look_back: timedelta = timedelta(0)
     keep_clean: timedelta = timedelta(days=14)
     stop: Event = field(default_factory=Event)
+    sealed_folders: frozenset[str] = frozenset()
     on_result: Callable[[Committed], None] | None = None
     further: tuple[Further, ...] = ()
     tenant: str = ""
@@ -116,11 +119,8 @@ class Service:
         tally = Tally()
         error = ""
         try:
-            pipeline = Pipeline(
-                self.source, self.pool, self.store, self.clock, self.stop, self.look_back, self.on_result
-            )
             mailboxes = self._mailboxes()
-            tally = pipeline.round(mailboxes, progress)
+            tally = self._pipeline(self.source, self.look_back).round(mailboxes, progress)
             self._unpark(self.source, mailboxes, tally)
             for other in self.further:
                 self._round_of(other, tally)
@@ -134,8 +134,10 @@ class Service:
                 messages=tally.messages,
                 new_cases=tally.new_cases,
                 problems=tally.incomplete,
-                failures=len(tally.parked) + len(tally.unfinished),
+                failures=len(tally.parked) + len(tally.unfinished) + len(tally.refused),
             )
+            if tally.refused and not error:
+                error = f"{len(tally.refused)} mailboxes were not read: the policy in force asks for an authorisation that lives"
             self.store.finish_run(started, counts=counts, now=self.clock(), error=error)
         log.info(
             "round mailboxes=%d messages=%d unchanged=%d new_cases=%d incomplete=%d parked=%d unfinished=%d",
@@ -143,6 +145,53 @@ class Service:
             len(tally.unfinished),
         )  # fmt: skip
         return tally
+
+    def _pipeline(self, source: Source, look_back: timedelta) -> Pipeline:
+        """Whatever the source and the occasion, leave is asked for before each message (Never 1)."""
+        return Pipeline(
+            source, self.pool, self.store, self.clock, self.stop, look_back, self.on_result,
+            permit=self.permit, weigh=self.weigh, sealed_folders=self.sealed_folders,
+        )  # fmt: skip
+
+    def permit(self, mailbox: str) -> Leave:
+        """What the policy and the authorisations on record allow for a mailbox at this moment."""
+        return leave(self.policy, self.store.authorisations(), mailbox, self.clock())
+
+    def weigh(self, verdict: Verdict, same_page: Sequence[Verdict]) -> Verdict:
+        """The policy's patterns and repeats: what one message alone does not show. `same_page` is not stored yet."""
+        if not verdict.sender or not (self.policy.patterns or self.policy.repeats):
+            return verdict
+        sent = verdict.sent_at or self.clock()
+
+        def confirmed(severity: Severity, months: int) -> int:
+            since = months_before(sent, months) if months else None
+            return self.store.confirmed(verdict.sender, severity, since)
+
+        findings = []
+        for finding in verdict.findings:
+            pattern = self.policy.patterns.get(finding.topic)
+            if pattern is not None:
+                since = sent - timedelta(days=pattern.days)
+                before = self.store.found_before(verdict.sender, finding.topic, since)
+                before += sum(
+                    item.sender == verdict.sender and any(each.topic == finding.topic for each in item.findings)
+                    for item in same_page
+                )
+                if before + 1 >= pattern.times:
+                    reason = f"the message is number {before + 1} of its kind within {pattern.days} days"
+                    finding = replace(finding, shadow=False, reasons=(*finding.reasons, reason))
+            if not finding.shadow and finding.exempted_by is None:
+                severity, why = self.policy.after_repeat(finding.severity, confirmed)
+                if why:
+                    finding = replace(finding, severity=severity, reasons=(*finding.reasons, why))
+            findings.append(finding)
+        return replace(verdict, findings=tuple(findings))
+
+    def _roles(self) -> Mapping[str, PersonRole]:
+        if set(self.policy.covers) == set(get_args(PersonRole)):
+            return {}  # the policy is for everybody: no need to unseal who is who
+        people = self.store.load_people(key=self.key.subkey("contacts"), slot=self.slot)
+        return {} if people is None else {person.email.lower(): person.role for person in people.people}
 
     def wake(self) -> Tally:
         """A pass over the mailboxes that Graph named since the last one, and the notices. Nothing where it named none."""
@@ -152,10 +201,7 @@ class Service:
             self.renew_push()
         mailboxes = [mailbox for mailbox in self._mailboxes() if mailbox in woken] if woken else []
         if mailboxes:
-            pipeline = Pipeline(
-                self.source, self.pool, self.store, self.clock, self.stop, self.look_back, self.on_result
-            )
-            tally = pipeline.round(mailboxes)
+            tally = self._pipeline(self.source, self.look_back).round(mailboxes)
             self._unpark(self.source, mailboxes, tally)
             self.tell()
         return tally
@@ -180,9 +226,7 @@ class Service:
             tally.unfinished.append(other.source.name)
             log.warning("%s not read status=%s code=%s", other.source.name, error.status, error.code)
             return
-        found = Pipeline(
-            other.source, self.pool, self.store, self.clock, self.stop, timedelta(0), self.on_result
-        ).round(places)
+        found = self._pipeline(other.source, timedelta(0)).round(places)
         self._unpark(other.source, places, found)
         found.mailboxes = 0  # they were counted with the mail
         tally.add(found)
@@ -213,20 +257,25 @@ class Service:
         """Those in scope, without the ones that were out of reach within the last day."""
         resting = self._parked_now()
         source = source or self.source
-        found = [
+        roles = self._roles()
+        return sorted(
             address
             for address in self.directory.mailbox_ids()
-            if self.wanted(address) and parked_as(source, address) not in resting
-        ]
-        return sorted(found)
+            if self.wanted(address)
+            and parked_as(source, address) not in resting
+            and roles.get(address.lower(), self.policy.covers[0]) in self.policy.covers
+        )
 
     def clear(self) -> None:
-        """Forget the facts of clean messages whose time is over."""
-        log.info("facts of %d clean messages forgotten", self.store.forget_clean(self.clock() - self.keep_clean))
+        """Forget the facts of clean messages, and the cases, whose time is over."""
+        now = self.clock()
+        log.info("facts of %d clean messages forgotten", self.store.forget_clean(now - self.keep_clean))
+        before = {severity: months_before(now, months) for severity, months in self.policy.retention.items()}
+        log.info("%d cases forgotten", self.store.forget_cases(before))
 
     def tell(self) -> None:
         """Send what waits to be sent, each notice once."""
-        if self.sender is not None:
+        if self.sender is not None and not self.policy.holds_notices(self.clock()):
             told = notify.send_pending(self.store, self.sender, public_url=self.public_url, clock=self.clock)
             log.info("notices sent=%d unsure=%d failed=%d", told.sent, told.unsure, told.failed)
 
@@ -239,6 +288,10 @@ class Service:
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()
+        given = may_read(self.policy, self.store.authorisations(), appearance.mailbox, shown.private, self.clock())
+        if given.nothing:
+            withheld = Problem("document", "reveal", "skipped", "none", given.because)
+            return RevealResult((), (), (withheld,), frozenset(shown.parties))
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
     def _fetch(self, appearance: Appearance) -> Envelope | RawItem | SpooledItem:
@@ -259,7 +312,6 @@ class Service:
         return Explained(findings, tuple(silences))
 
     def web_services(self) -> WebServices:
-        clauses = {clause.id: clause.says for group in self.policy.clauses.values() for clause in group}
         return WebServices(
             store=self.store,
             clock=self.clock,
@@ -271,7 +323,9 @@ class Service:
             rules_notice=self.rules_notice,
             rule_changes=self.rule_changes,
             policy_title=self.policy.title,
-            clauses=clauses,
+            clauses=self.policy.wording(),
+            may_reveal=frozenset(self.policy.may_reveal),
+            must_pursue=self.policy.words["pursue"] == "must",
         )
 
 
@@ -354,5 +408,14 @@ class Services:
             explain=self.explain,
             policy_title=titles,
             clauses=clauses,
+            may_reveal=frozenset.intersection(*(page.may_reveal for page in pages)),
+            must_pursue=any(page.must_pursue for page in pages),
             notified=self.notified if has_push else None,
         )
+
+
+def months_before(moment: datetime, months: int) -> datetime:
+    """The same day so many months earlier, or the last day of that month where it has none such."""
+    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
+    day = min(moment.day, calendar.monthrange(year, month + 1)[1])
+    return moment.replace(year=year, month=month + 1, day=day)

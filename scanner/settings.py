@@ -177,6 +177,9 @@ class Scan(Section):
     )
     look_back_days: int = Field(default=30, ge=0, le=3_650, description="how old mail may be at the first round")
     workers: int = Field(default=2, ge=1, le=64, description="worker processes on this machine")
+    sealed_folders: tuple[Words, ...] = Field(
+        default=(), description="names of folders whose mail is counted and never read, such as Union"
+    )
     keep_clean_days: int = Field(default=14, ge=0, le=365, description="days that facts about clean messages are kept")
     limits: Limits = Limits()
 
@@ -327,13 +330,14 @@ class _Places:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of `mailwarden settings`. `source` is a place, or `default`."""
+    """One line of `mailwarden settings`. `source` is a place, or `default`; `is_missing`: a file that is not there."""
 
     name: str
     value: str
     source: str
     variable: str
     meaning: str
+    is_missing: bool = False
 
 
 def variable_of(name: tuple[str | int, ...]) -> str:
@@ -490,7 +494,11 @@ def describe(settings: Settings) -> list[Row]:
     for name, field, value in _every(settings, ()):
         dotted = ".".join(name)
         shown = _without_password(value) if dotted == "store.url" else _shown(value)
-        rows.append(Row(dotted, shown, settings._places.source(name), variable_of(name), field.description or ""))
+        # The root key is made at the first start; every other file that is named must be there.
+        missing = isinstance(value, Path) and dotted != "root_key_file" and not value.exists()
+        rows.append(
+            Row(dotted, shown, settings._places.source(name), variable_of(name), field.description or "", missing)
+        )
     return rows
 
 

@@ -21,6 +21,7 @@ from scanner.conditions import (
     KindIs,
     Near,
     NoneOf,
+    PolicySays,
     ProtectionIs,
     RecipientIs,
     RecipientRole,
@@ -218,7 +219,10 @@ def _leaf_implies(strict: Condition, loose: Condition) -> bool:
                 and strict.subjects >= loose.subjects
                 and strict.count >= loose.count
                 and strict.to_count >= loose.to_count
+                and (loose.sentences is None or (strict.sentences is not None and strict.sentences <= loose.sentences))
             )
+        case PolicySays(), PolicySays():
+            return set(strict.facts) <= set(loose.facts)
         case KindIs(), KindIs():
             return set(strict.kinds) <= set(loose.kinds)
     return False

@@ -51,10 +51,16 @@ class WorkerPool:
         finally:
             self._free.put(worker)
 
-    def judge(self, what: RawItem | SpooledItem | Envelope, *, explain: bool = False) -> list[Outcome]:
-        """The outcome of every message in an item, or of one envelope."""
+    def judge(
+        self,
+        what: RawItem | SpooledItem | Envelope,
+        *,
+        explain: bool = False,
+        only_topics: frozenset[str] | None = None,
+    ) -> list[Outcome]:
+        """The outcome of every message in an item, or of one envelope. `only_topics`: nothing else is judged."""
         with self.worker() as worker:
-            return list(worker.inspect(what, explain=explain))
+            return list(worker.inspect(what, explain=explain, only_topics=only_topics))
 
     def versions(self) -> Versions:
         """Of rules, policy and detectors, as the workers loaded them."""

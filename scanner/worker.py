@@ -33,7 +33,7 @@ from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.evidence import FingerprintKey
 from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, grade, open_item, read
-from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, prove, prove_patterns
+from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, is_private, prove, prove_patterns
 from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
 from scanner.patterns import load_patterns, texts_of
 from scanner.policy import load_policy
@@ -95,6 +95,7 @@ class InspectTask(msgspec.Struct, tag=True, frozen=True):
     set_aside: dict[str, dict[str, ProblemKind]]
     explain: bool = False
     follows: int = 0
+    only_topics: frozenset[str] | None = None
 
 
 class ProveTask(msgspec.Struct, tag=True, frozen=True):
@@ -167,6 +168,7 @@ class Revealed(msgspec.Struct, tag=True, frozen=True):
     parts: tuple[Part, ...]
     problems: tuple[Problem, ...]
     parties: tuple[str, ...]
+    private: bool = False
 
 
 class Done(msgspec.Struct, tag=True, frozen=True):
@@ -320,7 +322,9 @@ class _Bench:
         known = cast.read_bytes() if cast.is_file() else b""
         for pattern in sorted((Path(start.rules_dir) / "patterns").glob("*.yml")):
             known += pattern.read_bytes()
-        return hashlib.sha256(f"{self.regime.rulebook.version} {self.versions.detectors} ".encode() + known).hexdigest()[:32]
+        return hashlib.sha256(
+            f"{self.regime.rulebook.version} {self.versions.detectors} ".encode() + known
+        ).hexdigest()[:32]
 
     def inspect(self, task: InspectTask, replies: BinaryIO) -> Iterator[Judged]:
         index = task.skip
@@ -348,6 +352,7 @@ class _Bench:
                 set_aside=task.set_aside.get(member, {}),
                 silences=silences,
                 today=datetime.now(UTC).date(),
+                only_topics=task.only_topics,
             )
             verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
             yield Judged(member, verdict, tuple(silences or ()))
@@ -361,7 +366,9 @@ class _Bench:
             return Revealed((), (), (Problem("document", "reveal", "corrupt", "none", "held no message"),), ())
         envelope = found[1]
         reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
-        return Revealed(_headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))))
+        return Revealed(
+            _headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))), is_private(envelope)
+        )
 
 
 def _headings(envelope: Envelope) -> tuple[tuple[str, str], ...]:
@@ -479,7 +486,13 @@ class Worker:
         self._ready = reply
         return reply
 
-    def inspect(self, what: RawItem | SpooledItem | Envelope, *, explain: bool = False) -> Iterator[Outcome]:
+    def inspect(
+        self,
+        what: RawItem | SpooledItem | Envelope,
+        *,
+        explain: bool = False,
+        only_topics: frozenset[str] | None = None,
+    ) -> Iterator[Outcome]:
         """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome."""
         item = what.item if isinstance(what, SpooledItem) else what if isinstance(what, RawItem) else None
         spooled = what if isinstance(what, SpooledItem) else None
@@ -490,7 +503,7 @@ class Worker:
         restarts = 0
         while True:
             watch = _Watch(index=skip)
-            task = InspectTask(item, envelope, skip, set_aside, explain, spooled.size if spooled else 0)
+            task = InspectTask(item, envelope, skip, set_aside, explain, spooled.size if spooled else 0, only_topics)
             try:
                 self.ready()
                 self._send(task, spooled)

@@ -204,3 +204,29 @@ def test_run_once_names_what_is_out_of_reach(run, tmp_path: Path) -> None:
     said = finished.stderr.decode()
     assert "127.0.0.1" in said
     assert "Traceback" not in said
+
+
+def test_people_without_domains_are_refused_and_a_wrong_file_is_noticed(run, tmp_path: Path) -> None:
+    mail = write_mail(tmp_path / "breach.eml", BREACH)
+    people = tmp_path / "people.yaml"
+    people.write_text("domains: []\n")
+    nobody = run("scan", str(mail), "--people", str(people))
+    assert nobody.returncode == 2
+    assert "names no domains" in nobody.stderr.decode()
+    people.write_text("domains: [elsewhere.example]\n")
+    assert "is it the right file?" in run("scan", str(mail), "--people", str(people)).stderr.decode()
+
+
+def test_nothing_to_scan_is_said(run, tmp_path: Path) -> None:
+    finished = run("scan", str(tmp_path))
+    assert finished.returncode == 0
+    assert "no mail and no document" in finished.stderr.decode()
+
+
+def test_settings_say_which_named_file_is_missing(run, tmp_path: Path) -> None:
+    config = tmp_path / "mailwarden.yaml"
+    config.write_text("people_file: nowhere.yaml\n")
+    finished = run("settings", "--config", str(config))
+    assert finished.returncode == 2
+    assert "people_file" in finished.stderr.decode()
+    assert "web.port = 8765" in finished.stdout.decode()

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 from made_up import DIRECTORY, HEAD, JANE, SUPPLIER, hit, mail
 
-from scanner.conditions import KEYS, Answer, KindIs, Near, Scene, Sharing, read_condition
+from scanner.conditions import KEYS, Answer, KindIs, Near, Scene, Sharing, _sentence_ends, read_condition
 from scanner.directory import Directory
 from scanner.model import Direction, Envelope, Hit, Part, People, Protection, SegmentOwner, Share
 from scanner.yaml_source import Reader, parse
@@ -201,6 +201,15 @@ def test_near_holds_at_the_edge_and_within_a_row(text: str, hits: list[Hit]) -> 
     answer = ask(text, *hits)
     assert answer.holds
     assert set(answer.hits) == set(hits)
+
+
+@pytest.mark.parametrize(
+    ("between", "ends"), [(" and has ", 0), (", Dr. ", 0), (". She has ", 1), ("\n\n", 1), ("! Ah? No. ", 3)]
+)
+def test_sentence_ends_between_two_hits_are_counted_in_either_order(between: str, ends: int) -> None:
+    text = "Ava" + between + "asthma"
+    name, fact = Hit("person", 0, 3, "Ava", 0.9), Hit("health", 3 + len(between), len(text), "x", 0.9)
+    assert _sentence_ends(text, name, fact) == _sentence_ends(text, fact, name) == ends
 
 
 def test_near_is_the_same_whatever_the_order_of_the_hits() -> None:

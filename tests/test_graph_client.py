@@ -135,7 +135,9 @@ def test_an_expired_token_is_replaced_once_and_a_second_refusal_is_final() -> No
 
 
 def test_a_claims_challenge_reaches_the_sign_in() -> None:
-    challenge = 'Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZX19fQ=="'
+    challenge = (
+        'Bearer error="insufficient_claims", claims="eyJhY2Nlc3NfdG9rZW4iOnsibmJmIjp7ImVzc2VudGlhbCI6dHJ1ZX19fQ=="'
+    )
     fault = Fault("/inbox", status=401, code="InvalidAuthenticationToken", headers={"WWW-Authenticate": challenge})
     with checked_fake(two_mailboxes(), Plan(fault)) as fake:
         read_inbox(client_for(fake))

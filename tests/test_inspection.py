@@ -439,11 +439,12 @@ def test_each_part_is_announced_before_it_is_searched(tmp_path: Path) -> None:
     assert opened == ["subject", "body", "attachment/1/Ava Reid.txt"] * 2
 
 
-def test_names_left_out_by_the_budget_are_a_problem(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left_out", ["windows_dropped", "texts_cut"])
+def test_what_the_budget_left_out_is_a_problem(tmp_path: Path, left_out: str) -> None:
     class Hurried(WordDetectors):
         def content(self, text: str, *rest: object, budget: object = None, **more: object) -> list:  # type: ignore[type-arg]
             assert budget is not None
-            budget.windows_dropped += 2  # type: ignore[attr-defined]
+            setattr(budget, left_out, 2)
             return []
 
     verdict = House(tmp_path, number=NUMBER).judge(

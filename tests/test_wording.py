@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detectors import wording
+from detectors import walk, wording
 from detectors.base import Context, Waking
 from detectors.gate import Gate
 from detectors.language import Language
 from detectors.wording import WordList, has_somebody, read_list, sentence_around
 from scanner.errors import ConfigError
+from scanner.ports import NameBudget
 
 LISTS = ("chain_mail", "confidential", "language", "own_affairs", "sensitive")
 LOOKALIKES = Path(__file__).resolve().parents[2] / "shared" / "eval" / "wordlists" / "innocent_lookalikes.txt"
@@ -147,3 +148,23 @@ def test_a_text_made_of_one_word_costs_a_bounded_number_of_hits() -> None:
     text = "bollocks " * 20_000
     wakings = Gate({"language": detector.wake}).scan(text)["language"]
     assert len(list(detector.detect(text, wakings, Context()))) <= wording.MOST_PER_TEXT
+
+
+def test_a_text_of_which_only_a_part_was_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = Language()
+    text = "bollocks and wank, " * 50
+    wakings = Gate({"language": detector.wake}).scan(text)["language"]
+    budget = NameBudget(0)
+    list(detector.detect(text, wakings, Context(budget=budget)))
+    assert budget.texts_cut == 0
+    monkeypatch.setattr(wording, "MOST_READ", 100)
+    list(detector.detect(text, wakings, Context(budget=budget)))
+    assert budget.texts_cut == 1
+
+
+def test_every_label_is_explained_in_the_help() -> None:
+    readme = (Path(__file__).resolve().parents[1] / "rules" / "README.md").read_text("utf-8")
+    rows = [line.split("|")[1] for line in readme.splitlines() if line.startswith("| `") and line.count("|") == 5]
+    explained = {label for row in rows for label in re.findall(r"`([a-z_]+)`", row)}
+    labels = {label for each in walk().values() for label in each.labels}
+    assert labels <= explained, sorted(labels - explained)

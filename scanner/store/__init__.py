@@ -6,7 +6,7 @@ Nothing here ever holds the text of a message, its subject or a found value (D10
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from scanner import audit
 from scanner.audit import AuditEntry, AuditFault
-from scanner.model import CaseState, Cursor, People, ProblemKind, Severity, Versions
-from scanner.store import accounts, cases, claims, database, history, messages, notices, people, runs
+from scanner.model import Authorisation, CaseState, Cursor, People, ProblemKind, Severity, Versions
+from scanner.store import accounts, authorisations, cases, claims, database, history, messages, notices, people, runs
 from scanner.store.history import PastFinding, PastMessage, Said
 from scanner.store.rows import (
     Account,
@@ -285,6 +285,72 @@ class Store:
         """
         with self.writing.begin() as connection:
             cases.record_reveal(connection, case_id, actor=actor, reason=reason, now=now, audit_key=self.audit_key)
+
+    # --- authorisations -----------------------------------------------------------------------------------------
+
+    def authorise(self, given: Authorisation) -> int:
+        """Records leave to look and audits it; returns its number, whatever number it came with."""
+        with self.writing.begin() as connection:
+            number = authorisations.add(connection, given)
+            audit.record(
+                connection,
+                key=self.audit_key,
+                actor=given.recorded_by,
+                action=f"{given.kind} authorised",
+                object=f"authorisation/{number}",
+                reason=f"approved by {given.approver} ({given.approver_role}): {given.purpose}"[: audit.MAX_TEXT],
+                now=given.recorded_at,
+            )
+            return number
+
+    def authorisations(self) -> list[Authorisation]:
+        """All there ever were, oldest first."""
+        with self.reading.begin() as connection:
+            return authorisations.every(connection)
+
+    def end_authorisation(self, number: int, *, actor: str, reason: str, now: datetime) -> None:
+        """Ends one at once; audited. Raises StoreError where none of that number runs."""
+        with self.writing.begin() as connection:
+            authorisations.end(connection, number, now)
+            self._authorisation_act(connection, "authorisation ended", number, actor, reason, now)
+
+    def review_authorisation(self, number: int, *, until: date, actor: str, reason: str, now: datetime) -> None:
+        """Sets the next review of one that runs; audited. Raises StoreError where none of that number runs."""
+        with self.writing.begin() as connection:
+            authorisations.review(connection, number, until)
+            self._authorisation_act(connection, f"authorisation reviewed until {until}", number, actor, reason, now)
+
+    def _authorisation_act(
+        self, connection: sa.Connection, action: str, number: int, actor: str, reason: str, now: datetime
+    ) -> None:
+        audit.record(
+            connection,
+            key=self.audit_key,
+            actor=actor,
+            action=action,
+            object=f"authorisation/{number}",
+            reason=reason,
+            now=now,
+        )
+
+    # --- what came before ---------------------------------------------------------------------------------------
+
+    def confirmed(self, sender: str, severity: Severity, since: datetime | None) -> int:
+        """Confirmed cases of that grade about mail of that sender (a fingerprint), sent since then."""
+        with self.reading.begin() as connection:
+            return cases.confirmed(connection, sender, severity, since)
+
+    def found_before(self, sender: str, topic: str, since: datetime) -> int:
+        """Messages of that sender, sent since then, with a finding of that topic, those in shadow among them."""
+        with self.reading.begin() as connection:
+            return cases.found_before(connection, sender, topic, since)
+
+    def forget_cases(self, before: Mapping[Severity, datetime]) -> int:
+        """Deletes cases that are done (false alarm, closed) and were last touched before the time of their grade, with their
+        findings, decisions and notices; the audit trail stays. Returns how many.
+        """
+        with self.writing.begin() as connection:
+            return cases.forget(connection, before)
 
     # --- audit --------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -160,6 +161,64 @@ def _headline(finding: Finding) -> dict[str, Any]:
 
 def _labels(finding: Finding, known: list[str] | tuple[str, ...]) -> list[str]:
     return list(dict.fromkeys([*known, *(line.label for line in finding.evidence)]))
+
+
+# --- what came before -----------------------------------------------------------------------------------------------
+
+
+def confirmed(connection: sa.Connection, sender: str, severity: Severity, since: datetime | None) -> int:
+    """A case counts from its confirmation on, and no more once it is reopened or judged a false alarm."""
+    if not sender:
+        return 0
+    judged = DECISION.alias("judged")
+    last = (
+        sa.select(sa.func.max(judged.c.id))
+        .where(judged.c.case_id == CASE.c.id, judged.c.action.in_(("confirm", "false_alarm", "reopen")))
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(sa.func.count(sa.distinct(CASE.c.id)))
+        .join(FINDING, FINDING.c.case_id == CASE.c.id)
+        .join(APPEARANCE, APPEARANCE.c.finding_id == FINDING.c.id)
+        .join(MESSAGE, MESSAGE.c.id == APPEARANCE.c.message_id)
+        .join(DECISION, sa.and_(DECISION.c.id == last, DECISION.c.action == "confirm"))
+        .where(MESSAGE.c.sender == sender, CASE.c.severity == severity)
+    )
+    if since is not None:
+        query = query.where(CASE.c.sent_at >= since)
+    return int(connection.execute(query).scalar_one())
+
+
+def found_before(connection: sa.Connection, sender: str, topic: str, since: datetime) -> int:
+    if not sender:
+        return 0
+    query = (
+        sa.select(sa.func.count(sa.distinct(MESSAGE.c.content_hash)))
+        .join(APPEARANCE, APPEARANCE.c.message_id == MESSAGE.c.id)
+        .join(FINDING, FINDING.c.id == APPEARANCE.c.finding_id)
+        .where(
+            MESSAGE.c.sender == sender,
+            MESSAGE.c.sent_at >= since,
+            FINDING.c.topic == topic,
+            FINDING.c.exempted_by.is_(None),
+        )
+    )
+    return int(connection.execute(query).scalar_one())
+
+
+def forget(connection: sa.Connection, before: Mapping[Severity, datetime]) -> int:
+    done = 0
+    for severity, moment in before.items():
+        old = sa.select(CASE.c.id).where(
+            CASE.c.severity == severity, CASE.c.state.in_(("closed", "false_alarm")), CASE.c.changed < moment
+        )
+        findings = sa.select(FINDING.c.id).where(FINDING.c.case_id.in_(old))
+        connection.execute(sa.delete(APPEARANCE).where(APPEARANCE.c.finding_id.in_(findings)))
+        connection.execute(sa.delete(FINDING).where(FINDING.c.case_id.in_(old)))
+        connection.execute(sa.delete(DECISION).where(DECISION.c.case_id.in_(old)))
+        connection.execute(sa.delete(NOTICE).where(NOTICE.c.case_id.in_(old)))
+        done += connection.execute(sa.delete(CASE).where(CASE.c.id.in_(old))).rowcount
+    return done
 
 
 # --- the list -------------------------------------------------------------------------------------------------------

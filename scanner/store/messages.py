@@ -284,6 +284,7 @@ def _write_message(
         "unread_protected": verdict.unread_protected,
         "parts": verdict.parts,
         "elapsed_ms": verdict.elapsed_ms,
+        "sender": verdict.sender,
         "rules_version": verdict.versions.rules,
         "policy_version": verdict.versions.policy,
         "detectors_version": verdict.versions.detectors,

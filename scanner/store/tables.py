@@ -93,9 +93,12 @@ MESSAGE = sa.Table(
     sa.Column("committed_at", UtcTime, nullable=False),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("coverage", Words, nullable=False),
+    # A keyed fingerprint of who sent it, where that is one of ours.
+    sa.Column("sender", Words, nullable=False, server_default=""),
     sa.UniqueConstraint("source", "mailbox", "provider_id", name="message_place"),
     sa.Index("message_committed_at", "committed_at"),
     sa.Index("message_coverage", "coverage"),
+    sa.Index("message_sender", "sender", "sent_at"),
 )
 
 FACT = sa.Table(
@@ -296,4 +299,28 @@ PEOPLE = sa.Table(
     sa.Column("version", Words, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("saved_at", UtcTime, nullable=False),
+)
+
+# Leave to look (Never 1). `scope` and `topics` are lists of addresses and of topics.
+AUTHORISATION = sa.Table(
+    "authorisation",
+    METADATA,
+    _id(),
+    sa.Column("policy", Words, nullable=False),
+    sa.Column("kind", Words, nullable=False),
+    sa.Column("purpose", Words, nullable=False),
+    sa.Column("scope", sa.JSON, nullable=False),
+    sa.Column("topics", sa.JSON, nullable=False),
+    sa.Column("approver", Words, nullable=False),
+    sa.Column("approver_role", Words, nullable=False),
+    sa.Column("grounds", Words, nullable=False),
+    sa.Column("start", sa.Date, nullable=False),
+    sa.Column("review", sa.Date),
+    sa.Column("end", sa.Date),
+    sa.Column("recorded_at", UtcTime, nullable=False),
+    sa.Column("recorded_by", Words, nullable=False),
+    sa.Column("ended_at", UtcTime),
+    sa.Column("seed", Words, nullable=False),
+    sa.Column("frame", Words, nullable=False),
+    sa.Column("frame_size", sa.Integer, nullable=False),
 )

@@ -241,9 +241,7 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
         "because": row.route.because.rstrip("."),
         "fallback": row.route.fallback,
         "unread": [problem_view(problem) for problem in detail.problems if problem.kind != "skipped"],
-        "appearances": [
-            f"{place.mailbox}, folder {place.folder}" if place.folder else place.mailbox for place in places
-        ],
+        "appearances": list(dict.fromkeys(place.mailbox for place in places)),
         "appearance_words": f"It was seen in {wording.count_of(len(places), 'place', 'places')}."
         if places
         else "It is in no mailbox that we know of any more.",
@@ -310,6 +308,10 @@ def take_step(services: WebServices, visitor: Visitor, case_id: int, action: Act
         raise RefusedError("Nothing written", "Write a note first; nothing was changed.", 422)
     if len(text) > MAX_NOTE:
         raise RefusedError("Too long", f"A note has at most {MAX_NOTE:,} characters; nothing was changed.", 422)
+    bare = action == "close" and services.must_pursue and not text
+    if bare and case_for(services, visitor, case_id).case.state == "confirmed":
+        sentence = "The policy wants every confirmed breach dealt with: say what was done. Nothing was changed."
+        raise RefusedError("What was done?", sentence, 422)
     try:
         return services.store.decide(case_id, actor=visitor.name, action=action, note=text, now=services.clock())
     except DecisionRefused as refused:
@@ -332,6 +334,10 @@ def reveal(
 ) -> Response:
     """Records first, then fetches: there is no way to have read a message that left no trace (D19)."""
     detail = case_for(services, visitor, case_id)
+    if not services.may_reveal & set(visitor.account.roles):
+        raise RefusedError(
+            "Not for this account", "The policy in force lets others read the message behind a case.", 403
+        )
     why = " ".join(typed(reason).split())
     if not MIN_REASON <= len(why) <= MAX_REASON:
         sentence = (

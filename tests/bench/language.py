@@ -1,7 +1,10 @@
 """What is heard of inappropriate language, and what is heard where nothing was said.
 
     .venv/bin/python tests/bench/language.py suite [--misses]     the functional suite beside this file, by class
-    .venv/bin/python tests/bench/language.py words                severe and strong terms in a sentence; innocent look-alikes
+    .venv/bin/python tests/bench/language.py words [--misses]     severe and strong terms in a sentence; innocent look-alikes
+    .venv/bin/python tests/bench/language.py sets                 EDOS, Davidson and openings, beside two peers where installed
+
+The peers are no part of the requirements: `pip install alt-profanity-check better-profanity` for the comparison.
 
 Whole mails through `inspect`, as a member of staff sends them to a colleague, or to the address a class names.
 """
@@ -14,7 +17,7 @@ import itertools
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,16 +163,96 @@ def _reportable(judge: Judge, text: str) -> bool:
     return any(hit.label in LABELS and hit.confidence >= 0.75 for hit in hits)
 
 
+# --- public sets, beside the peers ----------------------------------------------------------------------------------
+
+Judgement = Callable[[Sequence[str]], list[bool]]
+# The model's own reasons: without them what is left is the word list.
+_MODEL_REASONS = frozenset({"the whole sentence", "the whole sentence reads so"})
+DAVIDSON_ROWS = 5_000
+
+
+def systems(judge: Judge) -> dict[str, Judgement]:
+    """Each by name: does a text hold inappropriate language?"""
+
+    def best(text: str, model: bool) -> float:
+        hits = [hit for hit in judge.seen.content(text, names_near=()) if hit.label in LABELS]
+        return max((hit.confidence for hit in hits if model or not _MODEL_REASONS & set(hit.reasons)), default=0.0)
+
+    found: dict[str, Judgement] = {
+        "mailwarden, reportable": lambda texts: [best(text, True) >= 0.75 for text in texts],
+        "mailwarden, medium": lambda texts: [best(text, True) >= 0.5 for text in texts],
+        "mailwarden, list alone": lambda texts: [best(text, False) >= 0.75 for text in texts],
+    }
+    try:
+        import profanity_check
+
+        found["alt-profanity-check"] = lambda texts: [bool(each) for each in profanity_check.predict(list(texts))]
+    except ImportError:
+        print("alt-profanity-check is not installed: left out")
+    try:
+        from better_profanity import profanity
+
+        profanity.load_censor_words()
+        found["better-profanity"] = lambda texts: [profanity.contains_profanity(text) for text in texts]
+    except ImportError:
+        print("better-profanity is not installed: left out")
+    return found
+
+
+def _scores(said: Sequence[bool], wanted: Sequence[bool]) -> str:
+    true = sum(a and b for a, b in zip(said, wanted, strict=True))
+    precision, recall = true / max(sum(said), 1), true / max(sum(wanted), 1)
+    return f"P {precision:.3f}  R {recall:.3f}  F1 {2 * precision * recall / max(precision + recall, 1e-9):.3f}"
+
+
+def sets(judge: Judge, show_misses: bool) -> None:
+    """EDOS dev (sexist), Davidson (hate or offensive) and openings by kind; then the model across the sets."""
+    import train_hostility as training  # scikit-learn: only here
+
+    rows = training.edos("dev")
+    tweets = training.davidson()
+    tweets = tweets[:: max(len(tweets) // DAVIDSON_ROWS, 1)]
+    openings = {
+        path.stem.removeprefix("rtp_"): [line.strip() for line in path.read_text("utf-8").split("\n") if line.strip()]
+        for path in sorted((EVAL / "language" / "openings").glob("*.txt"))
+    }
+    # The openings have no harmless half: the harmless EDOS dev rows stand in for it, as many as there are openings.
+    harmless = [row.text for row in rows if row.kind == "none"][: sum(map(len, openings.values()))]
+    print(
+        f"EDOS dev {len(rows)}, Davidson {len(tweets)}, openings {sum(map(len, openings.values()))} + {len(harmless)} harmless"
+    )
+    print("(the shipped model has seen Davidson: judge it there by the word list alone, and by the folds below)")
+    for name, system in systems(judge).items():
+        said = system([row.text for row in rows])
+        print(f"{name}\n  EDOS sexist          {_scores(said, [row.kind != 'none' for row in rows])}")
+        for kind in sorted({row.kind for row in rows} - {"none"}):
+            of = [found for found, row in zip(said, rows, strict=True) if row.kind == kind]
+            print(f"    {kind[:44]:46}{sum(of):4} of {len(of)}")
+        said = system([row.text for row in tweets])
+        print(f"  Davidson             {_scores(said, [row.kind != 'neither' for row in tweets])}")
+        for kind in ("hate", "offensive"):
+            of = [found for found, row in zip(said, tweets, strict=True) if row.kind == kind]
+            print(f"    {kind:46}{sum(of):4} of {len(of)}")
+        false = system(harmless)
+        every = [system(lines) for lines in openings.values()]
+        flat = [found for each in every for found in each]
+        print(f"  openings             {_scores(flat + false, [True] * len(flat) + [False] * len(false))}")
+        for kind, each in zip(openings, every, strict=True):
+            print(f"    {kind:46}{sum(each):4} of {len(each)}")
+    print("the model alone, trained on one and tested on another (at a probability of 0.5)")
+    print("\n".join(f"  {line}" for line in training.across()))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("suite", "words"))
+    parser.add_argument("what", choices=("suite", "words", "sets"))
     parser.add_argument("--misses", action="store_true", help="print every sentence that was judged otherwise")
     options = parser.parse_args()
-    if options.what == "words" and not EVAL.is_dir():
+    if options.what != "suite" and not EVAL.is_dir():
         print(f"no evaluation material at {EVAL}", file=sys.stderr)
         return 2
     judge = Judge()
-    {"suite": suite, "words": words}[options.what](judge, options.misses)
+    {"suite": suite, "words": words, "sets": sets}[options.what](judge, options.misses)
     return 0
 
 

@@ -1,0 +1,171 @@
+"""Precision and recall of personal_data on our own 300 mails, and what real mail would be reported for.
+
+    python tests/bench/personal_data.py own [--errors]      tests/bench/personal_data_mails.jsonl
+    python tests/bench/personal_data.py ham [--errors]      eval/mail, ham treated as outbound: findings per 1,000 mails
+    python tests/bench/personal_data.py deep                findings with names everywhere beside those behind the gate
+
+Intervals are Wilson's at 95 %. Variations of one text (`pattern`) are not independent of each other, so their interval is
+narrower than the truth; the `hand` line is the honest one. `deep` goes over eval/mail, eval/school and our own mails.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import detectors
+from scanner import inspection
+from scanner.directory import Directory
+from scanner.evidence import FingerprintKey
+from scanner.extract import Limits, open_item
+from scanner.inspection import Instruments, Regime
+from scanner.model import Finding, People, Person, Verdict
+from scanner.policy import load_policy
+from scanner.ports import RawItem
+from scanner.routing import load_routing
+from scanner.rulebook import load_rulebook
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+EVAL = REPOSITORY.parent / "shared" / "eval"
+TRUST = People(
+    organisation="Thornmere High",
+    domains=("thl.example",),
+    people=(
+        Person("n.abara@thl.example", "Nadia Abara", "staff"),
+        Person("c.doyle@thl.example", "Colm Doyle", "staff"),
+        Person("p.sandhu@thl.example", "Priya Sandhu", "staff"),
+    ),
+)
+
+
+class Bench:
+    """The real thing, built once; each mail is judged with a cache of its own run."""
+
+    def __init__(self, *, as_outbound: bool = False, deep: bool = False) -> None:
+        rules = REPOSITORY / "rules"
+        loaded = detectors.load()
+        rulebook = load_rulebook(rules, loaded.labels)
+        self.regime = Regime(rulebook, load_policy(rules, "base", rulebook), load_routing(rules))
+        self.instruments = Instruments(
+            loaded, Limits(), FingerprintKey(0, b"\0" * 32), as_outbound=as_outbound, deep=deep
+        )
+
+    def verdicts(self, raw: bytes, directory: Directory) -> list[Verdict]:
+        item = RawItem(raw, "application/octet-stream")
+        return [
+            inspection.inspect(envelope, directory, self.regime, self.instruments)
+            for _, envelope in open_item(item, Limits())
+        ]
+
+
+def personal(verdicts: list[Verdict]) -> list[Finding]:
+    return [f for verdict in verdicts for f in verdict.findings if f.topic == "personal_data" and not f.shadow]
+
+
+def wilson(hits: int, total: int) -> str:
+    """`share [low, high]` at 95 % (Wilson 1927)."""
+    if not total:
+        return "none"
+    z, share = 1.96, hits / total
+    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
+    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
+    return f"{share:.3f} [{middle - half:.3f}, {middle + half:.3f}] ({hits}/{total})"
+
+
+def as_mime(mail: dict[str, object]) -> bytes:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = str(mail["from"]), str(mail["to"]), str(mail["subject"])
+    message["Date"] = "Fri, 22 May 2026 10:00:00 +0000"
+    message["Message-ID"] = f"<{mail['id']}@thl.example>"
+    message.set_content(str(mail["body"]))
+    for file in mail["attachments"]:  # type: ignore[attr-defined]
+        message.add_attachment(file["text"].encode(), maintype="text", subtype="csv", filename=file["name"])
+    return message.as_bytes()
+
+
+def own_mails() -> list[dict[str, object]]:
+    lines = (HERE / "personal_data_mails.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def own(errors: bool) -> None:
+    bench, directory = Bench(), Directory(TRUST)
+    counts: dict[str, list[int]] = {kind: [0, 0, 0, 0] for kind in ("hand", "pattern", "all")}
+    for mail in own_mails():
+        findings = personal(bench.verdicts(as_mime(mail), directory))
+        cell = (0 if findings else 1) if mail["expect"] else (2 if findings else 3)
+        for kind in (str(mail["kind"]), "all"):
+            counts[kind][cell] += 1
+        if errors and cell in (1, 2):
+            why = "; ".join(reason for finding in findings for reason in finding.reasons)
+            print(f"{'missed' if cell == 1 else 'FALSE '} {mail['id']}: {mail['why']} {why}")
+    for kind, (true, missed, false, _) in counts.items():
+        print(f"{kind:8} precision {wilson(true, true + false)}   recall {wilson(true, true + missed)}")
+
+
+def ham() -> Iterator[tuple[str, bytes]]:
+    archive = EVAL / "mail" / "spamassassin_part.tar.xz"
+    if not archive.is_file():
+        sys.exit(f"{archive} is not there")
+    with tempfile.TemporaryDirectory() as temporary, tarfile.open(archive) as tar:
+        tar.extractall(temporary, filter="data")
+        for path in sorted(Path(temporary).rglob("*.txt")):
+            if "ham" in path.parent.name:
+                yield f"{path.parent.name}/{path.name}", path.read_bytes()
+
+
+def real(errors: bool) -> None:
+    bench, directory = Bench(as_outbound=True), Directory(People())
+    mails = found = 0
+    for name, raw in ham():
+        mails += 1
+        findings = personal(bench.verdicts(raw, directory))
+        found += bool(findings)
+        if errors:
+            for finding in findings:
+                print(f"{name} {finding.rule} {finding.owner} {finding.confidence} {'; '.join(finding.reasons)}")
+    print(f"{found} of {mails} mails reported, {1000 * found / mails:.1f} per 1,000 (to be read with --errors)")
+
+
+def deep() -> None:
+    gated, everywhere = Bench(as_outbound=True), Bench(as_outbound=True, deep=True)
+    school = [(path.name, path.read_bytes()) for path in sorted((EVAL / "school" / "mail").glob("*.eml"))]
+    mails = [*school, *((str(mail["id"]), as_mime(mail)) for mail in own_mails()), *ham()]
+    different = dropped = 0
+    for name, raw in mails:
+        outcomes = []
+        for bench in (gated, everywhere):
+            verdicts = bench.verdicts(raw, Directory(TRUST))
+            outcomes.append({(f.topic, f.owner, f.severity) for verdict in verdicts for f in verdict.findings})
+            dropped += bench is gated and any(p.kind == "budget" for verdict in verdicts for p in verdict.problems)
+        if outcomes[0] != outcomes[1]:
+            different += 1
+            print(f"{name}: gate only {outcomes[0] - outcomes[1]}, deep only {outcomes[1] - outcomes[0]}")
+    print(f"{different} of {len(mails)} mails differ; {dropped} stopped at a budget behind the gate")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("what", choices=("own", "ham", "deep"))
+    parser.add_argument(
+        "--errors", action="store_true", help="name each mail that was judged wrongly, with the reasons"
+    )
+    options = parser.parse_args()
+    if options.what == "own":
+        own(options.errors)
+    elif options.what == "ham":
+        real(options.errors)
+    else:
+        deep()
+
+
+if __name__ == "__main__":
+    main()
