@@ -242,7 +242,8 @@ class _Sentences:
             unsure = STRENGTH["ambiguous"] <= hit.confidence < STRENGTH["moderate"] and not any(
                 reason.startswith(_DAMPED) for reason in hit.reasons
             )
-            if head is not None and unsure and asked < SENTENCES_WEIGHED:
+            mild = hit.label == "profanity" and "mild" in hit.reasons  # stays mild whatever the sentence
+            if head is not None and unsure and not mild and asked < SENTENCES_WEIGHED:
                 asked += 1
                 low, high = sentence_around(text, hit.start, hit.end)
                 if self._model.probabilities(text[low:high])[head] >= _HEAD_NEEDS[head]:

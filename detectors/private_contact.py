@@ -36,12 +36,23 @@ _NOT_MINE = re.compile(
 )
 
 
+def _to_pupil_or_parent(message: Message) -> bool:
+    """Only pupils, parents and carers matter here: between adults a private number is nobody's business."""
+    for item in message.envelope.recipients:
+        person = message.directory.person(item.address)
+        if (person is not None and person.role == "pupil") or message.directory.contact(item.address) is not None:
+            return True
+    return False
+
+
 class PrivateContact(MessageDetector):
     """A private number, address or account of the sender's own is given in the sender's own words."""
 
     labels = ("private_contact",)
 
     def detect(self, message: Message) -> Iterable[Hit]:
+        if not _to_pupil_or_parent(message):
+            return
         for part in message.parts:
             if part.kind != "body":
                 continue

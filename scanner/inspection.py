@@ -149,7 +149,7 @@ def inspect(
     `only_topics`: all that an authorisation covers; nothing else is judged and no fact is kept.
     """
     direction = directory.direction(envelope)
-    if instruments.as_outbound and envelope.source != "document":
+    if instruments.as_outbound and envelope.kind != "document":
         direction = "outbound"
     if _is_sealed(envelope, directory, regime.policy):
         return _sealed(envelope, direction, regime, instruments)

@@ -119,7 +119,7 @@ KEYS: dict[str, Key] = {
         "never: rule personal_cloud always holds; if_encrypted: excused where the mail's own file is locked; with_dpo, "
         "with_headteacher: excused by a transfer grant; unstated: the rule is off",
         ("never", "if_encrypted", "with_dpo", "with_headteacher", "unstated"), "unstated", (12,),
-        "removable media leave no trace in mail; documents in OneDrive: issue 4",
+        "removable media leave no trace in mail; stored documents are not asked for it yet",
     ),
     "personal_use": Key(
         "forbidden, own_devices: private mail from the work account is found (rule personal_use); allowed: only in working hours "

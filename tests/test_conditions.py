@@ -83,7 +83,7 @@ def test_one_outsider_in_blind_copy_is_enough() -> None:
 
 
 def test_a_document_counts_as_open_to_an_outsider() -> None:
-    document = Envelope(source="document")
+    document = Envelope(source="document", kind="document")
     assert not holds("audience: [ours, trusted, protected]", envelope=document)
     assert holds("audience: [outside]", envelope=document)
 

@@ -381,7 +381,15 @@ def test_the_example_names_every_setting_and_no_other(tmp_path: Path, monkeypatc
         assert re.search(rf"^ *(?:# )?{row.name.rpartition('.')[2]}:", text, re.M), f"{row.name} is not in the example"
     # Every commented line, uncommented, is a setting as well; what excludes another takes its place.
     text = re.sub(r"^( *)# (?=[a-z_]+: \S)", r"\1", text, flags=re.M)
-    for alternative in ("client_secret_file", "smtp_host", "smtp_user", "smtp_password_file"):
+    alternatives = (
+        "client_secret_file",
+        "federated_token_file",
+        "managed_identity",
+        "smtp_host",
+        "smtp_user",
+        "smtp_password_file",
+    )
+    for alternative in alternatives:
         text = re.sub(rf"^ *{alternative}:.*\n", "", text, flags=re.M)
     everything = tmp_path / "mailwarden.yaml"
     everything.write_text(text, encoding="utf-8")
@@ -402,7 +410,7 @@ def test_the_defaults_that_the_example_gives_are_the_real_ones():
     checked = 0
     for section, model in sections.items():
         for name, value in model:
-            written = re.search(rf"^ *# {name}: ([^\s#]+)", text, re.M)
+            written = re.search(rf"^ *# {name}: ([^\s#\[]+)", text, re.M)
             if written and value is not None:
                 assert float(written[1]) == value if isinstance(value, int | float) else written[1] == value, (
                     section,

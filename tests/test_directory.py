@@ -105,7 +105,7 @@ def test_a_role_is_held_for_the_school_first_then_for_the_trust_else_by_nobody()
         (mail("", [JANE]), "inbound"),
         (mail("", [JANE], sender="office@elt.example"), "internal"),
         (mail("", []), "stored"),
-        (Envelope(source="document"), "stored"),
+        (Envelope(source="document", kind="document"), "stored"),
     ],
 )
 def test_a_mail_goes_the_way_that_its_sender_and_recipients_say(envelope: Envelope, direction: str) -> None:

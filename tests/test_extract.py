@@ -30,7 +30,7 @@ LIMITS = Limits()
 
 
 def document(data: bytes, name: str = "", claimed: str = "", limits: Limits = LIMITS) -> Reading:
-    return read(Envelope(source="document", blobs=(Blob(name, claimed, data),)), limits)
+    return read(Envelope(source="document", kind="document", blobs=(Blob(name, claimed, data),)), limits)
 
 
 def mail(data: bytes, limits: Limits = LIMITS) -> Reading:

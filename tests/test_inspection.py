@@ -316,7 +316,7 @@ def test_names_inside_a_stored_archive_are_withheld_too(tmp_path: Path) -> None:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("Ava Reid.txt", "QQ111111C")
-    document = Envelope(source="document", blobs=(Blob("list.zip", "", packed.getvalue()),))
+    document = Envelope(source="document", kind="document", blobs=(Blob("list.zip", "", packed.getvalue()),))
     verdict = House(tmp_path, number=NUMBER).judge(document)
     assert one(verdict).evidence[0].label == "nino"
     assert "Ava" not in repr(verdict)

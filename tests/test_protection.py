@@ -95,10 +95,10 @@ def test_pdf(data: bytes, expected: str, mechanism: str, readable: bool) -> None
 
 
 def test_owner_password_pdf_is_read_and_a_locked_one_is_a_problem() -> None:
-    open_one = read(Envelope(source="document", blobs=(Blob("a.pdf", "", pdf(owner="o")),)), Limits())
+    open_one = read(Envelope(source="document", kind="document", blobs=(Blob("a.pdf", "", pdf(owner="o")),)), Limits())
     assert "plan for the autumn term" in open_one.parts[0].text
     assert (open_one.parts[0].protection.grade, open_one.problems) == ("weak", ())
-    locked = read(Envelope(source="document", blobs=(Blob("a.pdf", "", pdf(user="u")),)), Limits())
+    locked = read(Envelope(source="document", kind="document", blobs=(Blob("a.pdf", "", pdf(user="u")),)), Limits())
     assert ([problem.kind for problem in locked.problems], locked.parts[0].read) == (["encrypted"], "none")
 
 
@@ -139,7 +139,9 @@ def test_sheet_and_structure_protection_are_weak_and_read() -> None:
             mechanism,
             True,
         )
-        reading = read(Envelope(source="document", blobs=(Blob("a.xlsx", "", workbook(change)),)), Limits())
+        reading = read(
+            Envelope(source="document", kind="document", blobs=(Blob("a.xlsx", "", workbook(change)),)), Limits()
+        )
         assert "cell words" in reading.parts[0].text
 
 

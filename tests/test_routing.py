@@ -90,7 +90,7 @@ def test_a_line_fits_when_all_that_it_names_fits(only: dict[str, set[str]], fits
         (mail(BEN), "inappropriate_language", "language", "headteacher", HEAD),
         (mail(BEN), "chain_mail", "chain_mail", "headteacher", HEAD),
         (mail(SUPPLIER, [JANE]), "inappropriate_language", "language", "headteacher", HEAD),
-        (Envelope(source="document"), "personal_data", "personal_data", "dpo", "dpo@elt.example"),
+        (Envelope(source="document", kind="document"), "personal_data", "personal_data", "dpo", "dpo@elt.example"),
     ],
 )
 def test_the_shipped_lines_send_a_case_where_its_kind_belongs(

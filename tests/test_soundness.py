@@ -36,6 +36,11 @@ LEAVES = [
     "labels: {any: [nino], repeated: 2}",
     "near: {of: [nino], to: [health]}",
     "near: {of: [nino, person], to: [health], within: 500}",
+    "near: {of: [nino, person], to: [health], sentences: 1}",
+    "near: {of: [nino], to: [health], sentences: 0}",
+    "near: {of: [nino], to: [health], to_count: 2}",
+    "policy: report",
+    "policy: [report, weak_lock]",
     "recipients: {at_least: 2}",
     "recipients: {at_most: 1}",
     "recipients: {at_least: 1, kind: outside}",
@@ -93,11 +98,15 @@ def scenes(draw: st.DrawFn) -> Scene:
     envelope = mail(from_, tuple(to), subject=draw(st.sampled_from(["", "Re: Trip", "Fw: Trip", "Trip"])))
     envelope = replace(envelope, sent_at=datetime(2026, 9, draw(st.integers(1, 28)), 10, tzinfo=UTC))
     parts = (
-        Part("body", "text/plain", text="x" * 9, segments=(Segment("quoted", 3, 6),) if draw(st.booleans()) else ()),
+        Part(
+            "body", "text/plain", text="xx. " * 230, segments=(Segment("quoted", 3, 6),) if draw(st.booleans()) else ()
+        ),
     )
     if draw(st.booleans()):
         parts = (*parts, Part("attachment/1/a.txt", "text/plain", name="a.txt"))
-    return Scene(envelope, DIRECTORY.direction(envelope), "sender", tuple(draw(HITS)), parts, DIRECTORY)
+    says = frozenset(draw(st.sets(st.sampled_from(["report", "weak_lock"]))))
+    direction = DIRECTORY.direction(envelope)
+    return Scene(envelope, direction, "sender", tuple(draw(HITS)), parts, DIRECTORY, policy=says)
 
 
 @settings(max_examples=300, deadline=None)
