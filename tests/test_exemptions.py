@@ -14,6 +14,7 @@ from scanner.errors import ConfigErrors
 from scanner.exemptions import load_exemptions
 from scanner.inspection import inspect
 from scanner.model import Verdict
+from scanner.policy import Policy
 from scanner.rulebook import load_rulebook
 
 ONE = """\
@@ -96,3 +97,11 @@ def test_each_mistake_is_named_with_its_line(tmp_path: Path, old: str, new: str,
         load_exemptions(rules, load_rulebook(rules))
     places = [str(error) for error in caught.value.errors]
     assert any(place.startswith(f"rules/exceptions.yml:{line}: {why}") for place in places), places
+
+
+def test_an_exception_goes_before_the_policys_excuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Policy, "excuse", lambda *_: "policy: it was permitted")
+    (finding,) = judged(tmp_path / "excepted", DAY).findings
+    assert finding.exempted_by == "charity-week"
+    (finding,) = judged(tmp_path / "ended", date(2026, 12, 2)).findings
+    assert finding.exempted_by == "policy: it was permitted"

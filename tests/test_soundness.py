@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from made_up import DIRECTORY, GOOD, JANE, SHIPPED, SUPPLIER, mail, rules_with
 
 from scanner.conditions import KEYS, Condition, Scene, read_condition
+from scanner.errors import ConfigErrors
 from scanner.model import Hit, Part, Segment
 from scanner.rulebook import load_rulebook, schema
 from scanner.soundness import implies, impossible
@@ -150,6 +151,45 @@ def test_without_a_label_that_it_needs_nothing_holds(text: str, scene: Scene) ->
     found = condition(text)
     if found.needs() and found.needs().isdisjoint(scene.labels):
         assert not found.ask(scene).holds
+
+
+@pytest.mark.parametrize(
+    ("broad", "narrow", "refused"),
+    [
+        ("", "", True),
+        ("", "{ai_services: [banned]}", True),
+        ("{ai_services: [banned]}", "", False),
+        ("{ai_services: [banned]}", "{ai_services: [allowed]}", False),
+        ("{ai_services: [banned, allowed]}", "{ai_services: [banned]}", True),
+    ],
+)
+def test_a_rule_of_some_packs_shadows_only_rules_of_these(
+    tmp_path: Path, broad: str, narrow: str, refused: bool
+) -> None:
+    def only(where: str, when: str) -> str:
+        text = GOOD.replace("labels: {any: [nino]}", when)
+        return text.replace("when:", f"only_where: {where}\nwhen:") if where else text
+
+    rules = rules_with(
+        tmp_path,
+        broad=only(broad, "labels: {any: [nino, health]}"),
+        narrow=only(narrow, "labels: {any: [nino]}"),
+    )
+    if refused:
+        with pytest.raises(ConfigErrors, match="is shadowed"):
+            load_rulebook(rules)
+    else:
+        assert len(load_rulebook(rules).rules) == 2
+
+
+def test_near_within_fewer_sentences_implies_near_within_more() -> None:
+    some, fewer, any_ = (
+        condition("near: {of: [nino], to: [health]" + more + "}") for more in (", sentences: 2", ", sentences: 1", "")
+    )
+    assert implies(fewer, some)
+    assert implies(some, any_)
+    assert not implies(some, fewer)
+    assert not implies(any_, some)
 
 
 # --- the schema -------------------------------------------------------------------------------------------------------
