@@ -41,8 +41,8 @@ from connectors.m365_push import M365Push
 from connectors.m365_settings import M365Settings
 from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
+from scanner import correlate, schedule
 from scanner import demo as demo_module
-from scanner import schedule
 from scanner.backtest import Comparison, Labelled, RuleRecord, compare, rule_records
 from scanner.clauses import unfounded
 from scanner.contacts import Difference, difference, load_contacts, save_contacts
@@ -57,7 +57,7 @@ from scanner.model import Authorisation, AuthorisationKind, Envelope, People, Pr
 from scanner.patterns import load_patterns
 from scanner.pipeline import Tally
 from scanner.policy import Policy, differences, load_policy, pack_text, packs
-from scanner.ports import Detectors, OwnPattern, RawItem, Sender
+from scanner.ports import Detectors, ItemRef, OwnPattern, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
 from scanner.rule_sets import Change, InForce, RuleSets
@@ -68,7 +68,7 @@ from scanner.settings import load as load_settings
 from scanner.store import AccountRole, CaseCounts, Parked, Run, Store
 from scanner.web import create_app, hash_password, new_totp_secret
 from scanner.work import WorkerPool
-from scanner.worker import Proved, Start, Worker, WorkerLimits
+from scanner.worker import Companion, Outcome, Proved, Start, Worker, WorkerLimits
 
 _HERE = Path(__file__).resolve().parent
 
@@ -514,12 +514,37 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
                 for ref in page.items:
                     yield ref.id, partial(source.fetch, ref)
 
+    locks = correlate.Locks()
+    # What may hold the key of another message's file waits until all have been read: its file may come last.
+    waiting: list[tuple[str, Outcome]] = []
     for path, outcomes in pool.judge_all(items(), explain=explain):
         if isinstance(outcomes, Exception):
             yield f"{shown_path(path)}: {outcomes}"
             continue
         for outcome in outcomes:
-            yield Line(path + outcome.member, outcome.verdict, outcome.silences)
+            locks.add(path, outcome.member, outcome.verdict)
+            if outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key:
+                waiting.append((path, outcome))
+            else:
+                yield Line(path + outcome.member, outcome.verdict, outcome.silences)
+    for path, outcome in waiting:
+        near = locks.near(path, outcome.member, outcome.verdict)
+        judged = _judged_beside(source, pool, path, outcome, near, explain) if near else outcome
+        yield Line(path + outcome.member, judged.verdict, judged.silences)
+    locks.close()
+
+
+def _judged_beside(
+    source: FileSource, pool: WorkerPool, path: str, outcome: Outcome, near: Sequence[tuple[str, str]], explain: bool
+) -> Outcome:
+    """The message judged once more with the locked ones beside it; as it was where that shows nothing more."""
+    try:
+        read = [Companion.of(source.fetch(ItemRef("", "", other)), member) for other, member in near]
+        beside = [companion for companion in read if companion is not None]
+        again = pool.judge_beside(source.fetch(ItemRef("", "", path)), outcome.member, beside, explain=explain)
+    except MailwardenError:
+        return outcome  # a file went away meanwhile: what was seen the first time stands
+    return again if again is not None and correlate.better(outcome.verdict, again.verdict) else outcome
 
 
 # --- the demo -------------------------------------------------------------------------------------------------------
@@ -645,7 +670,10 @@ def _service(
     directory = _people_of(settings, tenant, client, key)
     limits = settings.scan.limits
     worker_limits = WorkerLimits(
-        wall_seconds=limits.wall_seconds, cpu_seconds=limits.cpu_seconds, rss_bytes=limits.rss_mb * 1024 * 1024
+        wall_seconds=limits.wall_seconds,
+        cpu_seconds=limits.cpu_seconds,
+        rss_bytes=limits.rss_mb * 1024 * 1024,
+        ocr_rss_bytes=limits.ocr_rss_mb * 1024 * 1024,
     )
     start = start_of(rules, slug, directory.extra, key, limits=_limits(settings), worker=worker_limits)
     include = {address.lower() for address in tenant.mailboxes.include}
@@ -797,6 +825,8 @@ def _limits(settings: Settings) -> Limits:
         max_part_bytes=given.max_part_bytes,
         max_total_bytes=given.max_total_bytes,
         max_text_chars=given.max_text_chars,
+        ocr_pages=given.ocr_pages,
+        ocr_seconds=given.ocr_seconds,
     )
 
 
@@ -905,11 +935,29 @@ def add_account(
     return said
 
 
+def sandbox_checks() -> list[Check]:
+    """The walls round a worker on this machine: what each keeps out, or that it does not stand and why."""
+    with Worker(start_of(rules_folder(None), "base", People(), RootKey.random())) as worker:
+        walls = worker.ready().walls
+    return [
+        Check("sandbox", "good", f"workers are kept from {wall.keeps_out} ({wall.note})")
+        if wall.stands
+        else Check(
+            "sandbox",
+            "note",
+            f"workers are NOT kept from {wall.keeps_out}: {wall.note}",
+            "run it on Linux 5.13 or later, outside a container that forbids seccomp, Landlock and namespaces",
+        )
+        for wall in walls
+    ]
+
+
 def doctor(config: Path | None) -> Iterator[tuple[str, list[Check]]]:
     """For each tenant its name and what was tried. A tenant whose credential cannot even be read is a check that failed."""
     settings = load_settings(config)
     if not each_tenant(settings):
         raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
+    yield "this machine", sandbox_checks()
     for prefix, tenant in each_tenant(settings):
         try:
             credential = _credential(tenant, prefix)

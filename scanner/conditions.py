@@ -62,6 +62,23 @@ _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing 
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedLock:
+    """A lock that a word at hand has opened: the locked part, the part in which the word stood, and whose word it was.
+
+    `by` is `message` for a word of this message, `companion` for a word of this message that opened a file of another one,
+    `guess` for a word that anybody would try first.
+    """
+
+    part: str
+    where: str
+    by: str
+    mechanism: str
+
+
+OPENED_BY = ("message", "companion", "guess")
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """What the conditions of one rule look at. `hits` are already narrowed to the owner whose words are judged."""
 
@@ -75,6 +92,7 @@ class Scene:
     # Kinds of address that the policy pack treats like outsiders for the rule's topic, and what it says of the message.
     outsiders: frozenset[AddressKind] = frozenset()
     policy: frozenset[str] = frozenset()
+    opened: tuple[OpenedLock, ...] = ()
 
     labels: frozenset[str] = field(init=False, repr=False, compare=False)
 
@@ -376,6 +394,32 @@ class ProtectionIs(Condition):
                 mark = Hit("protection", 0, 0, "", 0.9, (part.protection.mechanism,), part=part.path)
                 return Answer(True, (mark,))
         return Answer(False, reason=f"no part is protected as {_listed(self.grades)}")
+
+
+@dataclass(frozen=True, slots=True)
+class LockOpened(Condition):
+    """opened: a lock was opened by a word of this message, of this message on another's file, or by a guess."""
+
+    by: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        marks = []
+        for lock in scene.opened:
+            if lock.by in self.by:
+                why = _OPENED_REASONS[lock.by]
+                # The finding points at the word, where there is one: that is what should not have been sent.
+                reasons = (f"{lock.mechanism} {why}" if lock.mechanism else why,)
+                marks.append(Hit("file_password", 0, 0, "", 0.97, reasons, part=lock.where or lock.part))
+        if marks:
+            return Answer(True, tuple(marks))
+        return Answer(False, reason="no lock was opened by what lies beside it")
+
+
+_OPENED_REASONS = {
+    "message": "opens with a word of the same message",
+    "companion": "of another message to the same recipient opens with a word of this one",
+    "guess": "opens with a password that anybody would try first",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -864,6 +908,10 @@ def _protection(reader: Reader, node: Node, depth: int) -> Condition:
     return ProtectionIs(reader.choices(found.get("grades"), get_args(Grade)))
 
 
+def _opened(reader: Reader, node: Node, depth: int) -> Condition:
+    return LockOpened(reader.choices(node, OPENED_BY))
+
+
 def _file(reader: Reader, node: Node, depth: int) -> Condition:
     found = reader.mapping(node, tuple(KEYS["file"].settings))
     if not found:
@@ -1068,6 +1116,12 @@ KEYS: dict[str, Key] = {
         "some part's lock has one of these grades",
         {"grades": Setting("none, signed, weak, strong, unknown", words(get_args(Grade)))},
         needed=("grades",),
+    ),
+    "opened": Key(
+        _opened,
+        "a lock was opened by a word of this message (`message`), by a word of this message on a file of another one "
+        "to the same recipient (`companion`), or by a password that anybody would try first (`guess`)",
+        shape=words(OPENED_BY),
     ),
     "file": Key(
         _file,

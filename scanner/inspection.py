@@ -15,11 +15,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from email.utils import parseaddr
 
-from scanner.conditions import Scene
+from scanner.conditions import OpenedLock, Scene
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
 from scanner.exemptions import Exemptions
-from scanner.extract import Limits, normalise, read
+from scanner.extract import Limits, may_hold_key, normalise, read
 from scanner.model import (
     PROBLEMS_THAT_LEAVE_COMPLETE,
     SEVERITIES,
@@ -38,6 +38,7 @@ from scanner.model import (
     Recipient,
     RecipientKind,
     SegmentOwner,
+    Trail,
     Verdict,
     Versions,
 )
@@ -48,6 +49,7 @@ from scanner.rulebook import Example, Rule, Rulebook
 
 NAME_CHARACTERS = 60_000  # what the name recogniser may read of one message (D6): about a second of spaCy
 FACTS_KEPT = 500
+_OCR_TRUST = 0.9  # of a hit in a text that was recognised in a picture: a letter or a digit may be wrong
 _CACHE_TEXTS = 4_000
 _CACHE_LONGEST = 100_000
 _WITHHELD = "[name withheld]"
@@ -142,18 +144,21 @@ def inspect(
     silences: list[Silence] | None = None,
     today: date = date.max,
     only_topics: frozenset[str] | None = None,
+    companions: Sequence[Envelope] = (),
 ) -> Verdict:
     """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller.
 
     `today` decides which exceptions still count; there is no clock in here, and without a day none does.
-    `only_topics`: all that an authorisation covers; nothing else is judged and no fact is kept.
+    `only_topics`: all that an authorisation covers; nothing else is judged and no fact is kept. `companions` are other
+    messages of the same sender to the same recipient, whose locked files are tried with words of this one (D22); nothing
+    else of them is looked at.
     """
     direction = directory.direction(envelope)
     if instruments.as_outbound and envelope.kind != "document":
         direction = "outbound"
     if _is_sealed(envelope, directory, regime.policy):
         return _sealed(envelope, direction, regime, instruments)
-    reading = read(envelope, instruments.limits, opening, set_aside or {})
+    reading = read(envelope, instruments.limits, opening, set_aside or {}, companions, _guessable(directory, envelope))
     budget = NameBudget(NAME_CHARACTERS)
     paths = dict.fromkeys([*(part.path for part in reading.parts), *(problem.part for problem in reading.problems)])
     shown, name_hits = _withhold_names(list(paths), directory, instruments, budget)
@@ -180,8 +185,23 @@ def inspect(
         problems.append(Problem("body", "words", "budget", "part", detail))
 
     content_hash = _content_hash(envelope, parts)
+    opened = tuple(
+        OpenedLock(shown.get(one.part, one.part), shown.get(one.where, one.where), one.origin, one.mechanism)
+        for one in reading.opened
+    )
     findings = _judge(
-        envelope, direction, parts, hits, directory, regime, instruments, content_hash, silences, today, only_topics
+        envelope,
+        direction,
+        parts,
+        hits,
+        opened,
+        directory,
+        regime,
+        instruments,
+        content_hash,
+        silences,
+        today,
+        only_topics,
     )
     return Verdict(
         message_id=envelope.internet_id,
@@ -196,7 +216,29 @@ def inspect(
         sent_at=envelope.sent_at,
         parts=len(parts),
         sender=_sender(envelope, directory, instruments.key),
+        trail=_trail(envelope, direction, parts, problems, instruments.key) if only_topics is None else None,
     )
+
+
+def _trail(
+    envelope: Envelope, direction: Direction, parts: tuple[Part, ...], problems: list[Problem], key: FingerprintKey
+) -> Trail | None:
+    """What links this message with others (D22), where there is a closed lock in it or a word like a password."""
+    if envelope.from_ is None or not envelope.recipients or direction == "inbound":
+        return None
+    locks = sum(problem.kind == "encrypted" for problem in problems)
+    holds = may_hold_key((part.path, part.text) for part in parts if part.kind in ("subject", "body"))
+    if not locks and not holds:
+        return None
+    recipients = sorted({key.fingerprint("recipient", item.address) for item in envelope.recipients[:50]})
+    return Trail(key.fingerprint("sender", envelope.from_.address), tuple(recipients), locks, holds)
+
+
+def _guessable(directory: Directory, envelope: Envelope) -> tuple[str, ...]:
+    """Names that people take for passwords: the schools', the organisation's, the sender's own."""
+    people = directory.people
+    own = (envelope.from_.name,) if envelope.from_ else ()
+    return tuple(name for name in (*people.schools, people.organisation, *own) if name)
 
 
 def _names_near(
@@ -287,7 +329,10 @@ def _content_hits(
         if can_be_kept and (budget.windows_dropped, budget.texts_cut) == left_out:
             instruments.cache.put(key, found)
     for hit in found:
-        yield replace(hit, part=part.path, owner=part.owner_at(hit.start))
+        hit = replace(hit, part=part.path, owner=part.owner_at(hit.start))
+        if part.by_ocr:
+            hit = replace(hit, confidence=hit.confidence * _OCR_TRUST, reasons=(*hit.reasons, "read by OCR"))
+        yield hit
 
 
 def _withhold_names(
@@ -431,6 +476,7 @@ def _judge(
     direction: Direction,
     parts: tuple[Part, ...],
     hits: list[Hit],
+    opened: tuple[OpenedLock, ...],
     directory: Directory,
     regime: Regime,
     instruments: Instruments,
@@ -459,8 +505,9 @@ def _judge(
                     heading = "outbound"
                     if policy.words["internal_mail"] == "attachments":
                         own = tuple(hit for hit in own if hit.part.startswith("attachment"))
+                locks = opened if owner == "sender" else ()
                 scenes[owner, outsiders] = Scene(
-                    envelope, heading, owner, own, parts, directory, instruments.as_outbound, outsiders, facts
+                    envelope, heading, owner, own, parts, directory, instruments.as_outbound, outsiders, facts, locks
                 )
             scene = scenes[owner, outsiders]
             if owner != "sender" and not scene.hits:

@@ -174,7 +174,8 @@ class Part:
     """One readable or unreadable piece of a message: subject, body, attachment, member of an archive, document.
 
     `text` is normalised once at the edge (spaces, dashes, zero-width characters) and never changed after.
-    `media_type` was decided from bytes. `disguised` says that name or claimed type tell something else.
+    `media_type` was decided from bytes. `disguised` says that name or claimed type tell something else,
+    `by_ocr` that the text was recognised in a picture and may be wrong here and there.
     """
 
     path: str
@@ -191,6 +192,7 @@ class Part:
     read: ReadState = "all"
     disguised: bool = False
     inline: bool = False
+    by_ocr: bool = False
 
     def owner_at(self, position: int) -> SegmentOwner:
         """The owner of the character at `position`; words in no segment are the sender's."""
@@ -373,6 +375,19 @@ class Versions:
 
 
 @dataclass(frozen=True, slots=True)
+class Trail:
+    """What may link a message with others of the same sender (D22): keyed fingerprints of addresses, counts, no text.
+
+    `locks` counts the locked files that stayed closed; `may_hold_key` says that some word in it looks like a password.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    locks: int
+    may_hold_key: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """The whole answer for one message or document."""
 
@@ -390,6 +405,7 @@ class Verdict:
     elapsed_ms: float = 0.0
     # A keyed fingerprint of the one of us who sent it, for repeats and patterns; empty for mail from outside.
     sender: str = ""
+    trail: Trail | None = None
 
 
 # --- the service's own nouns ----------------------------------------------------------------------------------------

@@ -14,12 +14,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
 
+from scanner import correlate
 from scanner.errors import ConnectorError
 from scanner.governance import Leave, NotAuthorisedError
 from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Problem, ProblemKind, Verdict, Versions
 from scanner.ports import Folder, ItemRef, Page, Source, SpooledItem
 from scanner.store import Committed, Store
 from scanner.work import WorkerPool
+from scanner.worker import Companion
 
 log = logging.getLogger("mailwarden.pipeline")
 
@@ -140,6 +142,7 @@ class Pipeline:
                 if self.weigh is not None:
                     done = replace(done, verdict=self.weigh(done.verdict, [item.verdict for item in results]))
                 results.append(done)
+        results += self._met(folder, results)
         cases = self.store.commit_page(
             source=self.source.name,
             mailbox=folder.mailbox,
@@ -155,6 +158,72 @@ class Pipeline:
         tally.new_cases += len(cases)
         tally.findings += sum(len(result.verdict.findings) for result in results)
         tally.incomplete += sum(not result.verdict.complete for result in results)
+
+    # --- what only several messages show (D22) ---
+
+    def _met(self, folder: Folder, results: list[Committed]) -> list[Committed]:
+        """Messages judged again because another one, of this page or an earlier one, has come to lie beside them."""
+        again: dict[str, Committed] = {}
+        for result in results:
+            here = correlate.met(result.verdict.trail, result.verdict.sent_at) if result.verdict.trail else None
+            if here is None or result.verdict.trail is None:
+                continue
+            if result.verdict.trail.may_hold_key:
+                others = self._beside(folder, results, result, here, locked=True)
+                if others and (judged := self._judged_again(result, others)) is not None:
+                    again[result.provider_id] = judged
+            if result.verdict.trail.locks:
+                for key in self._beside(folder, results, result, here, locked=False):
+                    if key.id not in again and all(key.id != other.provider_id for other in results):
+                        place = Committed(key.id, key.internet_id, key.mailbox, key.folder, result.verdict)
+                        ref = ItemRef(result.mailbox, result.folder, result.provider_id, result.internet_id)
+                        if (judged := self._judged_again(place, [ref], known=False)) is not None:
+                            again[key.id] = judged
+        return list(again.values())
+
+    def _beside(
+        self, folder: Folder, results: list[Committed], one: Committed, here: correlate.Met, *, locked: bool
+    ) -> list[ItemRef]:
+        assert one.verdict.trail is not None
+        found: dict[str, tuple[ItemRef, correlate.Met]] = {}
+        stored = self.store.linked(
+            self.source.name, folder.mailbox, one.verdict.trail, here.sent_at, correlate.WINDOW, locked=locked
+        )
+        for item in stored:
+            other = correlate.Met(here.sender, frozenset({item.recipient}), item.sent_at)
+            found[item.provider_id] = (ItemRef(folder.mailbox, item.folder, item.provider_id, item.internet_id), other)
+        for result in results:
+            trail = result.verdict.trail
+            beside = correlate.met(trail, result.verdict.sent_at) if trail is not None else None
+            if trail is not None and beside is not None and (trail.locks if locked else trail.may_hold_key):
+                ref = ItemRef(result.mailbox, result.folder, result.provider_id, result.internet_id)
+                found[result.provider_id] = (ref, beside)
+        found.pop(one.provider_id, None)
+        return correlate.nearest(here, found.values())
+
+    def _judged_again(self, one: Committed, others: list[ItemRef], *, known: bool = True) -> Committed | None:
+        """The message with the others beside it, where that says more. What cannot be fetched now stays as it was."""
+        if self._leave(one.mailbox) is not None:
+            return None  # not everything may be judged any more
+        try:
+            fetched = self.source.fetch(ItemRef(one.mailbox, one.folder, one.provider_id, one.internet_id))
+            read = [Companion.of(self.source.fetch(other)) for other in others]
+            beside = [companion for companion in read if companion is not None]
+        except ConnectorError as error:
+            if not error.permanent:
+                raise
+            return None
+        try:
+            outcome = self.pool.judge_beside(fetched, "", beside)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
+        if outcome is None or (known and not correlate.better(one.verdict, outcome.verdict)):
+            return None
+        if not known and not outcome.verdict.findings:
+            return None
+        verdict = outcome.verdict if self.weigh is None else self.weigh(outcome.verdict, [])
+        return replace(one, verdict=verdict, again=True)
 
     def _message(self, folder: Folder, ref: ItemRef, oldest: datetime | None) -> Committed | None:
         sent_at = ref.envelope.sent_at if ref.envelope is not None else None

@@ -207,6 +207,7 @@ KEYS: dict[str, Key] = {
     "retention": Key("months after which a case that is done is forgotten, by severity; none: it stays", settles=(32,)),
     "may_reveal": Key("account roles that may read a mail behind a case: dpo, manager"),
     "patterns": Key("by topic {times, days}: a single message is kept in shadow until as many came from one mailbox", settles=(14,)),
+    "ocr": Key("whether text in pictures is read; off: pictures are listed as skipped", ("on", "off"), "on"),
     "time_zone": Key("IANA name of the zone in which hours are meant"),
     "clauses": Key("clauses by topic, for a pack without a register in policies/clauses/"),
 }  # fmt: skip

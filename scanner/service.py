@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol, get_args
 
-from scanner import notify
+from scanner import correlate, notify
 from scanner.errors import ConnectorError
 from scanner.governance import Leave, leave, may_read
 from scanner.inspection import nearness
@@ -269,6 +269,7 @@ class Service:
     def clear(self) -> None:
         """Forget the facts of clean messages, and the cases, whose time is over."""
         now = self.clock()
+        self.store.forget_trails(now - correlate.WINDOW)
         log.info("facts of %d clean messages forgotten", self.store.forget_clean(now - self.keep_clean))
         before = {severity: months_before(now, months) for severity, months in self.policy.retention.items()}
         log.info("%d cases forgotten", self.store.forget_cases(before))

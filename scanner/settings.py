@@ -168,6 +168,11 @@ class Limits(Section):
     wall_seconds: float = Field(default=60.0, ge=1, le=3_600, description="time for one message")
     cpu_seconds: int = Field(default=45, ge=1, le=3_600, description="processor time for one message")
     rss_mb: int = Field(default=700, ge=300, le=16_384, description="memory of one worker")
+    ocr_pages: int = Field(default=20, ge=0, le=1_000, description="pictures of text read in one message; 0 reads none")
+    ocr_seconds: float = Field(
+        default=20.0, ge=1, le=3_600, description="processor time for the pictures of one message"
+    )
+    ocr_rss_mb: int = Field(default=1_200, ge=300, le=16_384, description="memory of one worker that reads pictures")
 
 
 class Scan(Section):

@@ -19,6 +19,7 @@ from scanner.conditions import (
     HasLabels,
     HasSegment,
     KindIs,
+    LockOpened,
     Near,
     NoneOf,
     PolicySays,
@@ -202,6 +203,8 @@ def _leaf_implies(strict: Condition, loose: Condition) -> bool:
             return set(strict.owners) <= set(loose.owners)
         case ProtectionIs(), ProtectionIs():
             return set(strict.grades) <= set(loose.grades)
+        case LockOpened(), LockOpened():
+            return set(strict.by) <= set(loose.by)
         case Recipients(), Recipients():
             same = (strict.kind, strict.visible) == (loose.kind, loose.visible)
             return same and strict.at_least >= loose.at_least and strict.at_most <= loose.at_most

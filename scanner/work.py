@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from types import TracebackType
@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from scanner.model import Envelope, People, Versions
 from scanner.ports import RawItem, SpooledItem
-from scanner.worker import Outcome, Start, Worker, WorkerLimits
+from scanner.worker import Companion, Outcome, Start, Worker, WorkerLimits
 
 Place = TypeVar("Place")
 # How many items are read ahead of each worker: enough to keep it busy, few enough to hold in memory.
@@ -61,6 +61,19 @@ class WorkerPool:
         """The outcome of every message in an item, or of one envelope. `only_topics`: nothing else is judged."""
         with self.worker() as worker:
             return list(worker.inspect(what, explain=explain, only_topics=only_topics))
+
+    def judge_beside(
+        self,
+        what: RawItem | SpooledItem | Envelope,
+        member: str,
+        companions: Sequence[Companion],
+        *,
+        explain: bool = False,
+    ) -> Outcome | None:
+        """One message judged once more, with other messages of the same sender beside it (D22)."""
+        with self.worker() as worker:
+            found = list(worker.inspect(what, explain=explain, companions=companions, member=member))
+        return found[0] if found else None
 
     def versions(self) -> Versions:
         """Of rules, policy and detectors, as the workers loaded them."""

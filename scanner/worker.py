@@ -14,14 +14,17 @@ import hashlib
 import os
 import resource
 import select
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NoReturn
@@ -40,13 +43,14 @@ from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem, SpooledItem
 from scanner.routing import load_routing, parties
 from scanner.rulebook import load_rulebook
+from scanner.sandbox import Wall, enclose
 
 MAX_FRAME = 1 << 30
 _PIECE = 1 << 20
 _LENGTH = struct.Struct(">I")
 _NO_ANSWER = "the worker answered with something else than an answer"
 # Of the parent's environment the child sees only these: no token, no password, no proxy with a password in it.
-_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_LIBRARY_PATH")
+_ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "LD_LIBRARY_PATH")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class WorkerLimits:
     cpu_seconds: int = 45
     start_seconds: float = 60.0
     rss_bytes: int = 700 * 1024 * 1024
+    ocr_rss_bytes: int = 1200 * 1024 * 1024  # where pictures are read
     address_space_bytes: int = 3 * 1024**3
     restarts: int = 3
     messages_before_renewal: int = 20_000
@@ -83,8 +88,25 @@ class Start(msgspec.Struct, tag=True, frozen=True):
         return f"Start(rules_dir={self.rules_dir!r}, policy={self.policy!r}, key_number={self.key_number})"
 
 
+class Companion(msgspec.Struct, frozen=True):
+    """Another message of the same sender to the same recipient (D22): an envelope, or a member of an item."""
+
+    item: RawItem | None
+    envelope: Envelope | None
+    member: str = ""
+
+    @staticmethod
+    def of(fetched: RawItem | SpooledItem | Envelope, member: str = "") -> Companion | None:
+        """None for one that is too big for memory: it is not read a second time for this."""
+        if isinstance(fetched, SpooledItem):
+            fetched.close()
+            return None
+        return Companion(fetched, None, member) if isinstance(fetched, RawItem) else Companion(None, fetched)
+
+
 class InspectTask(msgspec.Struct, tag=True, frozen=True):
-    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered.
+    """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered;
+    `only_one`: nothing behind the first is asked for. Locked files of `companions` are tried with the words at hand.
 
     So many bytes as `follows` says come after the frame and belong to the item's data: they were too many for the parent.
     """
@@ -94,6 +116,8 @@ class InspectTask(msgspec.Struct, tag=True, frozen=True):
     skip: int
     set_aside: dict[str, dict[str, ProblemKind]]
     explain: bool = False
+    companions: tuple[Companion, ...] = ()
+    only_one: bool = False
     follows: int = 0
     only_topics: frozenset[str] | None = None
 
@@ -135,6 +159,7 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     versions: Versions
     labels: tuple[str, ...]
     proof: str
+    walls: tuple[Wall, ...] = ()
 
 
 class Opening(msgspec.Struct, tag=True, frozen=True):
@@ -240,7 +265,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     start = next(frames, None)
     if not isinstance(start, Start):
         return
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold mail
+    walls = enclose(os.environ.get("TMPDIR") or "/nonexistent")
     resource.setrlimit(resource.RLIMIT_AS, (start.address_space_bytes, start.address_space_bytes))
     try:
         bench = _Bench.build(start)
@@ -250,7 +275,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     except ConfigError as error:
         _write(replies, Refused(((error.place, error.message),)))
         return
-    _write(replies, Ready(bench.versions, tuple(sorted(bench.detectors.labels)), bench.proof(start)))
+    _write(replies, Ready(bench.versions, tuple(sorted(bench.detectors.labels)), bench.proof(start), walls))
     for frame in frames:
         _arm_cpu(start.cpu_seconds)
         match frame:
@@ -308,7 +333,7 @@ class _Bench:
         policy = load_policy(folder, start.policy, rulebook)
         instruments = Instruments(
             detectors=built,
-            limits=start.limits,
+            limits=start.limits if policy.words["ocr"] == "on" else replace(start.limits, ocr_pages=0),
             key=FingerprintKey(start.key_number, start.key),
             as_outbound=start.as_outbound,
             deep=start.deep,
@@ -336,7 +361,8 @@ class _Bench:
             members = open_item(task.item, self.instruments.limits, task.skip, member_opening)
         else:
             members = iter([("", task.envelope)] if task.envelope and not task.skip else [])
-        for member, envelope in members:
+        companions = tuple(self._companions(task))
+        for member, envelope in islice(members, 1) if task.only_one else members:
             started = time.perf_counter()
             silences: list[Silence] | None = [] if task.explain else None
 
@@ -352,11 +378,20 @@ class _Bench:
                 set_aside=task.set_aside.get(member, {}),
                 silences=silences,
                 today=datetime.now(UTC).date(),
+                companions=companions,
                 only_topics=task.only_topics,
             )
             verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
             yield Judged(member, verdict, tuple(silences or ()))
             index += 1
+
+    def _companions(self, task: InspectTask) -> Iterator[Envelope]:
+        for companion in task.companions:
+            if companion.envelope is not None:
+                yield companion.envelope
+            elif companion.item is not None:
+                members = open_item(companion.item, self.instruments.limits, _place_in_store(companion.member))
+                yield from (envelope for _, envelope in islice(members, 1))
 
     def reveal(self, task: RevealTask, replies: BinaryIO) -> Revealed:
         limits = self.instruments.limits
@@ -369,6 +404,12 @@ class _Bench:
         return Revealed(
             _headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))), is_private(envelope)
         )
+
+
+def _place_in_store(member: str) -> int:
+    """How many messages of an item lie before this one: `!/3` is the third."""
+    number = member.removeprefix("!/")
+    return max(0, int(number) - 1) if number.isdigit() else 0
 
 
 def _headings(envelope: Envelope) -> tuple[tuple[str, str], ...]:
@@ -422,11 +463,13 @@ class Worker:
     def __init__(self, start: Start, limits: WorkerLimits | None = None, command: Sequence[str] = ()) -> None:
         self._start = start
         self._limits = limits or WorkerLimits()
+        self._rss_bytes = self._limits.ocr_rss_bytes if start.limits.ocr_pages else self._limits.rss_bytes
         self._command = tuple(command) or (sys.executable, "-I", "-m", "scanner.worker")
         self._process: subprocess.Popen[bytes] | None = None
         self._buffer = bytearray()
         self._answered = 0
         self._ready: Ready | None = None
+        self._folder = ""
 
     def __enter__(self) -> Worker:
         return self
@@ -450,6 +493,12 @@ class Worker:
             process.wait()
         if process.stdout:
             process.stdout.close()
+        self._wipe()
+
+    def _wipe(self) -> None:
+        folder, self._folder = self._folder, ""
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
     # --- what it can be asked ---
 
@@ -459,6 +508,9 @@ class Worker:
             return self._ready
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        # Whatever a library writes to disk goes here, and is gone with the process.
+        self._folder = tempfile.mkdtemp(prefix="mailwarden-")
+        environment |= {"OMP_THREAD_LIMIT": "1", "TMPDIR": self._folder, "HOME": self._folder}
         self._process = subprocess.Popen(  # noqa: S603  the command is our own interpreter and module
             self._command,
             stdin=subprocess.PIPE,
@@ -492,18 +544,33 @@ class Worker:
         *,
         explain: bool = False,
         only_topics: frozenset[str] | None = None,
+        companions: Sequence[Companion] = (),
+        member: str | None = None,
     ) -> Iterator[Outcome]:
-        """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome."""
+        """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome.
+
+        `member` asks for one of them alone; locked files of `companions` are tried with its words.
+        """
         item = what.item if isinstance(what, SpooledItem) else what if isinstance(what, RawItem) else None
         spooled = what if isinstance(what, SpooledItem) else None
         envelope = what if isinstance(what, Envelope) else None
-        skip = 0
+        skip = _place_in_store(member or "")
         set_aside: dict[str, dict[str, ProblemKind]] = {}
         details: dict[tuple[str, str], str] = {}
         restarts = 0
         while True:
             watch = _Watch(index=skip)
-            task = InspectTask(item, envelope, skip, set_aside, explain, spooled.size if spooled else 0, only_topics)
+            task = InspectTask(
+                item,
+                envelope,
+                skip,
+                set_aside,
+                explain,
+                tuple(companions),
+                member is not None,
+                spooled.size if spooled else 0,
+                only_topics,
+            )
             try:
                 self.ready()
                 self._send(task, spooled)
@@ -529,12 +596,12 @@ class Worker:
                 if not watch.part and restarts == 1:
                     continue  # no part can be blamed: the system may have ended it for want of memory
                 # Without a word from the child the place is known all the same: only a mailbox has a second message.
-                member = watch.member or (f"!/{skip + 1}" if skip else "")
-                yield Outcome(member, self._lost(item, envelope, member, died))
+                place = watch.member or (f"!/{skip + 1}" if skip else "")
+                yield Outcome(place, self._lost(item, envelope, place, died))
                 skip += 1
                 restarts = 0
                 set_aside = {}
-                if not watch.member:
+                if not watch.member or member is not None:
                     return
 
     def grade(self, data: bytes, name: str) -> tuple[str, Protection]:
@@ -660,8 +727,8 @@ class Worker:
             if remaining <= 0:
                 raise _Died("timed_out", f"took longer than {self._limits.wall_seconds:g} s")
             if not select.select([descriptor], [], [], min(remaining, 0.2))[0]:
-                if self._resident() > self._limits.rss_bytes:
-                    raise _Died("too_large", f"needed more than {self._limits.rss_bytes >> 20} MB of memory")
+                if self._resident() > self._rss_bytes:
+                    raise _Died("too_large", f"needed more than {self._rss_bytes >> 20} MB of memory")
                 continue
             chunk = os.read(descriptor, 1 << 20)
             if not chunk:
@@ -690,7 +757,7 @@ class Worker:
 
     def _renew_if_old(self) -> None:
         """A child that grew or is old is replaced between two items, when nothing can be lost."""
-        if self._answered >= self._limits.messages_before_renewal or self._resident() > self._limits.rss_bytes:
+        if self._answered >= self._limits.messages_before_renewal or self._resident() > self._rss_bytes:
             self.close()
 
     def _kill(self) -> None:
@@ -705,6 +772,7 @@ class Worker:
             if stream:
                 with contextlib.suppress(OSError):
                     stream.close()
+        self._wipe()
 
     def _lost(self, item: RawItem | None, envelope: Envelope | None, member: str, died: _Died) -> Verdict:
         """The verdict on a message that could not be judged at all: nothing found, and said to be incomplete."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+import pyzipper
 import sqlalchemy as sa
 
 from connectors.faketenant.faults import Fault, Plan
@@ -162,3 +164,44 @@ def test_a_cursor_of_another_host_starts_the_folder_again(database: str) -> None
                 tally = running.round()
                 assert (tally.messages, tally.unfinished) == (expected, [])
     assert all(number == 1 for _, number in findings_in(database))
+
+
+def locked_and_key(order: tuple[str, ...]) -> Tenant:
+    """A locked file, and its password in another message to the same outsider; `order` is how the mailbox gives them."""
+    buffer = io.BytesIO()
+    with pyzipper.AESZipFile(buffer, "w", encryption=pyzipper.WZ_AES) as archive:
+        archive.setpassword(b"Plover-Quay-19")
+        archive.writestr("notes.txt", b"Notes of the review")
+    locked = EmailMessage()
+    locked["From"], locked["To"], locked["Subject"] = MAILBOXES[0], OUTSIDER, "Secure file"
+    locked["Date"], locked["Message-ID"] = "Mon, 07 Sep 2026 10:12:00 +0100", "<lock@elt.example>"
+    locked.set_content("It is encrypted, I will get the password to you.")
+    locked.add_attachment(buffer.getvalue(), "application", "zip", filename="file.zip")
+    key = EmailMessage()
+    key["From"], key["To"], key["Subject"] = MAILBOXES[0], OUTSIDER, "Re: Secure file"
+    key["Date"], key["Message-ID"] = "Mon, 07 Sep 2026 10:31:00 +0100", "<key@elt.example>"
+    key.set_content("Plover-Quay-19\n\nR")
+    tenant = Tenant()
+    tenant.add_user(FakeUser(MAILBOXES[0], "Jane Smith", manager="head@elt.example"))
+    tenant.add_user(FakeUser("head@elt.example", "Hilary Moss"))
+    for name in order:
+        tenant.deliver(MAILBOXES[0], "sentitems", {"lock": locked, "key": key}[name].as_bytes())
+    return tenant
+
+
+@pytest.mark.parametrize("order", [("lock", "key"), ("key", "lock"), ("lock",), ("key",)], ids="-".join)
+def test_a_password_in_another_message_is_found_whichever_comes_first(order: tuple[str, ...], tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    with FakeTenant(locked_and_key(order)) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        # One message a page: the second is committed when the first has long been.
+        with service(*arguments, page_size=1) as running:
+            running.round()
+            running.round()
+    engine = sa.create_engine(database)
+    with engine.connect() as connection:
+        topics = [row[0] for row in connection.execute(sa.text("SELECT topic FROM finding"))]
+        texts = connection.execute(sa.text("SELECT sender, recipient FROM trail")).all()
+    assert topics.count("password_exposed") == (len(order) == 2)
+    assert texts
+    assert not any("@" in value for row in texts for value in row)  # fingerprints, no addresses

@@ -185,7 +185,7 @@ def test_a_part_that_burns_its_cpu_seconds_is_one_problem_long_before_the_wall_c
 
 @pytest.mark.parametrize("step", ["VENOM", "POISON"])
 def test_a_part_that_bloats_is_one_problem(start: Start, step: str) -> None:
-    with Worker(start, replace(LIMITS, rss_bytes=350 << 20), POISONED) as worker:
+    with Worker(start, replace(LIMITS, rss_bytes=350 << 20, ocr_rss_bytes=350 << 20), POISONED) as worker:
         verdict = expect_one_loss(worker, f"{step}-bloat", "too_large")
         assert verdict.problems[0].detail == "needed more than 350 MB of memory"
 

@@ -4,10 +4,22 @@ Nothing here raises for what a file contains, nothing asks the network, a store 
 may leave the organisation.
 """
 
+from scanner.extract.keys import Opened, may_hold_key
 from scanner.extract.limits import Limits
 from scanner.extract.normal import Normalised, normalise
 from scanner.extract.protection import grade
 from scanner.extract.reading import Reading, open_item, read
 from scanner.extract.sniff import EXECUTABLES
 
-__all__ = ["EXECUTABLES", "Limits", "Normalised", "Reading", "grade", "normalise", "open_item", "read"]
+__all__ = [
+    "EXECUTABLES",
+    "Limits",
+    "Normalised",
+    "Opened",
+    "Reading",
+    "grade",
+    "may_hold_key",
+    "normalise",
+    "open_item",
+    "read",
+]

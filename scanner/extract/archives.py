@@ -1,4 +1,4 @@
-"""Archives: zip, tar and single packed files are opened, 7z and RAR are recognised with their locks."""
+"""Archives: zip, tar and single packed files; the locks of all, and of 7z and RAR from their own headers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from functools import partial
+
+import pyzipper
 
 from scanner.errors import UnreadablePart
 from scanner.extract.content import Child, Content, Trouble
@@ -34,6 +36,8 @@ _ZIP_ERRORS = (
     struct.error,
     IndexError,
 )
+# pyzipper has its own classes by the same names.
+_KEY_ERRORS = (*_ZIP_ERRORS, pyzipper.BadZipFile, pyzipper.LargeZipFile)
 _ODF_ENCRYPTED = re.compile(rb"<manifest:encryption-data[\s>]|encrypted-package")
 
 
@@ -55,7 +59,7 @@ def lock(data: bytes) -> Protection:
 
 
 def _lock(archive: zipfile.ZipFile) -> Protection:
-    files = [info for info in archive.infolist() if not info.is_dir()]
+    files = [info for info in archive.infolist() if not info.filename.endswith("/")]
     locks = [_entry_lock(info) for info in files]
     closed = [one for one in locks if one.grade != "none"]
     if not closed:
@@ -112,7 +116,7 @@ def read_zip(data: bytes, claimed: str, limits: Limits) -> Content:
     """The names of the entries as text (anyone can read them, lock or not), the entries as children."""
     archive = open_zip(data)
     protection = _lock(archive)
-    files = [info for info in archive.infolist() if not info.is_dir()]
+    files = [info for info in archive.infolist() if not info.filename.endswith("/")]
     content = Content("\n".join(clean(info.filename) for info in files[:10_000]), protection=protection)
     content.children = _entries(archive, files, limits)
     return content
@@ -141,11 +145,57 @@ def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> b
         raise UnreadablePart("corrupt", f"zip entry: {type(error).__name__}") from None
 
 
+class _ZipKeys:
+    """The locked entries of a zip with one password to try: ZipCrypto or WinZip AES (pyzipper reads both)."""
+
+    def __init__(self, data: bytes) -> None:
+        self._archive = pyzipper.AESZipFile(io.BytesIO(data))
+        self._locked = [info for info in self._archive.infolist() if info.flag_bits & _ENCRYPTED_FLAG]
+
+    def opens(self, password: str, limits: Limits) -> bool:
+        """Proved on the smallest locked entry, whose checksum or authentication code must fit."""
+        with_content = [info for info in self._locked if info.file_size] or self._locked
+        smallest = min(with_content, key=lambda info: info.file_size, default=None)
+        if smallest is None or smallest.file_size > limits.max_part_bytes:
+            return False
+        try:
+            self._archive.read(smallest, pwd=password.encode())
+        except (RuntimeError, NotImplementedError, *_KEY_ERRORS):
+            return False
+        return True
+
+    def children(self, password: str, limits: Limits) -> Iterator[Child]:
+        for info in self._locked:
+            yield Child(info.filename, partial(self._unpack, info, password, limits), info.file_size)
+
+    def _unpack(self, info: zipfile.ZipInfo, password: str, limits: Limits) -> bytes:
+        if info.file_size > limits.max_part_bytes:
+            raise UnreadablePart(
+                "too_large", f"{info.file_size} bytes, allowed are {limits.max_part_bytes} for one part"
+            )
+        try:
+            with self._archive.open(info, pwd=password.encode()) as stream:
+                return bytes(stream.read(info.file_size))
+        except (RuntimeError, NotImplementedError, *_KEY_ERRORS) as error:
+            raise UnreadablePart("corrupt", f"locked zip entry: {type(error).__name__}") from None
+
+
+def zip_keys(data: bytes) -> _ZipKeys:
+    """For trying passwords on a zip. Raises UnreadablePart("corrupt")."""
+    try:
+        return _ZipKeys(data)
+    except (*_KEY_ERRORS, NotImplementedError, RuntimeError) as error:
+        raise UnreadablePart("corrupt", f"zip: {type(error).__name__}") from None
+
+
 def read_tar(data: bytes, claimed: str, limits: Limits) -> Content:
     """Regular files as children; links and devices hold nothing of their own."""
     content = Content()
     members: list[tarfile.TarInfo] = []
-    archive = tarfile.TarFile(fileobj=io.BytesIO(data), mode="r")
+    try:
+        archive = tarfile.TarFile(fileobj=io.BytesIO(data), mode="r")
+    except (tarfile.TarError, *_ZIP_ERRORS) as error:
+        raise UnreadablePart("corrupt", f"tar: {type(error).__name__}") from None
     try:
         for member in archive:
             if member.isfile():
@@ -192,18 +242,7 @@ def _unpacked(data: bytes, limits: Limits) -> bytes:
     return result
 
 
-# --- 7z and RAR: recognised, not opened -----------------------------------------------------------------------------
-
-
-def read_foreign(data: bytes, claimed: str, limits: Limits) -> Content:
-    """7z and RAR: `encrypted` where locked, else `unsupported`."""
-    protection = foreign_lock(data)
-    content = Content(protection=protection)
-    if protection.readable_without_password:
-        content.missed(Trouble("unsupported", "7z archive" if data.startswith(b"7z") else "RAR archive"))
-    else:
-        content.missed(Trouble("encrypted", protection.mechanism))
-    return content
+# --- the locks of 7z and RAR ----------------------------------------------------------------------------------------
 
 
 def foreign_lock(data: bytes) -> Protection:
@@ -221,6 +260,7 @@ def foreign_lock(data: bytes) -> Protection:
 # Coder identifiers of 7z (7zFormat.txt, Methods.txt).
 _LZMA1, _LZMA2, _SEVEN_AES = b"\x03\x01\x01", b"\x21", b"\x06\xf1\x07\x01"
 _MAX_SEVEN_HEADER = 20_000_000
+_USUAL_RAR_ROUNDS = 15
 
 
 def _seven_zip_lock(data: bytes) -> Protection:
@@ -311,51 +351,95 @@ def _rar4_lock(data: bytes) -> Protection:
     return _rar_verdict("RAR 4 AES-128", files, closed)
 
 
-def _rar5_lock(data: bytes) -> Protection:
-    """RAR 5: a block of type 4 encrypts all headers, an extra record of type 1 in a file header its content."""
+def old_rar_files(data: bytes) -> int:
+    """How many files the headers of a RAR 1.5 to 4 archive announce; of another archive more than any has."""
+    if not data.startswith(b"Rar!\x1a\x07\x00"):
+        return 1 << 31
+    position, files = 7, 0
+    while position + 7 <= len(data):
+        kind = data[position + 2]
+        flags, size = struct.unpack_from("<HH", data, position + 3)
+        if size < 7 or position + 11 > len(data):
+            break
+        added = struct.unpack_from("<I", data, position + 7)[0] if flags & 0x8000 or kind in (0x74, 0x7A) else 0
+        files += kind == 0x74
+        position += size + added
+    return files
+
+
+def _vint(data: bytes, at: int) -> tuple[int, int]:
+    """RAR 5: seven bits a byte, little end first, the top bit says that more follow. The number, and where it ends."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if not byte & 0x80 or shift > 63:
+            return value, at
+
+
+def _rar5_blocks(data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Kind of each block, where its own fields begin, where its extra area begins and where that ends."""
     position = 8
-    files = closed = 0
-
-    def number(at: int) -> tuple[int, int]:
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if not byte & 0x80 or shift > 63:
-                return value, at
-
     if len(data) < position + 8:
         raise EOFError
     while position + 7 < len(data):
-        size, start = number(position + 4)
-        kind, at = number(start)
-        flags, at = number(at)
+        size, start = _vint(data, position + 4)
+        kind, at = _vint(data, start)
+        flags, at = _vint(data, at)
         extra_size = data_size = 0
         if flags & 1:
-            extra_size, at = number(at)
+            extra_size, at = _vint(data, at)
         if flags & 2:
-            data_size, at = number(at)
+            data_size, at = _vint(data, at)
+        end = start + size
+        yield kind, at, end - extra_size, end
+        if kind in (4, 5):
+            return
+        if not size:
+            raise ValueError
+        position = end + data_size
+
+
+def _rar5_extra(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
+    """Type and place of each record of an extra area."""
+    while at < end:
+        size, at = _vint(data, at)
+        kind, fields = _vint(data, at)
+        yield kind, fields
+        at += max(size, 1)
+
+
+def _rar5_lock(data: bytes) -> Protection:
+    """RAR 5: a block of type 4 encrypts all headers, an extra record of type 1 in a file header its content."""
+    files = closed = 0
+    for kind, _, extra, end in _rar5_blocks(data):
         if kind == 4:
             return Protection(
                 "strong", "RAR 5 AES-256, names encrypted", False, ("password needed even for the names",)
             )
         if kind == 2:
             files += 1
-            end = start + size
-            at = end - extra_size
-            while extra_size and at < end:
-                record_size, at = number(at)
-                record_type, _ = number(at)
-                closed += record_type == 1
-                at += max(record_size, 1)
-        if kind == 5:
-            break
-        if not size:
-            raise ValueError
-        position = start + size + data_size
+            closed += sum(record == 1 for record, _ in _rar5_extra(data, extra, end))
     return _rar_verdict("RAR 5 AES-256", files, closed)
+
+
+def rar_rounds(data: bytes) -> int:
+    """The binary logarithm of how often RAR 5 hashes a password; 15 as RAR writes it, up to 255 as an attacker does."""
+    most = _USUAL_RAR_ROUNDS
+    if not data.startswith(b"Rar!\x1a\x07\x01\x00"):
+        return most
+    try:
+        for kind, fields, extra, end in _rar5_blocks(data):
+            places = [fields] if kind == 4 else [at for record, at in _rar5_extra(data, extra, end) if record == 1]
+            for place in places:
+                _, place = _vint(data, place)  # version
+                _, place = _vint(data, place)  # flags
+                most = max(most, data[place])
+    except (IndexError, EOFError, ValueError):
+        return most
+    return most
 
 
 def _rar_verdict(mechanism: str, files: int, closed: int) -> Protection:

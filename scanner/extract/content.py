@@ -44,6 +44,7 @@ class Content:
     children: Iterable[Child] = ()
     troubles: list[Trouble] = field(default_factory=list)
     read: ReadState = "all"
+    by_ocr: bool = False
 
     def missed(self, trouble: Trouble) -> None:
         """Record that something was left out, and that the part is therefore not wholly read."""

@@ -49,7 +49,7 @@ def lock(data: bytes) -> Protection:
         found = _lock(data)
     except UnreadablePart as error:
         return Protection("unknown", "compound file, cannot be read", False, (error.detail,))
-    if found.default_password and _opened_by_default(data) is not None:
+    if found.default_password and opened(data, _EXCEL_DEFAULT_PASSWORD) is not None:
         return _default_lock(found.protection)
     return found.protection
 
@@ -161,14 +161,37 @@ def _powerpoint_lock(ole: olefile.OleFileIO) -> Protection:
     return UNPROTECTED
 
 
-def _opened_by_default(data: bytes) -> bytes | None:
-    """The content, where Excel's own password opens it."""
+_OPENING_ERRORS = (FileFormatError, InvalidKeyError, DecryptionError, ParseError, NotImplementedError, *OLE_ERRORS)
+
+
+def fits(data: bytes, password: str) -> bool:
+    """Does the password open the file? Its own verifier tells, where it has one (MS-OFFCRYPTO 2.3.4.9, 2.3.4.13, 2.3.6.4)."""
     try:
         office = msoffcrypto.OfficeFile(io.BytesIO(data))
-        office.load_key(password=_EXCEL_DEFAULT_PASSWORD)
+        if getattr(office, "type", "") in ("agile", "standard"):
+            office.load_key(password=password, verify_password=True)
+            return True
+        return opened(data, password) is not None
+    except _OPENING_ERRORS:
+        return False
+
+
+def cost_of_a_try(data: bytes) -> float:
+    """Milliseconds for one password: the key of an agile or standard lock is hashed tens of thousands of times."""
+    spin = _SPIN_COUNT.search(data)
+    if spin:
+        return max(1.0, int(spin.group(1)) / 400)
+    return 60.0 if b"E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k" in data else 3.0
+
+
+def opened(data: bytes, password: str) -> bytes | None:
+    """The content, where the password opens it."""
+    try:
+        office = msoffcrypto.OfficeFile(io.BytesIO(data))
+        office.load_key(password=password)
         plain = io.BytesIO()
         office.decrypt(plain)
-    except (FileFormatError, InvalidKeyError, DecryptionError, ParseError, NotImplementedError, *OLE_ERRORS):
+    except _OPENING_ERRORS:
         return None
     result = plain.getvalue()
     # A wrong password that nothing checked gives noise.
@@ -178,20 +201,10 @@ def _opened_by_default(data: bytes) -> bytes | None:
 def read_locked(data: bytes, claimed: str, limits: Limits) -> Content:
     """A locked Office file: `encrypted`, unless Excel's default password opens it; then its content is a child."""
     found = _lock(data)
-    if found.default_password and (plain := _opened_by_default(data)) is not None:
+    if found.default_password and (plain := opened(data, _EXCEL_DEFAULT_PASSWORD)) is not None:
         return Content(
             protection=_default_lock(found.protection), children=(Child("opened", lambda: plain, len(plain)),)
         )
     content = Content(protection=found.protection)
     content.missed(Trouble("encrypted", found.protection.mechanism))
-    return content
-
-
-def read_legacy(data: bytes, claimed: str, limits: Limits) -> Content:
-    """A .doc, .xls or .ppt: `encrypted` where locked; the formats themselves are not read yet and that is said."""
-    found = _lock(data)
-    if not found.protection.readable_without_password:
-        return read_locked(data, claimed, limits)
-    content = Content(protection=found.protection)
-    content.missed(Trouble("unsupported", "Office format before 2007"))
     return content

@@ -21,17 +21,25 @@ class Limits:
     max_text_chars: int = 2_000_000
     max_cells: int = 500_000
     max_pages: int = 2_000
+    # Pictures of text: pages and seconds of processor time for one message, pixels for one picture. No page means off.
+    ocr_pages: int = 20
+    ocr_seconds: float = 20.0
+    ocr_pixels: int = 60_000_000
+    # What trying words of a message as passwords on its locked files may cost; 0 tries none.
+    key_milliseconds: int = 4_000
 
 
 class Account:
     """What one message has used of its limits so far."""
 
-    __slots__ = ("_limits", "bytes_read", "parts")
+    __slots__ = ("_limits", "bytes_read", "ocr_pages", "ocr_seconds", "parts")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.bytes_read = 0
         self.parts = 0
+        self.ocr_pages = 0
+        self.ocr_seconds = 0.0
 
     def add_part(self) -> None:
         """Count one more part. Raises UnreadablePart("too_many_parts") when there are more than allowed."""

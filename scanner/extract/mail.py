@@ -31,6 +31,8 @@ _PARAMETER = re.compile(
 _QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 _ADDRESS_MARK = re.compile(r'["\\(),:;<>\[\]]')
 _MESSAGE_ID = re.compile(r"<[^<>\s]{1,998}>")
+_UU_BEGIN = re.compile(rb"(?:\A|\n)begin [0-7]{3,4} ([^\r\n]{1,200})\r?\n")
+_UU_LINE = re.compile(rb"[ -`]{1,90}\r?")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]")
 
 
@@ -187,6 +189,8 @@ def _walk(entity: _Entity, depth: int, found: _Found, limits: Limits, default: s
     name = file_name(disposition_parameters) or file_name(parameters, "name")
     charset = parameters.get("charset", "")
     if kind in ("text/plain", "text/html") and disposition != "attachment" and not name:
+        if kind == "text/plain" and b"\nend" in data and _UU_BEGIN.search(data):
+            data = _without_uuencoded(data, found, limits)
         (found.plain if kind == "text/plain" else found.html).append(decode(data, charset))
         return
     found.blobs.append(
@@ -288,6 +292,26 @@ def _uudecode(body: bytes) -> bytes:
             except binascii.Error:
                 return body
     return b"".join(pieces)
+
+
+def _without_uuencoded(data: bytes, found: _Found, limits: Limits) -> bytes:
+    """Files written into the text the way it was done before MIME become attachments; the text around them stays."""
+    kept = []
+    position = 0
+    for begin in _UU_BEGIN.finditer(data):
+        if begin.start() < position or len(found.blobs) >= limits.max_parts:
+            continue
+        end = data.find(b"\nend", begin.end() - 1)
+        lines = data[begin.end() : end if end >= 0 else begin.end()].splitlines()
+        # The length byte and the number of characters agree: it is no sentence that happens to begin with "begin".
+        if end < 0 or not lines or not all(_UU_LINE.fullmatch(line) for line in lines[:3]):
+            continue
+        kept.append(data[position : begin.start()])
+        position = end + 4
+        file = _uudecode(data[begin.start() : position].lstrip(b"\r\n"))
+        found.blobs.append(Blob(decode(begin.group(1)).strip(), "application/octet-stream", file))
+    kept.append(data[position:])
+    return b"".join(kept)
 
 
 def _trouble(found: _Found, kind: ProblemKind, detail: str) -> None:

@@ -1,31 +1,45 @@
-"""Pictures and recordings: not read, and said so; only what cannot hold a readable text counts as skipped."""
+"""Pictures and recordings: text in pictures is read where that is on; only what cannot hold a text counts as skipped."""
 
 from __future__ import annotations
 
 import struct
 
+from scanner.errors import UnreadablePart
+from scanner.extract import ocr
 from scanner.extract.content import Content, Trouble
+from scanner.extract.limits import Account, Limits
 
 # Logos, icons and tracking pixels are smaller than this; a photographed page is not.
-_SMALL_PICTURE_BYTES = 40_000
 _TINY_SIDE = 64
+_SMALL_PIXELS = 20_000
 _BANNER_PIXELS = 120_000
 # Two seconds of speech at the lowest rate in use (32 kbit/s).
 _SHORT_RECORDING_BYTES = 8_000
 
 
-def read_picture(data: bytes, kind: str, inline: bool) -> Content:
-    """No text, and a problem: `skipped` for logos and tracking pixels, `unsupported` for what may show a text."""
+def read_picture(data: bytes, kind: str, inline: bool, limits: Limits, account: Account) -> Content:
+    """The text in a picture, marked as read by OCR. Logos and tracking pixels are `skipped`, and so is every picture where
+    the policy has switched this off.
+    """
     width, height = picture_size(data, kind)
     known = width > 0 and height > 0
-    is_tiny = known and min(width, height) <= _TINY_SIDE
+    is_small = known and (min(width, height) <= _TINY_SIDE or width * height <= _SMALL_PIXELS)
     is_banner = known and inline and width * height <= _BANNER_PIXELS
     content = Content()
     size = f"{width} x {height} pixels" if known else f"{len(data)} bytes"
-    if is_tiny or is_banner or len(data) < _SMALL_PICTURE_BYTES:
+    if is_small or is_banner:
         content.missed(Trouble("skipped", f"small picture, {size}"))
-    else:
-        content.missed(Trouble("unsupported", f"picture, {size}: text in it was not read"))
+        return content
+    if not limits.ocr_pages:
+        content.missed(Trouble("skipped", f"picture, {size}: reading text in pictures is switched off"))
+        return content
+    pages: list[ocr.Page] = []
+    try:
+        pages.extend(ocr.read_pictures(data, limits, account))
+    except UnreadablePart as error:
+        content.missed(Trouble(error.kind, error.detail, "part" if pages else "none"))  # type: ignore[arg-type]
+    content.text = "\n".join(page.text for page in pages if page.text)
+    content.by_ocr = bool(content.text)
     return content
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scanner.extract import archives, legacy, office, pdf, sealed
+from scanner.extract import archives, foreign, legacy, office, pdf, sealed
 from scanner.extract.limits import Limits
 from scanner.extract.mail import parse_message
 from scanner.extract.sniff import DOCX, ODF, OOXML_LOCKED, PPTX, XLSX, media_type
@@ -34,7 +34,9 @@ def _protection(kind: str, data: bytes) -> Protection:
         return office.lock(data, kind)
     if kind == "application/zip" or kind.startswith(ODF):
         return archives.lock(data)
-    if kind in ("application/x-7z-compressed", "application/vnd.rar"):
+    if kind == "application/x-7z-compressed":
+        return foreign.seven_zip_lock(data)
+    if kind == "application/vnd.rar":
         return archives.foreign_lock(data)
     if kind in (OOXML_LOCKED, "application/msword", "application/vnd.ms-excel", "application/vnd.ms-powerpoint"):
         return legacy.lock(data)

@@ -7,29 +7,57 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import chain
 
 from scanner.errors import UnreadablePart
-from scanner.extract import archives, legacy, mail_stores, office, pdf, pictures, sealed, texts
+from scanner.extract import (
+    archives,
+    binary_office,
+    foreign,
+    legacy,
+    mail_stores,
+    office,
+    pdf,
+    pictures,
+    sealed,
+    texts,
+    tnef,
+)
 from scanner.extract.content import Child, Content, Trouble, tables_in
+from scanner.extract.keys import Opened, Purse, Word, guesses, open_with, words_in, words_in_name
 from scanner.extract.limits import Account, Limits
 from scanner.extract.mail import messages_in, parse_message
 from scanner.extract.markup import html_text
 from scanner.extract.normal import clean, plain_name
 from scanner.extract.segments import all_owned, segments
-from scanner.extract.sniff import DOCX, EXECUTABLES, ODF, OOXML_LOCKED, PPTX, XLSX, is_disguised, media_type
+from scanner.extract.sniff import (
+    DOCX,
+    EXECUTABLES,
+    ODF,
+    OOXML_LOCKED,
+    PPTX,
+    XLSX,
+    hidden_archive,
+    is_disguised,
+    media_type,
+)
 from scanner.model import Blob, Body, Envelope, Part, Problem, ProblemKind, Segment
 from scanner.ports import RawItem
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """All parts of one message in reading order, and everything that was not read."""
+    """All parts of one message in reading order, everything that was not read, and which locks opened with what lay near."""
 
     parts: tuple[Part, ...]
     problems: tuple[Problem, ...]
+    opened: tuple[Opened, ...] = ()
 
+
+# Texts whose cells may be parted by tabs without the reader knowing of tables.
+_MAY_HAVE_TABS = ("text/", "application/rtf", "image/", ODF)
 
 Reader = Callable[[bytes, str, Limits], Content]
 
@@ -56,17 +84,21 @@ _READERS: dict[str, Reader] = {
     PPTX: office.read_slides,
     XLSX: office.read_workbook,
     OOXML_LOCKED: legacy.read_locked,
-    "application/msword": legacy.read_legacy,
-    "application/vnd.ms-excel": legacy.read_legacy,
-    "application/vnd.ms-powerpoint": legacy.read_legacy,
+    "application/msword": binary_office.read_legacy,
+    "application/vnd.ms-excel": binary_office.read_legacy,
+    "application/vnd.ms-powerpoint": binary_office.read_legacy,
+    "application/x-ole-storage": binary_office.read_storage,
     "application/vnd.ms-outlook": mail_stores.read_outlook_message,
+    "application/ms-tnef": tnef.read_tnef,
+    "application/vnd.ms-outlook-pst": mail_stores.read_outlook_store,
+    "message/partial": texts.read_fragment,
     "application/zip": archives.read_zip,
     "application/x-tar": archives.read_tar,
     "application/gzip": archives.read_packed,
     "application/x-bzip2": archives.read_packed,
     "application/x-xz": archives.read_packed,
-    "application/x-7z-compressed": archives.read_foreign,
-    "application/vnd.rar": archives.read_foreign,
+    "application/x-7z-compressed": foreign.read_seven_zip,
+    "application/vnd.rar": foreign.read_rar,
 }
 
 
@@ -95,6 +127,10 @@ def _members(
                 opening(f"!/{number}")
                 yield f"!/{number}", parse_message(message, limits)
         return
+    if kind == "application/vnd.ms-outlook-pst":
+        opening("")
+        yield from mail_stores.store_messages(item.data, item.name, limits, skip, opening)
+        return
     if skip:
         return
     opening("")
@@ -119,8 +155,13 @@ def read(
     limits: Limits,
     opening: Callable[[str], None] = lambda path: None,
     set_aside: Mapping[str, ProblemKind] = {},
+    companions: Sequence[Envelope] = (),
+    guessable: Sequence[str] = (),
 ) -> Reading:
     """Read every part of `envelope`. Never raises for what the parts contain.
+
+    Locked files are tried with words of the message, with `guessable` ones (names of schools), and locked files of
+    `companions`, other messages of the same sender to the same recipient, with words of this one.
 
     `opening(path)` is called before each part is opened, so that whoever watches knows which one was the last;
     a path in `set_aside` is not opened and becomes a problem of that kind.
@@ -132,7 +173,31 @@ def read(
             reader.blob("document", blob, 0)
     else:
         reader.message(envelope, "", 0, own=True)
-    return Reading(tuple(reader.parts), tuple(reader.problems))
+    reader.try_keys(guessable)
+    opened = [*reader.opened, *_companions_opened(reader, companions, limits)]
+    return Reading(tuple(reader.parts), tuple(reader.problems), tuple(opened))
+
+
+def _companions_opened(reader: _Reader, companions: Sequence[Envelope], limits: Limits) -> Iterator[Opened]:
+    """Locked files of other messages that words of this one open. Of those messages nothing else is read here."""
+    if not companions:
+        return
+    words = words_in(reader.words_at_hand(), "companion")
+    for number, companion in enumerate(companions, 1):
+        other = reader.beside(replace(limits, ocr_pages=0))
+        other.message(companion, f"companion/{number}/", 0, own=True)
+        other.try_words(words)
+        yield from other.opened
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """A locked file that waits for the message to have been read to its end: the key may come later in it."""
+
+    path: str
+    kind: str
+    depth: int
+    data: bytes = field(repr=False)
 
 
 class _Reader:
@@ -145,6 +210,13 @@ class _Reader:
         self._set_aside = set_aside
         self._paths: set[str] = set()
         self._is_full = False
+        self._locked: list[_Locked] = []
+        self._purse = Purse(limits.key_milliseconds)
+        self.opened: list[Opened] = []
+
+    def beside(self, limits: Limits) -> _Reader:
+        """A reader for another message, which announces its parts and leaves out the same ones."""
+        return _Reader(limits, self._opening, self._set_aside)
 
     # --- messages ---------------------------------------------------------------------------------------------------
 
@@ -230,12 +302,16 @@ class _Reader:
             self._add(part, [Trouble(self._set_aside[path], "set aside after it could not be read")])
             return
         self._opening(path)
+        behind = data = b""
+        kind = ""
         try:
             self._account.reserve(child.size)
             data = child.unpack()
             part = replace(part, size=len(data), sha256=hashlib.sha256(data).hexdigest())
             kind = media_type(data, claimed)
-            part = replace(part, media_type=kind, disguised=is_disguised(child.name, claimed, kind))
+            behind = hidden_archive(data, kind)
+            disguised = is_disguised(child.name, claimed, kind) or (bool(behind) and kind not in EXECUTABLES)
+            part = replace(part, media_type=kind, disguised=disguised)
             if kind in ("message/rfc822", "application/mbox"):
                 self._mails(part, data, kind, child.own_words)
                 return
@@ -244,19 +320,81 @@ class _Reader:
             text, cut = self._cut(text)
             for trouble in cut:
                 content.missed(trouble)
-            tables = content.tables or (tables_in(text) if kind.startswith(("text/", "application/rtf", ODF)) else ())
+            tables = content.tables or (tables_in(text) if kind.startswith(_MAY_HAVE_TABS) else ())
             part = replace(
-                part, text=text, tables=tables if not cut else (), protection=content.protection, read=content.read
-            )
+                part, text=text, tables=tables if not cut else (), protection=content.protection, read=content.read,
+                by_ocr=content.by_ocr,
+            )  # fmt: skip
         except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
             self._add(part, [_trouble_of(error)])
-            return
-        self._add(part, content.troubles)
+            content = Content()
+        else:
+            self._add(part, content.troubles)
+        if behind:
+            content.children = chain(content.children, (Child("hidden.zip", lambda: behind, len(behind)),))
+        if content.protection.grade in ("weak", "strong", "none") and (
+            not content.protection.readable_without_password or content.protection.mechanism
+        ):
+            self._locked.append(_Locked(path, kind, depth, data))
         self._children(path, content, depth)
+
+    # --- locks with the key beside them -----------------------------------------------------------------------------
+
+    def try_keys(self, guessable: Sequence[str]) -> None:
+        """Try what the message itself says, and then what anybody would guess, on the files that stayed locked."""
+        if self._locked:
+            self.try_words(words_in(self.words_at_hand()))
+        if self._locked:
+            names = [*guessable, *(locked.path.rpartition("/")[2] for locked in self._locked)]
+            self.try_words(guesses(self.words_at_hand(), names))
+
+    def words_at_hand(self) -> list[tuple[str, str]]:
+        """Every text of the message, and the names of its files, with the part each belongs to."""
+        texts = [(part.path, part.text) for part in self.parts if part.text]
+        names = [(part.path, words_in_name(part.name)) for part in self.parts if part.name]
+        return [*names, *texts]
+
+    def try_words(self, words: Sequence[Word]) -> None:
+        """Read what the words open in place of the problem that it was locked. Files inside may be locked again."""
+        waiting, self._locked = self._locked, []
+        still: list[_Locked] = []
+        while waiting:
+            locked = waiting.pop(0)
+            try:
+                found = open_with(locked.kind, locked.data, words, self._limits, self._purse)
+                if found is not None:
+                    self._opened(locked, *found)
+                    waiting.extend(self._locked)
+                    self._locked = []
+                    continue
+            except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
+                self._problem(locked.path, _trouble_of(error))
+            still.append(locked)
+        self._locked = still
+
+    def _opened(self, locked: _Locked, word: Word, content: Content) -> None:
+        inside = locked.path + "/"
+        place = next(index for index, part in enumerate(self.parts) if part.path == locked.path)
+        # What was recorded as locked is read now; entries that were open all along stay as they are.
+        closed = {item.part for item in self.problems if item.kind == "encrypted" and item.part.startswith(inside)}
+        self.parts = [part for part in self.parts if part.path not in closed]
+        self._paths -= closed
+        self.problems = [
+            item
+            for item in self.problems
+            if item.kind != "encrypted" or not (item.part == locked.path or item.part in closed)
+        ]
+        text, cut = self._cut(clean(content.text))
+        for trouble in (*content.troubles, *cut):
+            self._problem(locked.path, trouble)
+        part = self.parts[place]
+        self.parts[place] = replace(part, text=part.text or text, read="part" if cut else content.read)
+        self.opened.append(Opened(locked.path, word.part, word.origin, part.protection.mechanism))
+        self._children(locked.path, content, locked.depth)
 
     def _content(self, kind: str, data: bytes, child: Child, inline: bool, content_id: str) -> Content:
         if kind.startswith("image/"):
-            return pictures.read_picture(data, kind, inline or bool(content_id))
+            return pictures.read_picture(data, kind, inline or bool(content_id), self._limits, self._account)
         if kind.startswith(("audio/", "video/")):
             return pictures.read_recording(data)
         reader = _READERS.get(kind)

@@ -132,6 +132,8 @@ def media_type(data: bytes, claimed: str = "") -> str:
     for magic, kind in _MAGIC:
         if data.startswith(magic):
             return kind
+    if claimed == "message/partial":
+        return claimed
     if data.startswith(olefile.MAGIC):
         return _ole_type(data)
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")):
@@ -293,6 +295,32 @@ def delimiter_of(text: str, claimed: str = "") -> str:
         if counts[0] >= 3 and len(set(counts)) == 1:
             return delimiter
     return ""
+
+
+# --- two things in one ----------------------------------------------------------------------------------------------
+
+# Files that other programs open from the front; a zip archive is opened from its end, so one can hang on behind.
+_OPENED_FROM_THE_FRONT = (
+    "application/pdf",
+    "image/",
+    "audio/",
+    "video/",
+    "application/rtf",
+    "application/x-msdownload",
+)
+_ZIP_END_REACH = 66_000
+
+
+def hidden_archive(data: bytes, kind: str) -> bytes:
+    """The zip archive that hangs on behind a file of another kind, or nothing: such a file is two things in one."""
+    if not kind.startswith(_OPENED_FROM_THE_FRONT) or data.rfind(b"PK\x05\x06", max(0, len(data) - _ZIP_END_REACH)) < 0:
+        return b""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            starts = [info.header_offset for info in archive.infolist()]
+    except _ZIP_ERRORS:
+        return b""
+    return data[min(starts) :] if starts and min(starts) > 0 else b""
 
 
 # --- does the name tell the truth? ----------------------------------------------------------------------------------

@@ -30,6 +30,13 @@ def read_plain(data: bytes, claimed: str, limits: Limits) -> Content:
     return Content(decode(data, _charset(claimed)))
 
 
+def read_fragment(data: bytes, claimed: str, limits: Limits) -> Content:
+    """A piece of a mail that was sent in pieces (RFC 2046 section 5.2.2): its words are read, the whole is not here."""
+    content = Content(decode(data, _charset(claimed)))
+    content.missed(Trouble("unsupported", "one piece of a mail that was sent in several", "part"))
+    return content
+
+
 def read_html(data: bytes, claimed: str, limits: Limits) -> Content:
     return Content(html_file_text(data, _charset(claimed)))
 

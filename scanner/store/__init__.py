@@ -15,8 +15,20 @@ import sqlalchemy as sa
 
 from scanner import audit
 from scanner.audit import AuditEntry, AuditFault
-from scanner.model import Authorisation, CaseState, Cursor, People, ProblemKind, Severity, Versions
-from scanner.store import accounts, authorisations, cases, claims, database, history, messages, notices, people, runs
+from scanner.model import Authorisation, CaseState, Cursor, People, ProblemKind, Severity, Trail, Versions
+from scanner.store import (
+    accounts,
+    authorisations,
+    cases,
+    claims,
+    database,
+    history,
+    messages,
+    notices,
+    people,
+    runs,
+    trails,
+)
 from scanner.store.history import PastFinding, PastMessage, Said
 from scanner.store.rows import (
     Account,
@@ -31,6 +43,7 @@ from scanner.store.rows import (
     CoverageRow,
     Decision,
     DecisionRefused,
+    Linked,
     NoticeRow,
     Order,
     Outcome,
@@ -56,6 +69,7 @@ __all__ = [
     "CoverageRow",
     "Decision",
     "DecisionRefused",
+    "Linked",
     "NoticeRow",
     "Order",
     "Outcome",
@@ -132,6 +146,20 @@ class Store:
                 now=now,
                 audit_key=self.audit_key,
             )
+
+    def linked(
+        self, source: str, mailbox: str, trail: Trail, sent_at: datetime, window: timedelta, *, locked: bool
+    ) -> list[Linked]:
+        """Messages of a mailbox by the same sender to one of the same recipients within the window: those with a lock
+        that stayed closed, or those with what may be a key (D22).
+        """
+        with self.reading.begin() as connection:
+            return trails.near(connection, source, mailbox, trail, sent_at, window, locked=locked)
+
+    def forget_trails(self, before: datetime) -> None:
+        """Drops what links messages that were sent before that time."""
+        with self.writing.begin() as connection:
+            trails.forget(connection, before)
 
     def forget_clean(self, before: datetime) -> int:
         """Drops the facts of messages without a finding that were committed before that time; returns how many rows.

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from scanner.model import Cursor, ProblemKind, Verdict, Versions
-from scanner.store import cases
+from scanner.store import cases, trails
 from scanner.store.database import take_turns
 from scanner.store.rows import Committed, CoverageRow, ProblemRow
 from scanner.store.tables import (
@@ -83,7 +83,7 @@ def commit_page(
     opened: list[int] = []
     for place, result in latest.items():
         before = known.get(place)
-        if before is not None and _same(before, result.verdict):
+        if before is not None and not result.again and _same(before, result.verdict):
             if before.folder != result.folder:
                 connection.execute(sa.update(MESSAGE).where(MESSAGE.c.id == before.id).values(folder=result.folder))
             continue
@@ -304,6 +304,7 @@ def _write_message(
         for table in (FACT, PROBLEM):
             connection.execute(sa.delete(table).where(table.c.message_id == message_id))
     ledger.count(result.mailbox, day, state, kinds, +1)
+    trails.write(connection, message_id, verdict.trail, _moment(verdict.sent_at))
     if verdict.facts:
         connection.execute(
             sa.insert(FACT),

@@ -25,14 +25,26 @@ class DecisionRefused(MailwardenError):
 
 
 @dataclass(frozen=True, slots=True)
+class Linked:
+    """A stored message that may belong together with another one (D22)."""
+
+    provider_id: str
+    folder: str
+    internet_id: str
+    recipient: str
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Committed:
-    """One message with its verdict, on its way into the store."""
+    """One message with its verdict, on its way into the store. `again`: its bytes are known, and yet it says more now."""
 
     provider_id: str
     internet_id: str
     mailbox: str
     folder: str
     verdict: Verdict
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,6 +118,21 @@ FACT = sa.Table(
     sa.Index("fact_fingerprint", "fingerprint"),
 )
 
+# What may belong together with what (D22): a row for each recipient.
+TRAIL = sa.Table(
+    "trail",
+    METADATA,
+    _id(),
+    _to("message_id", "message"),
+    sa.Column("sender", Words, nullable=False),
+    sa.Column("recipient", Words, nullable=False),
+    sa.Column("sent_at", UtcTime, nullable=False),
+    sa.Column("locks", sa.Integer, nullable=False),
+    sa.Column("may_hold_key", sa.Boolean, nullable=False),
+    sa.Index("trail_pair", "sender", "recipient", "sent_at"),
+    sa.Index("trail_message", "message_id"),
+)
+
 PROBLEM = sa.Table(
     "problem",
     METADATA,

@@ -1,0 +1,158 @@
+"""A lock with the key beside it: what opens is read, what stays closed is said, and a word is kept nowhere."""
+
+from __future__ import annotations
+
+import io
+
+import py7zr
+import pytest
+import pyzipper
+from reportlab.lib.pdfencrypt import StandardEncryption
+from reportlab.pdfgen.canvas import Canvas
+
+from scanner.extract import Limits, Reading, may_hold_key, read
+from scanner.extract.keys import guesses, words_in
+from scanner.model import Blob, Body, Envelope
+
+LIMITS = Limits()
+SECRET = "Plover-Quay-19"
+WORDS = b"Notes of the review meeting"
+
+
+def zipped(password: str, *, aes: bool = True, name: str = "notes.txt", data: bytes = WORDS) -> bytes:
+    buffer = io.BytesIO()
+    encryption = {"encryption": pyzipper.WZ_AES} if aes else {}
+    with pyzipper.AESZipFile(buffer, "w", compression=pyzipper.ZIP_DEFLATED, **encryption) as archive:
+        archive.setpassword(password.encode())
+        archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def seven_zipped(password: str, *, names_too: bool = False) -> bytes:
+    buffer = io.BytesIO()
+    with py7zr.SevenZipFile(buffer, "w", password=password, header_encryption=names_too) as archive:
+        archive.writestr(WORDS, "notes.txt")
+    return buffer.getvalue()
+
+
+def printed(password: str) -> bytes:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, encrypt=StandardEncryption(password, ownerPassword="another", strength=128))
+    canvas.drawString(72, 700, WORDS.decode())
+    canvas.save()
+    return buffer.getvalue()
+
+
+def message(body: str, *blobs: Blob, subject: str = "Review") -> Envelope:
+    return Envelope(source="mime", subject=subject, bodies=(Body("text/plain", body),), blobs=blobs)
+
+
+def text_of(reading: Reading) -> str:
+    return "\n".join(part.text for part in reading.parts if part.path.startswith("attachment/"))
+
+
+LOCKED = {
+    "zip, AES": zipped(SECRET),
+    "7z": seven_zipped(SECRET),
+    "7z, names too": seven_zipped(SECRET, names_too=True),
+    "pdf": printed(SECRET),
+}
+
+
+@pytest.mark.parametrize("kind", LOCKED)
+def test_without_the_word_it_stays_closed_and_is_counted(kind: str) -> None:
+    reading = read(message("I will ring you with the password.", Blob("f", "", LOCKED[kind])), LIMITS)
+    assert {problem.kind for problem in reading.problems} == {"encrypted"}
+    assert not reading.opened
+    assert "review meeting" not in text_of(reading)
+
+
+@pytest.mark.parametrize("kind", LOCKED)
+def test_with_the_word_in_the_body_it_is_read(kind: str) -> None:
+    reading = read(message(f"The password is {SECRET}.", Blob("f", "", LOCKED[kind])), LIMITS)
+    assert not reading.problems
+    assert [(one.part, one.where, one.origin) for one in reading.opened] == [("attachment/1/f", "body", "message")]
+    assert "review meeting" in text_of(reading)
+    assert SECRET not in repr(reading.opened)
+
+
+@pytest.mark.parametrize(
+    ("envelope", "where"),
+    [
+        (message("As promised.", Blob("f.zip", "", zipped(SECRET)), subject=f"Notes, pw {SECRET}"), "subject"),
+        (message("As promised.", Blob(f"notes (password {SECRET}).zip", "", zipped(SECRET))), "attachment/1/"),
+        (
+            message(
+                "As promised.",
+                Blob("f.zip", "", zipped(SECRET)),
+                Blob("readme.txt", "", f"open it with\n{SECRET}".encode()),
+            ),
+            "attachment/2/",
+        ),
+        (message('It opens with "three blind mice".', Blob("f.zip", "", zipped("three blind mice"))), "body"),
+        (message("The password is: threeblindmice", Blob("f.zip", "", zipped("threeblindmice"))), "body"),
+    ],
+)
+def test_the_word_may_stand_anywhere_in_the_message(envelope: Envelope, where: str) -> None:
+    reading = read(envelope, LIMITS)
+    assert [one.where.startswith(where) for one in reading.opened] == [True], reading.problems
+
+
+def test_a_locked_file_in_a_locked_file() -> None:
+    outer = zipped(SECRET, name="inner.zip", data=zipped("Second-Key-22"))
+    reading = read(message(f"Password {SECRET}, then Second-Key-22", Blob("f.zip", "", outer)), LIMITS)
+    assert len(reading.opened) == 2
+    assert "review meeting" in text_of(reading)
+
+
+def test_a_word_that_anybody_would_try_is_a_guess() -> None:
+    reading = read(message("As promised.", Blob("f.zip", "", zipped("Password1"))), LIMITS)
+    assert [(one.where, one.origin) for one in reading.opened] == [("", "guess")]
+    born = read(message("For Bryn, born 4/10/2017.", Blob("f.zip", "", zipped("04102017"))), LIMITS)
+    assert [one.origin for one in born.opened] == ["guess"]
+    school = read(message("As promised.", Blob("f.zip", "", zipped("northfield1"))), LIMITS, guessable=("northfield",))
+    assert [one.origin for one in school.opened] == ["guess"]
+
+
+def test_trying_ends_when_it_has_cost_enough() -> None:
+    body = "\n".join(f"The code is Word-{number}x" for number in range(300)) + f"\nThe password is {SECRET}"
+    poor = read(message(body, Blob("f.zip", "", zipped(SECRET))), Limits(key_milliseconds=0))
+    assert not poor.opened
+    assert [problem.kind for problem in poor.problems] == ["encrypted"]
+
+
+def test_the_word_of_one_message_opens_the_file_of_another() -> None:
+    earlier = message("As promised.", Blob("f.zip", "", zipped(SECRET)))
+    later = message(SECRET, subject="Re: Review")
+    reading = read(later, LIMITS, companions=(earlier,))
+    assert [one.origin for one in reading.opened] == ["companion"]
+    assert [part.path for part in reading.parts] == ["subject", "body"]  # nothing else of the other one
+    assert not read(message("See you on Friday."), LIMITS, companions=(earlier,)).opened
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thank you, see you on Friday at the usual place.",
+        "Please keep your password safe and tell nobody.",
+        "The office opens on Monday.",
+        "Ring me on 01632 960420.",
+        "www.northfield2.elt.example",
+    ],
+)
+def test_plain_mail_holds_no_key(text: str) -> None:
+    assert not may_hold_key([("body", text)])
+
+
+@pytest.mark.parametrize(
+    "text", [SECRET, f"you need this for yesterday's file: {SECRET}, it opens with that", "password:\nHedgehog4M"]
+)
+def test_what_looks_like_a_key_is_noticed(text: str) -> None:
+    assert may_hold_key([("body", text)])
+
+
+def test_what_is_told_comes_first() -> None:
+    words = words_in([("body", "Dear Sandra99, see room 12b.\nThe password is Oct!Audit26.")])
+    assert words[0].value in ("Oct!Audit26", "Oct!Audit26.")
+    assert "Oct!Audit26" not in repr(words)
+    assert all(word.origin == "guess" for word in guesses([], ["plan.zip"]))

@@ -1,0 +1,67 @@
+"""The walls round a worker, looked at from inside; each is put up in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the walls are Linux's own")
+
+
+def inside(tmp_path: Path, code: str) -> str:
+    """What the code prints as the last line, walled in. A wall that this kernel refuses is a skip that names it."""
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from scanner.sandbox import enclose\n"
+        "walls = {wall.keeps_out: wall for wall in enclose(sys.argv[2])}\n"
+        "print([wall.keeps_out + ' ' + wall.note for wall in walls.values() if not wall.stands])\n" + code
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, str(ROOT), str(tmp_path)], capture_output=True, text=True, timeout=60
+    )
+    lines = done.stdout.strip().split("\n")
+    if lines[0] != "[]":
+        pytest.skip(f"walls that do not stand on this system: {lines[0]}")
+    assert done.returncode == 0, done.stderr
+    return lines[-1]
+
+
+def test_work_goes_on_behind_the_walls(tmp_path: Path) -> None:
+    code = (
+        "import threading, tempfile\n"
+        "seen = []\n"
+        "thread = threading.Thread(target=seen.append, args=(1,)); thread.start(); thread.join()\n"
+        "file = tempfile.TemporaryFile(dir=sys.argv[2]); file.write(b'x')\n"
+        "print(seen, len(open(sys.argv[1] + '/pyproject.toml').read()) > 10)"
+    )
+    assert inside(tmp_path, code) == "[1] True"
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        "import socket; socket.create_connection(('127.0.0.1', 9), 1)",
+        "import socket; socket.socket(socket.AF_UNIX)",
+        "import subprocess; subprocess.run(['true'])",
+        "import os; os.fork()",
+        "import os; os.execv('/bin/true', ['true'])",
+        "open(sys.argv[1] + '/written-by-a-test', 'w')",
+        "import os; os.mkdir(sys.argv[1] + '/made-by-a-test')",
+        "import os; os.unlink(sys.argv[1] + '/pyproject.toml')",
+        "import os; os.symlink('/etc/passwd', sys.argv[2] + '/link')",
+    ],
+)
+def test_what_no_reader_needs_is_refused(tmp_path: Path, act: str) -> None:
+    code = f"try:\n    {act}\nexcept OSError as error:\n    print('refused')\nelse:\n    print('done')"
+    assert inside(tmp_path, code) == "refused"
+
+
+def test_files_and_descriptors_have_limits(tmp_path: Path) -> None:
+    code = (
+        "import resource as r\nprint(r.getrlimit(r.RLIMIT_NOFILE)[0] <= 256, r.getrlimit(r.RLIMIT_FSIZE)[0] <= 1 << 30)"
+    )
+    assert inside(tmp_path, code) == "True True"
