@@ -1,14 +1,16 @@
 """What admins taught the scanner to see: their own numbers, names and words, from `rules/patterns/` (see its README).
 
-All expressions and words of all patterns are one Hyperscan database of their own, so that a hundred more of them cost one
-pass over the text and no more.
+All expressions and words of all patterns are among the gate's: five hundred more of them cost the pass that every text gets
+anyway, and a text in which none ends never comes here. Where something ended, only that is looked at again.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 
 from detectors.base import Context, TextDetector, Waking
 from detectors.gate import Finder
@@ -17,6 +19,7 @@ from scanner.model import Hit
 from scanner.ports import OwnPattern
 
 MOST_PER_LABEL = 300
+MOST_LOOKED_AT = 10_000  # ends of a list's words in one text, most of them pieces of longer words
 LONGEST = 200
 _NEAR = 60
 # Hyperscan has no other escapes for these; letters, digits and what is left need none.
@@ -28,16 +31,9 @@ def own_patterns(patterns: Sequence[OwnPattern], taken: frozenset[str]) -> TextD
     for pattern in patterns:
         if pattern.label in taken:
             raise ConfigError(pattern.place, f"the label {pattern.label!r} is already given by a detector")
-    expressions: list[str] = []
-    owners: list[tuple[OwnPattern, bool, bool]] = []
-    for pattern in patterns:
-        for expression in pattern.expressions:
-            expressions.append(expression)
-            owners.append((pattern, False, False))
-        for word in pattern.words:
-            expressions.append(_literal(word))
-            owners.append((pattern, word[:1].isalnum(), word[-1:].isalnum()))
-    finder = Finder(expressions, [owner.place for owner, _, _ in owners])
+    expressions = [(pattern, expression) for pattern in patterns for expression in pattern.expressions]
+    words = [(pattern, word) for pattern in patterns for word in pattern.words]
+    finder = Finder([one for _, one in expressions], [each.place for each, _ in expressions]) if expressions else None
     phrases = [(pattern, phrase) for pattern in patterns for phrase in pattern.near]
     around = (
         Finder([_literal(phrase) for _, phrase in phrases], [each.place for each, _ in phrases]) if phrases else None
@@ -48,10 +44,22 @@ def own_patterns(patterns: Sequence[OwnPattern], taken: frozenset[str]) -> TextD
         """A pattern or word that the organisation's own admin described."""
 
         labels = tuple(pattern.label for pattern in patterns)
-        wake = ()
+        # In brackets an expression keeps its word boundaries in the gate. Words first: their number is their index.
+        wake = (*(_literal(word) for _, word in words), *(f"(?:{one})" for _, one in expressions))
 
         def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-            found = finder.find(text)
+            found: list[tuple[OwnPattern, int, int]] = []
+            looked_at: Counter[str] = Counter()
+            for waking in wakings:
+                pattern, word = words[waking.index] if waking.index < len(words) else (None, "")
+                if pattern is None or looked_at[pattern.label] >= MOST_LOOKED_AT:
+                    continue
+                looked_at[pattern.label] += 1
+                start = _begin(word, text, waking.end)
+                if start is not None:
+                    found.append((pattern, start, waking.end))
+            if finder is not None and any(waking.index >= len(words) for waking in wakings):
+                found += [(expressions[number][0], start, end) for number, start, end in finder.find(text)]
             if not found:
                 return
             ends: dict[str, list[int]] = {}
@@ -60,11 +68,8 @@ def own_patterns(patterns: Sequence[OwnPattern], taken: frozenset[str]) -> TextD
             for places in ends.values():
                 places.sort()
             given: dict[str, int] = {}
-            for number, start, end in found:
-                pattern, opened, closed = owners[number]
+            for pattern, start, end in found:
                 if end - start > LONGEST or given.get(pattern.label, 0) >= MOST_PER_LABEL:
-                    continue
-                if (opened and text[start - 1 : start].isalnum()) or (closed and text[end : end + 1].isalnum()):
                     continue
                 value = text[start:end]
                 if _plain(value) in known[pattern.label]:
@@ -83,7 +88,30 @@ def own_patterns(patterns: Sequence[OwnPattern], taken: frozenset[str]) -> TextD
 
 def _literal(words: str) -> str:
     """Plain words as an expression; blanks stand for any white space or hyphens between them."""
-    return r"[\s\-]{1,3}".join(_SPECIAL.sub(r"\\\1", word) for word in words.split())
+    return r"[\s\-]{1,3}".join("".join(map(_letter, word)) for word in words.split())
+
+
+def _letter(one: str) -> str:
+    """Hyperscan knows the two cases of ASCII letters alone."""
+    other = one.swapcase()
+    if one.isascii() or len(other) != 1 or other == one:
+        return _SPECIAL.sub(r"\\\1", one)
+    return f"(?:{one}|{other})"
+
+
+def _begin(word: str, text: str, end: int) -> int | None:
+    """Where the word that ends at `end` begins; None where it is a piece of a longer one."""
+    longest = len(word) + 2 * word.count(" ")
+    match = _backwards(word).search(text, max(0, end - longest), end)
+    if match is None or (word[-1:].isalnum() and text[end : end + 1].isalnum()):
+        return None
+    start = match.start()
+    return None if word[:1].isalnum() and text[max(0, start - 1) : start].isalnum() else start
+
+
+@cache
+def _backwards(word: str) -> re.Pattern[str]:
+    return re.compile(_literal(word) + r"\Z", re.IGNORECASE)
 
 
 def _plain(value: str) -> str:

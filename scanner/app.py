@@ -51,7 +51,7 @@ from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, normalise
 from scanner.governance import check, draw
-from scanner.inspection import nearness
+from scanner.inspection import Regime, nearness
 from scanner.keys import RootKey, create_root_key, load_root_key
 from scanner.model import Authorisation, AuthorisationKind, Envelope, People, ProblemKind
 from scanner.patterns import load_patterns
@@ -174,18 +174,28 @@ def check_rules(given: Path | None, policy: str) -> str:
 
 
 def backtest(config: Path | None, new: Path, against: Path | None, days: int | None, policy: str) -> Comparison:
-    """The new rules against the store's past messages and what the reviewers said of them. Changes nothing."""
+    """The new rules against the store's past messages and what the reviewers said of them. Changes nothing.
+
+    `policy`: the pack that both sets are judged under; the one of the settings where it is empty.
+    """
     settings = load_settings(config)
-    before = load_rulebook(rules_folder(against or settings.rules_dir))
-    check_rules(new, policy)
-    after = load_rulebook(rules_folder(new))
+    slug = policy or settings.policy
+    check_rules(new, slug)
+    before = _regime(rules_folder(against or settings.rules_dir), slug)
+    after = _regime(rules_folder(new), slug)
     store = _store(settings)
     try:
         since = _now() - timedelta(days=days) if days is not None else None
         with store.past(since) as messages:
-            return compare(before, after, messages)
+            return compare(before, after, messages, _now().date())
     finally:
         store.close()
+
+
+def _regime(folder: Path, slug: str) -> Regime:
+    rulebook = load_rulebook(folder)
+    policy = load_policy(folder, slug, rulebook)
+    return Regime(rulebook, policy, load_routing(folder), load_exemptions(folder, rulebook))
 
 
 def feedback_table(config: Path | None) -> list[RuleRecord]:
@@ -193,7 +203,8 @@ def feedback_table(config: Path | None) -> list[RuleRecord]:
     settings = load_settings(config)
     store = _store(settings)
     try:
-        return rule_records(store, load_rulebook(rules_folder(settings.rules_dir)))
+        regime = _regime(rules_folder(settings.rules_dir), settings.policy)
+        return rule_records(store, regime.rulebook, regime.policy)
     finally:
         store.close()
 

@@ -7,10 +7,12 @@ exact distance between two hits). "Cannot tell" is counted and never taken for e
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from fnmatch import fnmatchcase
 from math import sqrt
+from typing import get_args
 
 from scanner.conditions import (
     All,
@@ -24,6 +26,7 @@ from scanner.conditions import (
     HasSegment,
     Near,
     NoneOf,
+    PolicySays,
     ProtectionIs,
     RecipientRole,
     Recipients,
@@ -32,10 +35,12 @@ from scanner.conditions import (
     SubjectIs,
     Thread,
 )
-from scanner.inspection import FACTS_KEPT
-from scanner.model import Fact, SegmentOwner
+from scanner.exemptions import Exemption
+from scanner.inspection import FACTS_KEPT, Regime
+from scanner.model import AddressKind, Direction, Fact, PersonRole, SegmentOwner
+from scanner.policy import DATA_TOPICS, FOR_EVERYBODY, Policy
 from scanner.rulebook import Rule, Rulebook
-from scanner.soundness import implies
+from scanner.soundness import implies, leaves
 from scanner.store import PastFinding, PastMessage, Said, Store
 
 Truth = bool | None
@@ -46,29 +51,64 @@ _LONGEST_HIT = 80
 
 @dataclass(slots=True)
 class Memory:
-    """One message as its facts show it to the conditions of one owner's words."""
+    """One message as its facts show it to the conditions of one owner's words, under a pack where one is given."""
 
     message: PastMessage
     owner: SegmentOwner
-    hits: tuple[Fact, ...]
+    direction: Direction
+    # All hits in the order of the text, and the places of those that are looked at: distances run over all of them.
+    line: tuple[Fact, ...]
+    places: tuple[int, ...]
     marks: Mapping[str, Fact] | None  # None where the facts are older than the marks
     files: tuple[Fact, ...]
     cut: bool
+    policy: Policy | None = None
+    outsiders: frozenset[AddressKind] = frozenset()
+
+    @property
+    def hits(self) -> list[Fact]:
+        return [self.line[place] for place in self.places]
+
+    def kind(self, kind: str) -> str:
+        return "outside" if kind in self.outsiders else kind
+
+    def recipients(self, kind: str = "", *, visible: bool = False) -> int:
+        """How many recipients are of the kind, or of any."""
+        facts = [
+            fact
+            for label, fact in (self.marks or {}).items()
+            if label.startswith("@recipients:") and kind in ("", self.kind(label.removeprefix("@recipients:")))
+        ]
+        return sum((fact.row or 0) if visible else fact.distance for fact in facts)
 
 
-def remember(message: PastMessage) -> Callable[[SegmentOwner], Memory]:
-    """The memories of a message, made when they are asked for."""
+def remember(message: PastMessage, policy: Policy | None = None) -> Callable[[SegmentOwner, str], Memory]:
+    """The memories of a message by owner and topic, made when they are asked for.
+
+    A pack may take people of ours or trusted ones for outsiders, and internal mail for mail that went out (`outsiders`,
+    `internal_mail`): what was kept by the directory's own words is turned over to the pack's here.
+    """
     marks = {fact.label: fact for fact in message.facts if fact.label.startswith("@")}
     files = tuple(fact for fact in message.facts if fact.label.startswith("@file:"))
-    kept: dict[SegmentOwner, Memory] = {}
+    line = tuple(fact for fact in message.facts if not fact.label.startswith("@"))
+    kept: dict[tuple[SegmentOwner, frozenset[AddressKind]], Memory] = {}
 
-    def of(owner: SegmentOwner) -> Memory:
-        if owner not in kept:
-            hits = tuple(fact for fact in message.facts if not fact.label.startswith("@"))
-            own = tuple(fact for fact in hits if fact.owner == owner)
+    def of(owner: SegmentOwner, topic: str = "") -> Memory:
+        outsiders: frozenset[AddressKind] = frozenset()
+        if policy is not None:
+            outsiders = policy.outsiders(topic, message.direction)
+        if (owner, outsiders) not in kept:
+            places = [place for place, fact in enumerate(line) if fact.owner == owner]
+            heading = message.direction
+            if policy is not None and "ours" in outsiders:
+                heading = "outbound"
+                if policy.words["internal_mail"] == "attachments":
+                    places = [place for place in places if line[place].part_kind == "attachment"]
             known = marks if "@envelope" in marks else None
-            kept[owner] = Memory(message, owner, own, known, files, len(hits) >= FACTS_KEPT)
-        return kept[owner]
+            kept[owner, outsiders] = Memory(
+                message, owner, heading, line, tuple(places), known, files, len(line) >= FACTS_KEPT, policy, outsiders
+            )
+        return kept[owner, outsiders]
 
     return of
 
@@ -86,7 +126,7 @@ def holds(condition: Condition, memory: Memory, given: frozenset[Condition] = fr
             found = _some(holds(item, memory, given) for item in condition.items)
             return None if found is None else not found
         case DirectionIs():
-            return memory.message.direction in condition.allowed
+            return memory.direction in condition.allowed
         case HasLabels():
             return _labels(condition, memory)
         case Near():
@@ -143,27 +183,27 @@ def _near(condition: Near, memory: Memory) -> Truth:
     """Distances are kept as powers of two between neighbours, so that the least and the greatest distance are known."""
     ones = [
         place
-        for place, fact in enumerate(memory.hits)
+        for place, fact in zip(memory.places, memory.hits, strict=True)
         if fact.label in condition.of and fact.confidence >= condition.of_confidence - 1e-9
     ]
     others = [
         place
-        for place, fact in enumerate(memory.hits)
+        for place, fact in zip(memory.places, memory.hits, strict=True)
         if fact.label in condition.to and fact.confidence >= condition.to_confidence - 1e-9
     ]
     if not ones or not others or len(ones) < condition.count or len(others) < condition.to_count:
         return None if memory.cut else False
     if condition.sentences is not None:
         return None  # the facts do not keep where sentences end
-    if condition.to_count > 1 and any(memory.hits[place].part_kind not in ("subject", "body") for place in others):
+    if condition.to_count > 1 and any(memory.line[place].part_kind not in ("subject", "body") for place in others):
         return None  # how many lie in one and the same file is not kept
     sure = possible = 0
     sure_people: set[int | None] = set()
     for one in ones:
-        truths = [_close(memory.hits, one, other, condition.within) for other in others if other != one]
+        truths = [_close(memory.line, one, other, condition.within) for other in others if other != one]
         if any(truth is True for truth in truths):
             sure += 1
-            sure_people.add(memory.hits[one].subject)
+            sure_people.add(memory.line[one].subject)
         elif any(truth is None for truth in truths):
             possible += 1
     if sure >= condition.count and len(sure_people - {None}) >= (condition.subjects if condition.subjects > 1 else 0):
@@ -195,11 +235,16 @@ def _close(facts: tuple[Fact, ...], one: int, other: int, within: int) -> Truth:
 def _marked(condition: Condition, memory: Memory, marks: Mapping[str, Fact]) -> Truth:
     match condition:
         case AudienceHas():
-            return any(f"@audience:{kind}" in marks for kind in condition.kinds)
+            return any(
+                memory.kind(label.removeprefix("@audience:")) in condition.kinds
+                for label in marks
+                if label.startswith("@audience:")
+            )
         case Recipients():
-            facts = [fact for label, fact in marks.items() if label.startswith("@recipients:" + condition.kind)]
-            number = sum((fact.row or 0) if condition.visible else fact.distance for fact in facts)
+            number = memory.recipients(condition.kind, visible=condition.visible)
             return condition.at_least <= number <= condition.at_most
+        case PolicySays():
+            return _some(_policy_says(fact, memory, marks) for fact in condition.facts)
         case SubjectIs():
             return ("@subject:empty" in marks) is condition.empty
         case SenderRole():
@@ -221,6 +266,33 @@ def _marked(condition: Condition, memory: Memory, marks: Mapping[str, Fact]) -> 
             )
         case FileIs():
             return _some(_file(condition, fact) for fact in memory.files)
+    return None
+
+
+def _policy_says(fact: str, memory: Memory, marks: Mapping[str, Fact]) -> Truth:
+    """What the pack in force then said is known; what another pack would say only where the facts are enough for it."""
+    policy, message = memory.policy, memory.message
+    kept = f"@policy:{fact}" in marks
+    if policy is None or message.policy_version == policy.version:
+        return kept if policy is not None else None
+    if fact.endswith("_granted") or fact == "report":
+        return kept  # said by people and not by packs
+    local = policy.local(message.sent_at) if message.sent_at is not None else None
+    match fact:
+        case "in_reply_window":
+            return local is not None and policy.reply_window is not None and policy.reply_window.holds(local)
+        case "in_working_hours":
+            return local is not None and policy.is_working_time(local)
+        case "over_bulk_limit":
+            return memory.recipients() > policy.bulk_limit
+        case "disclaimer_missing" if message.direction != "outbound" or not policy.disclaimer:
+            return False
+        case "weak_lock" if "@protection:weak" not in marks:
+            return False
+        case "locked_part" if not any(f"@protection:{grade}" in marks for grade in policy.protected_grades):
+            return False
+        case "contact_covered" if not {"@recipient_role:pupil", "@recipient_role:contact"} & marks.keys():
+            return False
     return None
 
 
@@ -255,6 +327,7 @@ class Comparison:
     """Counts of (topic, what changes, what the reviewers said). What changes: kept, dropped, added, cannot tell."""
 
     messages: int = 0
+    of: str = "stored messages"
     changed: tuple[str, ...] = ()
     counts: Counter[tuple[str, str, Said]] = field(default_factory=Counter)
     # Where nothing was found, and it cannot be told whether something would be.
@@ -269,17 +342,20 @@ class Comparison:
         if not self.changed:
             return "The two sets decide alike: no rule differs."
 
-        def of(change: str, said: Said) -> str:
-            total = sum(self.number(what, said) for what in ("kept", "dropped", "cannot tell"))
+        def share(change: str, said: Said) -> str:
+            total = sum(self.number(what, said) for what in ("kept", "dropped", "excused", "cannot tell"))
             return f"{self.number(change, said)} of {total}"
 
         parts = [
-            f"drops {of('dropped', 'false_alarm')} false alarms",
-            f"loses {of('dropped', 'confirmed')} confirmed",
-            f"drops {of('dropped', 'unjudged')} that nobody judged",
+            f"drops {share('dropped', 'false_alarm')} false alarms",
+            f"loses {share('dropped', 'confirmed')} confirmed",
+            f"drops {share('dropped', 'unjudged')} that nobody judged",
             f"adds {self.number('added')} unseen",
         ]
-        sentence = f"On {self.messages:,} stored messages the new set " + ", ".join(parts)
+        excused = self.number("excused")
+        if excused:
+            parts.append(f"excuses {excused}, {self.number('excused', 'confirmed')} confirmed ones among them")
+        sentence = f"On {self.messages:,} {self.of} the new set " + ", ".join(parts)
         untold = self.number("cannot tell")
         if untold or self.untold_silence:
             sentence += (
@@ -289,62 +365,137 @@ class Comparison:
         return sentence + (f": look at these {len(self.look)}." if self.look else ".")
 
 
-def differing(old: Rulebook, new: Rulebook) -> tuple[str, ...]:
-    """Ids of rules that were changed, added or taken away."""
-    before = {rule.id: rule for rule in old.rules}
-    after = {rule.id: rule for rule in new.rules}
-    both = before.keys() | after.keys()
-    return tuple(sorted(name for name in both if _wording(before.get(name)) != _wording(after.get(name))))
+def differing(old: Regime, new: Regime) -> tuple[str, ...]:
+    """Ids of rules that were changed, added or taken away, or of which the packs or the exceptions think differently."""
+    before = {rule.id: rule for rule in old.rulebook.rules}
+    after = {rule.id: rule for rule in new.rulebook.rules}
+    excused = {rule for item in {*old.exemptions.items} ^ {*new.exemptions.items} for rule in item.rules}
+    found = {
+        name
+        for name in before.keys() | after.keys()
+        if name in excused
+        or _wording(old, before.get(name)) != _wording(new, after.get(name))
+        or (name in before and name in after and _pack(old.policy, before[name]) != _pack(new.policy, before[name]))
+    }
+    return tuple(sorted(found))
 
 
-def _wording(rule: Rule | None) -> tuple[object, ...] | None:
-    """What of a rule decides whether it fires; a new title or example changes no verdict."""
-    return None if rule is None else (rule.topic, rule.state, rule.owners, rule.when)
+def _wording(regime: Regime, rule: Rule | None) -> tuple[object, ...] | None:
+    """What of a rule decides whether it fires; a new title or example changes no verdict. None for one that does not run."""
+    if rule is None or not rule.runs or rule.id in regime.policy.off:
+        return None
+    return (rule.topic, rule.state, rule.owners, rule.when)
 
 
-def compare(old: Rulebook, new: Rulebook, messages: Iterable[PastMessage]) -> Comparison:
-    """What the new set would have found, beside what was found. Shadow findings count as found by nobody."""
+def _pack(policy: Policy, rule: Rule) -> tuple[object, ...]:
+    """What a pack has to say about the rule's findings, beyond switching it off."""
+    said: list[object] = [policy.covers, policy.excused_by(rule.topic), rule.topic in policy.patterns]
+    if rule.topic in DATA_TOPICS:
+        said += [policy.words["trusted_recipients"], policy.words["internal_mail"]]
+    if any(isinstance(leaf, PolicySays) for leaf in leaves(rule.when)):
+        said += [policy.time_zone, policy.reply_window, policy.personal_hours, policy.bulk_limit, policy.disclaimer]
+        said += [policy.protected_grades, policy.contact_details]
+    return tuple(said)
+
+
+def compare(old: Regime, new: Regime, messages: Iterable[PastMessage], today: date = date.max) -> Comparison:
+    """What the new set would have found under its pack, beside what was found. Shadow findings count as found by nobody.
+
+    `today` says which exceptions count, as in `inspect`.
+    """
     changed = differing(old, new)
     found = Comparison(changed=changed)
-    before = {rule.id: rule for rule in old.rules}
-    after = {rule.id: rule for rule in new.rules}
+    before = {rule.id: rule for rule in old.rulebook.rules}
+    after = {rule.id: rule for rule in new.rulebook.rules}
     touched = {rule.topic for book in (before, after) for rule in (book.get(name) for name in changed) if rule}
-    asked = [rule for rule in new.rules if rule.topic in touched and rule.state == "on"]
+    asked = [
+        rule
+        for rule in new.rulebook.rules
+        if rule.topic in touched and rule.state == "on" and rule.id not in new.policy.off
+    ]
+    same_pack = {rule.id for rule in asked if rule.id in before and _pack(old.policy, rule) == _pack(new.policy, rule)}
     stricter = {
         rule.id
         for rule in asked
         if rule.id in changed
+        and rule.id in same_pack
         and (old_rule := before.get(rule.id)) is not None
         and old_rule.state == "on"
+        and old_rule.id not in old.policy.off
         and set(rule.owners) <= set(old_rule.owners)
         and implies(rule.when, old_rule.when)
     }
+    fresh = [item for item in new.exemptions.items if item.counts_on(today) and item not in old.exemptions.items]
     for message in messages:
         found.messages += 1
         if not changed:
             continue
         past = {(item.topic, item.owner): item for item in message.findings if not (item.shadow or item.excused)}
-        memories = remember(message)
-        outcome: dict[tuple[str, SegmentOwner], Truth] = {}
+        memories = remember(message, new.policy)
+        outcome: dict[tuple[str, SegmentOwner], str] = {}
         for rule in asked:
             for owner in rule.owners:
                 place = (rule.topic, owner)
-                if outcome.get(place) is True:
+                if outcome.get(place) == "found":
                     continue
                 if past.get(place) is None and (rule.id not in changed or rule.id in stricter):
                     # Nothing was found then: the same wording, or a stricter one, finds nothing now.
-                    outcome.setdefault(place, False)
+                    outcome.setdefault(place, "nothing")
                     continue
-                truth = _fires(rule, before.get(rule.id), past.get(place), memories(owner))
-                outcome[place] = _some((outcome.get(place, False), truth))
+                memory = memories(owner, rule.topic)
+                old_rule = before.get(rule.id) if rule.id in same_pack else None
+                truth = _every(
+                    (_bound(new.policy, rule.topic, memory), _fires(rule, old_rule, past.get(place), memory))
+                )
+                what = (
+                    _excused(rule, old.policy, new.policy, fresh, memory, past.get(place)) if truth else _UNSURE[truth]
+                )
+                outcome[place] = max(outcome.get(place, "nothing"), what, key=_RANK.index)
         excused = {(item.topic, item.owner) for item in message.findings if item.excused}
         for place in (outcome.keys() | {place for place in past if place[0] in touched}) - excused:
-            _count(found, message, place[0], past.get(place), outcome.get(place, False))
+            _count(found, message, place[0], past.get(place), outcome.get(place, "nothing"))
+        # Why it was excused then is not kept, so that nobody can tell whether it still would be.
+        for item in message.findings:
+            if item.excused and not item.shadow and set(changed) & {item.rule} and item.rule not in same_pack:
+                found.counts[item.topic, "cannot tell", item.outcome] += 1
     return found
 
 
+# What becomes of a place in a message: of several rules the strongest word counts.
+_RANK = ("nothing", "excused", "cannot tell", "found")
+_UNSURE: Mapping[Truth, str] = {False: "nothing", None: "cannot tell"}
+
+
+def _bound(policy: Policy, topic: str, memory: Memory) -> Truth:
+    """Whether the pack is for the sender, or the topic for everybody (`Policy.binds`)."""
+    if topic in FOR_EVERYBODY or len(policy.covers) == len(get_args(PersonRole)):
+        return True
+    if memory.marks is None:
+        return None
+    pressed = [label.partition(":")[2] for label in memory.marks if label.startswith("@pressed_by:")]
+    roles = pressed or [label.partition(":")[2] for label in memory.marks if label.startswith("@sender_role:")]
+    return not roles or not roles[0] or roles[0] in policy.covers
+
+
+def _excused(
+    rule: Rule, old: Policy, new: Policy, fresh: Sequence[Exemption], memory: Memory, past: PastFinding | None
+) -> str:
+    """Of a rule that fires: found, excused, or cannot tell."""
+    reasons = new.excused_by(rule.topic)
+    if past is not None and old.authorities == new.authorities:
+        reasons -= old.excused_by(rule.topic)  # what was found then was not excused for these
+    truths: list[Truth] = [holds(item.matches, memory) for item in fresh if rule.id in item.rules]
+    for reason in reasons:
+        known = memory.marks is not None and reason != "addresses"
+        truths.append(_policy_says(reason, memory, memory.marks or {}) if known else None)
+    if past is None and rule.topic in new.patterns:
+        truths.append(None)  # a single message is kept in shadow, and how many there were is not asked here
+    truth = _some(truths)
+    return "excused" if truth else "cannot tell" if truth is None else "found"
+
+
 def _fires(rule: Rule, old: Rule | None, past: PastFinding | None, memory: Memory) -> Truth:
-    if memory.owner != "sender" and not memory.hits:
+    if memory.owner != "sender" and not memory.places:
         return False
     given: frozenset[Condition] = frozenset()
     if past is not None and old is not None and past.rule == old.id and past.rule_version == old.version:
@@ -353,23 +504,24 @@ def _fires(rule: Rule, old: Rule | None, past: PastFinding | None, memory: Memor
     return holds(rule.when, memory, given)
 
 
-def _count(found: Comparison, message: PastMessage, topic: str, past: PastFinding | None, truth: Truth) -> None:
+def _count(found: Comparison, message: PastMessage, topic: str, past: PastFinding | None, what: str) -> None:
     if past is None:
-        if truth is None:
+        if what == "cannot tell":
             found.untold_silence += 1
-        elif truth:
+        elif what == "found":
             found.counts[topic, "added", "unjudged"] += 1
             _note(found, Look("added", topic, "unjudged", None, message.id, message.mailbox))
         return
-    change = "cannot tell" if truth is None else "kept" if truth else "dropped"
+    change = {"nothing": "dropped", "found": "kept"}.get(what, what)
     found.counts[topic, change, past.outcome] += 1
-    if change == "dropped" and past.outcome == "confirmed":
-        _note(found, Look("lost", topic, past.outcome, past.case_id, message.id, message.mailbox))
+    if change in ("dropped", "excused") and past.outcome == "confirmed":
+        lost = "lost" if change == "dropped" else "excused"
+        _note(found, Look(lost, topic, past.outcome, past.case_id, message.id, message.mailbox))
 
 
 def _note(found: Comparison, look: Look) -> None:
     """Confirmed breaches that would be lost come before what would be new."""
-    if look.change == "lost":
+    if look.change != "added":
         found.look.insert(0, look)
         del found.look[LOOK_AT:]
     elif len(found.look) < LOOK_AT:
@@ -419,7 +571,7 @@ def wilson(right: int, total: int, z: float = 1.96) -> tuple[float, float]:
     return max((middle - width) / (1 + z * z / total), 0.0), min((middle + width) / (1 + z * z / total), 1.0)
 
 
-def feedback(rulebook: Rulebook, messages: Iterable[PastMessage]) -> list[Precision]:
+def feedback(rulebook: Rulebook, policy: Policy | None, messages: Iterable[PastMessage]) -> list[Precision]:
     """Per rule the reviewers' verdicts, worst first, with a suggestion where one costs no confirmed case. Applies nothing."""
     # A case is judged once, on however many messages it appeared.
     judged: dict[str, dict[int, tuple[PastMessage, PastFinding]]] = {}
@@ -432,7 +584,7 @@ def feedback(rulebook: Rulebook, messages: Iterable[PastMessage]) -> list[Precis
         confirmed = sum(item.outcome == "confirmed" for _, item in cases.values())
         low, high = wilson(confirmed, len(cases))
         rule = rulebook.rule(rule_id)
-        suggestion = _suggest(rule, list(cases.values())) if rule is not None else ""
+        suggestion = _suggest(rule, policy, list(cases.values())) if rule is not None else ""
         rows.append(Precision(rule_id, confirmed, len(cases) - confirmed, low, high, suggestion))
     return sorted(rows, key=lambda row: (row.confirmed / row.judged, row.rule))
 
@@ -449,10 +601,10 @@ class RuleRecord:
     precision: Precision | None
 
 
-def rule_records(store: Store, rulebook: Rulebook) -> list[RuleRecord]:
+def rule_records(store: Store, rulebook: Rulebook, policy: Policy | None) -> list[RuleRecord]:
     """Every rule of the set, the least precise first, then those that nobody judged yet."""
     with store.past(judged_only=True) as messages:
-        judged = {row.rule: row for row in feedback(rulebook, messages)}
+        judged = {row.rule: row for row in feedback(rulebook, policy, messages)}
     cases, shadows = store.rule_counts()
     records = [
         RuleRecord(rule.id, rule.title, rule.state, cases.get(rule.id, 0), shadows.get(rule.id, 0), judged.get(rule.id))
@@ -466,7 +618,7 @@ def rule_records(store: Store, rulebook: Rulebook) -> list[RuleRecord]:
     return sorted(records, key=worst_first)
 
 
-def _suggest(rule: Rule, cases: list[tuple[PastMessage, PastFinding]]) -> str:
+def _suggest(rule: Rule, policy: Policy | None, cases: list[tuple[PastMessage, PastFinding]]) -> str:
     """The least confidence that drops most false alarms and surely loses no confirmed case."""
     if len(cases) < LEAST_JUDGED:
         return ""
@@ -480,7 +632,7 @@ def _suggest(rule: Rule, cases: list[tuple[PastMessage, PastFinding]]) -> str:
         dropped = lost = 0
         for message, item in cases:
             unchanged = frozenset(rule.when.items if isinstance(rule.when, All) else ())
-            truth = holds(stricter, remember(message)(item.owner), unchanged)
+            truth = holds(stricter, remember(message, policy)(item.owner, rule.topic), unchanged)
             dropped += item.outcome == "false_alarm" and truth is False
             lost += item.outcome == "confirmed" and truth is not True
         if not lost and dropped > most:

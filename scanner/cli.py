@@ -296,7 +296,9 @@ def rules_backtest(
         Path | None, typer.Option(help="A labelled folder (people.yaml, labels.jsonl) instead of the stored messages.")
     ] = None,
     days: Annotated[int | None, typer.Option(min=1, help="Only messages stored in the last so many days.")] = None,
-    policy: Annotated[str, typer.Option(help="Policy pack.")] = "base",
+    policy: Annotated[
+        str, typer.Option(help="Policy pack that both sets are judged under; default: that of the settings.")
+    ] = "",
     config: ConfigOption = None,
 ) -> None:
     """Say what changed rules would have done with past messages, before anybody is told by them.
@@ -304,7 +306,7 @@ def rules_backtest(
     Against the store it works on facts, for no text is kept: where a change needs the text it says "cannot tell".
     """
     if labelled is not None:
-        pairs, changed = app.backtest_labelled(labelled, rules, against, policy, _say)
+        pairs, changed = app.backtest_labelled(labelled, rules, against, policy or "base", _say)
         report.print_labelled(Console(), pairs, changed)
         return
     report.print_comparison(Console(), app.backtest(config, rules, against, days, policy))

@@ -121,6 +121,10 @@ class Scene:
         origin = self.directory.person(self.envelope.from_.address) if self.envelope.from_ else None
         if origin is not None:
             found.append(_fact(f"@sender_role:{origin.role}"))
+        if self.envelope.sender is not None:
+            pressed = self.directory.person(self.envelope.sender.address)
+            found.append(_fact(f"@pressed_by:{pressed.role if pressed is not None else ''}"))
+        found += [_fact(f"@policy:{said}") for said in sorted(self.policy)]
         for role in (*get_args(PersonRole), "contact"):
             if RecipientRole((role,)).ask(self).holds:
                 found.append(_fact(f"@recipient_role:{role}"))

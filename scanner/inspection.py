@@ -166,7 +166,8 @@ def inspect(
     parts = tuple(replace(part, path=shown.get(part.path, part.path)) for part in reading.parts)
 
     hits = list(name_hits)
-    unread = Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
+    said = regime.policy.facts(envelope, direction, parts, directory)
+    unread = Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound, policy=said)
     names_near = None if instruments.deep else _names_near(envelope, direction, parts, directory, regime, instruments)
     for part in parts:
         if part.text:
@@ -202,6 +203,7 @@ def inspect(
         silences,
         today,
         only_topics,
+        said,
     )
     return Verdict(
         message_id=envelope.internet_id,
@@ -484,11 +486,11 @@ def _judge(
     silences: list[Silence] | None,
     today: date,
     only_topics: frozenset[str] | None,
+    facts: frozenset[str],
 ) -> tuple[Finding, ...]:
     policy = regime.policy
     if not policy.binds(envelope, directory):
         only_topics = FOR_EVERYBODY if only_topics is None else FOR_EVERYBODY & only_topics
-    facts = policy.facts(envelope, direction, parts, directory)
     scenes: dict[tuple[SegmentOwner, frozenset[AddressKind]], Scene] = {}
     fired: dict[tuple[str, SegmentOwner, bool, str | None], list[_Fired]] = {}
     for rule in regime.rulebook.rules:

@@ -219,6 +219,18 @@ _DUTY = {
     "where_appropriate": "the policy asks for approved recipients, and for encryption where appropriate",
     "with_authorisation": "the policy asks for an authorisation beforehand and for encryption",
 }
+_EDUCATIONAL = frozenset({"inappropriate_language", "sexual_content", "harassment_discrimination"})
+_EXCUSES = {
+    "transfer_granted": "policy: the transfer was authorised beforehand",
+    "business_granted": "policy: the business was permitted",
+    "contract_granted": "policy: the sender may commit the organisation",
+    "auction_granted": "policy: the auction was authorised for work",
+    "education_granted": "policy: an educational purpose was authorised",
+}
+_CLOUD_EXCUSES = {
+    "locked_part": "policy: encrypted data may lie in a personal cloud",
+    "transfer_granted": "policy: a personal cloud was authorised beforehand",
+}
 _MISDIRECTED = {
     "tell_and_delete": "Whoever got it in error tells the sender, deletes it and makes no use of it.",
     "tell": "Whoever got it in error tells the sender.",
@@ -371,6 +383,12 @@ class Policy:
         """Whether the part's lock counts as protection: of an accepted grade, and shut without its password."""
         return part.protection.grade in self.protected_grades and not part.protection.readable_without_password
 
+    def is_working_time(self, local: datetime) -> bool:
+        """Whether the pack leaves this moment to work: no personal hours are running, and it is no weekend."""
+        return (
+            bool(self.personal_hours) and local.weekday() < 5 and not any(w.holds(local) for w in self.personal_hours)
+        )
+
     def facts(
         self, envelope: Envelope, direction: Direction, parts: Sequence[Part], directory: Directory
     ) -> frozenset[str]:
@@ -381,7 +399,7 @@ class Policy:
             local = self.local(envelope.sent_at)
             if self.reply_window is not None and self.reply_window.holds(local):
                 found.add("in_reply_window")
-            if self.personal_hours and local.weekday() < 5 and not any(w.holds(local) for w in self.personal_hours):
+            if self.is_working_time(local):
                 found.add("in_working_hours")
         if len(envelope.recipients) > self.bulk_limit:
             found.add("over_bulk_limit")
@@ -408,32 +426,40 @@ class Policy:
             return ("former_pupils" if left else "pupils") in self.contact_details
         return "parents" in self.contact_details and directory.contact(address) is not None
 
+    def excused_by(self, topic: str) -> frozenset[str]:
+        """What of a message may excuse a finding of the topic: facts of `facts`, or `addresses` where addresses decide."""
+        found: set[str] = set()
+        if topic in DATA_TOPICS and self.words["dpo_part"] == "authorises":
+            found.add("transfer_granted")
+        if topic == "personal_cloud":
+            if self.words["personal_cloud"] == "if_encrypted":
+                found.add("locked_part")
+            elif self.words["personal_cloud"] in ("with_dpo", "with_headteacher"):
+                found.add("transfer_granted")
+        if topic == "private_business" and self.words["private_business"] != "banned":
+            found.add("business_granted")
+        found |= {"contract_commitment": {"contract_granted"}, "auctions": {"auction_granted"}}.get(topic, set())
+        if "education" in self.exemptions and topic in _EDUCATIONAL:
+            found.add("education_granted")
+        if ("authorities" in self.exemptions and topic == "confidential_info") or (
+            "family" in self.exemptions and topic == "sharing_personal_contact"
+        ):
+            found.add("addresses")
+        return frozenset(found)
+
     def excuse(self, topic: str, envelope: Envelope, directory: Directory, facts: frozenset[str]) -> str | None:
         """Why the pack excuses a finding of a topic, in words; None where it does not. The finding stays visible."""
-        outside = [item for item in envelope.recipients if directory.kind(item.address) in ("outside", "trusted")]
-        if topic in DATA_TOPICS and "transfer_granted" in facts and self.words["dpo_part"] == "authorises":
-            return "policy: the transfer was authorised beforehand"
-        if topic == "personal_cloud":
-            if self.words["personal_cloud"] == "if_encrypted" and "locked_part" in facts:
-                return "policy: encrypted data may lie in a personal cloud"
-            if self.words["personal_cloud"] in ("with_dpo", "with_headteacher") and "transfer_granted" in facts:
-                return "policy: a personal cloud was authorised beforehand"
-        if topic == "private_business" and "business_granted" in facts and self.words["private_business"] != "banned":
-            return "policy: the business was permitted"
-        if topic == "contract_commitment" and "contract_granted" in facts:
-            return "policy: the sender may commit the organisation"
-        if topic == "auctions" and "auction_granted" in facts:
-            return "policy: the auction was authorised for work"
-        if (
-            "education" in self.exemptions
-            and "education_granted" in facts
-            and topic in ("inappropriate_language", "sexual_content", "harassment_discrimination")
-        ):
-            return "policy: an educational purpose was authorised"
-        to_authorities = bool(outside) and all(_within(item.address, self.authorities) for item in outside)
-        if "authorities" in self.exemptions and topic == "confidential_info" and to_authorities:
-            return "policy: a disclosure to an appropriate authority"
-        if "family" in self.exemptions and topic == "sharing_personal_contact" and _is_family(envelope, directory):
+        by = self.excused_by(topic)
+        fact = next(iter(sorted(by & facts)), None)
+        if fact is not None:
+            return (_CLOUD_EXCUSES if topic == "personal_cloud" else _EXCUSES)[fact]
+        if "addresses" not in by:
+            return None
+        if topic == "confidential_info":
+            outside = [item for item in envelope.recipients if directory.kind(item.address) in ("outside", "trusted")]
+            if outside and all(_within(item.address, self.authorities) for item in outside):
+                return "policy: a disclosure to an appropriate authority"
+        elif _is_family(envelope, directory):
             return "policy: the recipient is of the sender's own family"
         return None
 

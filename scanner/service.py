@@ -321,6 +321,7 @@ class Service:
             reveal=self.reveal,
             explain=self.explain,
             rulebook=self.rulebook,
+            policy=self.policy,
             rules_notice=self.rules_notice,
             rule_changes=self.rule_changes,
             policy_title=self.policy.title,

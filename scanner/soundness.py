@@ -48,10 +48,10 @@ class TooManyWays(Exception):
 
 def too_dear(condition: Condition) -> str | None:
     """Why the condition costs too much, in words, or None."""
-    leaves = sum(1 for _ in _leaves(condition))
-    if leaves > MAX_LEAVES:
-        return f"costs too much: {leaves} conditions, at most {MAX_LEAVES} are allowed in a rule"
-    named = sum(len(leaf.labels()) for leaf in _leaves(condition))
+    number = sum(1 for _ in leaves(condition))
+    if number > MAX_LEAVES:
+        return f"costs too much: {number} conditions, at most {MAX_LEAVES} are allowed in a rule"
+    named = sum(len(leaf.labels()) for leaf in leaves(condition))
     if named > MAX_LABELS:
         return f"costs too much: it names {named} labels, at most {MAX_LABELS} are allowed in a rule"
     return None
@@ -90,10 +90,11 @@ def implies(strict: Condition, loose: Condition) -> bool:
 # --- ways -------------------------------------------------------------------------------------------------------------
 
 
-def _leaves(condition: Condition) -> Iterator[Condition]:
+def leaves(condition: Condition) -> Iterator[Condition]:
+    """Every single condition in it, whatever it stands in."""
     if isinstance(condition, All | AnyOf | NoneOf):
         for item in condition.items:
-            yield from _leaves(item)
+            yield from leaves(item)
     else:
         yield condition
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from detectors.base import Context
+from detectors.gate import Gate
 from detectors.own_patterns import own_patterns
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit
@@ -31,7 +32,8 @@ def folder(tmp_path: Path, text: str, stem: str = "admission_number") -> Path:
 
 def seen(text: str, *patterns: OwnPattern) -> list[Hit]:
     context = Context((), None, (), ())
-    return list(own_patterns(patterns, frozenset()).detect(text, (), context))
+    detector = own_patterns(patterns, frozenset())
+    return list(detector.detect(text, Gate({"own": detector.wake}).scan(text).get("own", ()), context))
 
 
 def pattern(**more: object) -> OwnPattern:
@@ -70,7 +72,31 @@ def test_the_longest_match_from_a_start_counts_once() -> None:
     assert [hit.value for hit in seen("S12345", pattern(expressions=(r"S[0-9]+",)))] == ["S12345"]
 
 
+def test_a_text_without_its_words_never_wakes_it() -> None:
+    detector = own_patterns([pattern(words=("Project Falcon",), expressions=(r"ADM/[0-9]{4}",))], frozenset())
+    gate = Gate({"own": detector.wake})
+    assert gate.scan("The projects of Mr Falcon, ADM/47") == {}
+    assert set(gate.scan("project falcon")) == set(gate.scan("adm/4711")) == {"own"}
+
+
+def test_an_expression_keeps_its_own_boundaries_and_beginnings() -> None:
+    own = pattern(expressions=(r"\bADM/[0-9]{2,4}\b", r"(?i)sow|oats"))
+    assert [hit.value for hit in seen("xADM/4711 ADM/47110 ADM/471, sows, OATS", own)] == ["ADM/471", "sow", "OATS"]
+
+
+def test_two_lists_may_share_a_word_and_its_blank_may_be_a_line_end() -> None:
+    one = pattern(words=("Project Falcon", "née Moss"))
+    two = OwnPattern("other", "p", "theirs", 0.6, 0.85, words=("project falcon",))
+    text = "NÉE Moss: Project \n Falcon"
+    assert sorted((hit.label, hit.value) for hit in seen(text, one, two)) == [
+        ("other", "Project \n Falcon"),
+        ("own", "NÉE Moss"),
+        ("own", "Project \n Falcon"),
+    ]
+
+
 def test_hostile_text_stays_bounded() -> None:
+    assert len(seen("an " * 100_000, pattern(words=("an",)))) == 300
     assert len(seen("a" * 200_000, pattern(expressions=(r"a{1,3}",)))) == 300
 
 

@@ -35,7 +35,7 @@ from scanner.policy import KEYS, Policy, overdue
 from scanner.routing import route
 from scanner.service import Service, months_before
 from scanner.store import Account, Committed, Store
-from scanner.web import RevealResult, WebServices
+from scanner.web import Explained, RevealResult, WebServices
 from scanner.web.access import RefusedError, Visitor
 from scanner.web.cases import take_step
 
@@ -432,7 +432,7 @@ def test_28_must_a_breach_be_pursued(slug: str, must: bool, tmp_path: Path) -> N
     store.decide(case, actor="head", action="confirm", note="", now=NOW)
     services = WebServices(
         store=store, clock=lambda: NOW, session_key=bytes(32), public_url="http://127.0.0.1:1", reveal=lambda place: RevealResult((), ()),
-        policy_title="", must_pursue=pack(slug).words["pursue"] == "must",
+        explain=lambda place: Explained((), ()), rulebook=rulebook(), policy_title="", must_pursue=pack(slug).words["pursue"] == "must",
     )  # fmt: skip
     receiver = store.cases()[0].route.person
     visitor = Visitor(Account("head", "", None, ("manager",), receiver, 0, None, None), None)  # type: ignore[arg-type]

@@ -126,7 +126,7 @@ def test_silent_rules_are_there_only_when_asked_for() -> None:
     assert "silent_rules" not in json.loads(as_json(line()))
     explained = Line("a.eml", verdict(), (Silence("number", "sender", "no nino"),))
     assert json.loads(as_json(explained))["silent_rules"] == [
-        {"rule": "number", "owner": "sender", "reason": "no nino"}
+        {"rule": "number", "owner": "sender", "reason": "no nino", "met": 0, "needed": 1, "missing": []}
     ]
 
 

@@ -43,6 +43,7 @@ class PastMessage:
     rules_version: str
     facts: tuple[Fact, ...]
     findings: tuple[PastFinding, ...]
+    policy_version: str = ""
 
 
 def past(connection: sa.Connection, since: datetime | None, judged_only: bool = False) -> Iterator[PastMessage]:
@@ -50,7 +51,12 @@ def past(connection: sa.Connection, since: datetime | None, judged_only: bool = 
     said = _outcomes(connection)
     wanted = sa.exists().where(FACT.c.message_id == MESSAGE.c.id)
     query = sa.select(
-        MESSAGE.c.id, MESSAGE.c.mailbox, MESSAGE.c.direction, MESSAGE.c.sent_at, MESSAGE.c.rules_version
+        MESSAGE.c.id,
+        MESSAGE.c.mailbox,
+        MESSAGE.c.direction,
+        MESSAGE.c.sent_at,
+        MESSAGE.c.rules_version,
+        MESSAGE.c.policy_version,
     ).where(wanted)
     if judged_only:
         seen = (
@@ -78,6 +84,7 @@ def past(connection: sa.Connection, since: datetime | None, judged_only: bool = 
                 row.rules_version,
                 facts.get(row.id, ()),
                 findings.get(row.id, ()),
+                row.policy_version,
             )
 
 

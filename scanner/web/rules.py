@@ -32,7 +32,7 @@ def show_rules(services: Services, visitor: Overseer) -> Response:
             else "not judged yet",
             "suggestion": item.precision.suggestion if item.precision else "",
         }
-        for item in rule_records(services.store, services.rulebook)
+        for item in rule_records(services.store, services.rulebook, services.policy)
     ]
     changes = [
         {

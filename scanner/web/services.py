@@ -8,6 +8,7 @@ from datetime import datetime
 
 from scanner.inspection import Silence
 from scanner.model import Finding, Part, Problem
+from scanner.policy import Policy
 from scanner.rule_sets import Change
 from scanner.rulebook import Rulebook
 from scanner.store import Appearance, Store
@@ -52,6 +53,7 @@ class WebServices:
     explain: Callable[[Appearance], Explained]
     policy_title: str
     rulebook: Rulebook
+    policy: Policy | None = None
     # Why the set in force is not the one in the rules folder; empty where it is.
     rules_notice: str = ""
     rule_changes: Callable[[], list[Change]] = list
