@@ -43,12 +43,12 @@ from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import correlate, schedule
 from scanner import demo as demo_module
-from scanner.backtest import Comparison, Labelled, RuleRecord, compare, rule_records
+from scanner.backtest import Comparison, Labelled, RuleRecord, compare, differing, rule_records
 from scanner.clauses import unfounded
 from scanner.contacts import Difference, difference, load_contacts, save_contacts
 from scanner.directory import Directory
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
-from scanner.exemptions import load_exemptions
+from scanner.exemptions import Exemptions, load_exemptions
 from scanner.extract import Limits, normalise
 from scanner.governance import check, draw
 from scanner.inspection import Regime, nearness
@@ -60,12 +60,13 @@ from scanner.policy import Policy, differences, load_policy, pack_text, packs
 from scanner.ports import Detectors, ItemRef, OwnPattern, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
-from scanner.rule_sets import Change, InForce, RuleSets
+from scanner.rule_sets import Change, InForce, RuleSets, content_version
 from scanner.rulebook import TOPICS, load_rulebook, schema
+from scanner.second_look import Asked, excusable, read_again
 from scanner.service import Further, Service, Services
 from scanner.settings import CLOUDS, NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
 from scanner.settings import load as load_settings
-from scanner.store import AccountRole, CaseCounts, Parked, Run, Store
+from scanner.store import AccountRole, CaseCounts, DecisionRefused, Parked, Run, Store
 from scanner.web import create_app, hash_password, new_totp_secret
 from scanner.work import WorkerPool
 from scanner.worker import Companion, Outcome, Proved, Start, Worker, WorkerLimits
@@ -165,8 +166,7 @@ def check_rules(given: Path | None, policy: str) -> str:
     sentences = [
         f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found"
     ]
-    for item in exemptions.expired(_now().date()):
-        sentences.append(f"{item.place}: exception {item.id} ended on {item.until} and counts no more ({item.owner})")
+    sentences += _ended(exemptions)
     shadows = [rule.id for rule in rulebook.rules if rule.state == "shadow"]
     if shadows:
         sentences.append(f"in shadow, telling nobody: {', '.join(shadows)}")
@@ -190,6 +190,78 @@ def backtest(config: Path | None, new: Path, against: Path | None, days: int | N
             return compare(before, after, messages, _now().date())
     finally:
         store.close()
+
+
+def backtest_again(
+    config: Path | None, new: Path, against: Path | None, mailboxes: Sequence[str], days: int, why: str,
+    say: Callable[[str], None],
+) -> Comparison:  # fmt: skip
+    """Both sets over the mail of some mailboxes of the last days, fetched anew. Recorded; commits no finding.
+
+    Raises NotAuthorisedError where the policy in force does not let a mailbox be read now.
+    """
+    settings = load_settings(config)
+    if len(why.strip()) < 8:
+        raise MailwardenError("--why: say in at least eight characters why mail is read again")
+    folder = rules_folder(new)
+    wanted = [mailbox.strip().lower() for mailbox in mailboxes]
+    with _services(settings, say) as services:
+        services.refresh_people()
+        by_service: dict[int, list[str]] = {}
+        for mailbox in wanted:
+            number = next((n for n, each in enumerate(services.each) if each.reads(mailbox)), None)
+            if number is None:
+                raise MailwardenError(f"--reread: {mailbox} is no mailbox in scope")
+            by_service.setdefault(number, []).append(mailbox)
+        found = Comparison(read_again=True)
+        for number, some in by_service.items():
+            service = services.each[number]
+            slug = service.policy.slug
+            _prove_set(folder, (slug,), say)
+            for mailbox in some:
+                service.store.record(
+                    actor=getuser(), action="rules tried on mail", object=f"mailbox/{mailbox}", reason=why, now=_now()
+                )
+            with ExitStack() as stack:
+                before = stack.enter_context(service.pool.beside(rules_folder(against))) if against else service.pool
+                after = stack.enter_context(service.pool.beside(folder))
+                part = read_again(service, before, after, some, _now() - timedelta(days=days))
+            old = _regime(rules_folder(against), slug) if against else service.regime()
+            found.add(replace(part, changed=differing(old, _regime(folder, slug))))
+        return found
+
+
+def excuse_cases(
+    config: Path | None, only: Sequence[str], why: str, say: Callable[[str], None], *, dry_run: bool
+) -> Iterator[Asked]:
+    """Applies the exceptions of the set in force that may reach open cases; each case with its answer. `dry_run` only asks."""
+    settings = load_settings(config)
+    if not dry_run and len(why.strip()) < 8:
+        raise MailwardenError("--why: say in at least eight characters why open cases are excused")
+    with _services(settings, say) as services:
+        services.refresh_people()
+        all_ = services.each[0].exemptions.items
+        chosen = [item for item in all_ if item.counts_on(_now().date()) and item.open_cases]
+        if only:
+            unknown = sorted(set(only) - {item.id for item in chosen})
+            if unknown:
+                known = ", ".join(item.id for item in chosen) or "none"
+                raise MailwardenError(
+                    f"no live exception {', '.join(unknown)} with open_cases: true (there are: {known})"
+                )
+            chosen = [item for item in chosen if item.id in only]
+        reasons = {item.id: item.reason for item in chosen}
+        for asked in excusable(services, chosen):
+            if asked.by and not dry_run:
+                names = sorted(set(asked.by.values()))
+                note = f"{why.strip()} ({'; '.join(f'exception {name}: {reasons[name]}' for name in names)})"
+                try:
+                    services.each[0].store.excuse_case(
+                        asked.case.id, by=asked.by, actor=getuser(), note=note, now=_now()
+                    )
+                except DecisionRefused as refused:
+                    asked = replace(asked, by={}, because=str(refused))
+            yield asked
 
 
 def _regime(folder: Path, slug: str) -> Regime:
@@ -587,7 +659,7 @@ def show_demo(result: demo_module.DemoRun, console: Console) -> None:
 def serve(service: Service, host: str, port: int) -> None:
     """The triage page until a stop signal."""
     uvicorn.run(
-        create_app(service.web_services()),
+        create_app(service.web_services),
         host=host,
         port=port,
         log_level="warning",
@@ -606,13 +678,8 @@ def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Servic
     if not tenants:
         raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
     policies = tuple(dict.fromkeys(tenant.policy or settings.policy for _, tenant in tenants))
-    in_force = _rule_sets(settings).settle(
-        rules_folder(settings.rules_dir),
-        check=partial(_prove_set, policies=policies, say=say),
-        four_eyes=settings.four_eyes,
-        now=_now(),
-        say=say,
-    )
+    watch = _Watch(settings, policies, say)
+    in_force = watch.settled()
     if not settings.root_key_file.exists():
         create_root_key(settings.root_key_file)
         say(f"A new root key was made: {settings.root_key_file}. Keep a copy apart; without it sealed data is lost.")
@@ -625,7 +692,57 @@ def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Servic
             stack.enter_context(_service(settings, prefix, tenant, store, key, stop, number, in_force))
             for number, (prefix, tenant) in enumerate(tenants)
         ]
-        yield Services(tuple(built))
+        yield Services(tuple(built), watch.renewed)
+
+
+class _Watch:
+    """Notices that another rule set is to be run: the folder was changed, or a change was approved."""
+
+    def __init__(self, settings: Settings, policies: Sequence[str], say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._sets = _rule_sets(settings)
+        self._check = partial(_prove_set, policies=policies, say=say)
+        self._say = say
+        self._seen = ("", "")
+
+    def settled(self) -> InForce:
+        """The set to run. Raises ConfigError(s) where there is none that is good."""
+        source = rules_folder(self._settings.rules_dir)
+        self._seen = self._now_seen()
+        found = self._sets.settle(
+            source, check=self._check, four_eyes=self._settings.four_eyes, now=_now(), say=self._say
+        )
+        self._seen = (self._seen[0], found.version)
+        for sentence in _ended(load_exemptions(found.folder, load_rulebook(found.folder))):
+            self._say(sentence)
+        return found
+
+    def renewed(self, each: tuple[Service, ...]) -> tuple[Service, ...]:
+        if self._now_seen() == self._seen:
+            return each
+        in_force = self.settled()
+        rulebook = load_rulebook(in_force.folder)
+        exemptions = load_exemptions(in_force.folder, rulebook)
+        after = []
+        for service in each:
+            policy = load_policy(in_force.folder, service.policy.slug, rulebook)
+            service.pool.new_rules(in_force.folder)
+            after.append(
+                replace(service, policy=policy, rulebook=rulebook, exemptions=exemptions, rules_notice=in_force.notice)
+            )
+        return tuple(after)
+
+    def _now_seen(self) -> tuple[str, str]:
+        current = self._sets.in_force()
+        return content_version(rules_folder(self._settings.rules_dir)), current.version if current else ""
+
+
+def _ended(exemptions: Exemptions) -> list[str]:
+    """A sentence for each exception whose last day has passed."""
+    return [
+        f"{item.place}: exception {item.id} ended on {item.until} and counts no more ({item.owner})"
+        for item in exemptions.expired(_now().date())
+    ]
 
 
 def _client(prefix: str, tenant: Tenant, stop: Event) -> tuple[EntraTokens, GraphClient]:
@@ -726,6 +843,7 @@ def _service(
             pool=pool,
             policy=policy,
             rulebook=rulebook,
+            exemptions=load_exemptions(rules, rulebook),
             rules_notice=in_force.notice,
             rule_changes=_rule_sets(settings).log,
             # Notices know no tenant: the first one's service sends them all.
@@ -780,7 +898,7 @@ def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str
     _record(settings, "rules proposed", version, why)
     if settings.four_eyes:
         return f"Version {version} is proposed; another person puts it in force: mailwarden rules approve {version} --why …"
-    return f"Version {version} is proposed; it is in force from the next start of the service with rules_dir {folder}."
+    return f"Version {version} is proposed; it is in force from the next round of the service with rules_dir {folder}."
 
 
 def approve_rules(config: Path | None, version: str, why: str) -> str:
@@ -788,7 +906,7 @@ def approve_rules(config: Path | None, version: str, why: str) -> str:
     settings = load_settings(config)
     _rule_sets(settings).approve(version, getuser(), why, _now())
     _record(settings, "rules approved", version, why)
-    return f"Version {version} is in force from the next start of the service."
+    return f"Version {version} is in force from the service's next round."
 
 
 def rules_log(config: Path | None) -> tuple[str, list[Change]]:
@@ -904,7 +1022,7 @@ def run_service(config: Path | None, say: Callable[[str], None]) -> None:
 def serve_all(services: Services, host: str, port: int) -> None:
     """The triage page over every tenant until a stop signal."""
     uvicorn.run(
-        create_app(services.web_services()),
+        create_app(services.web_services),
         host=host,
         port=port,
         log_level="warning",
@@ -1006,6 +1124,10 @@ class Status:
     parked: list[Parked]
     incomplete: int
     problems: dict[ProblemKind, int]
+    # The version of the rules in force, and what an admin should know of them: a set that waits or was refused, exceptions
+    # that have ended.
+    rules: str = ""
+    rules_say: tuple[str, ...] = ()
 
 
 def status(config: Path | None) -> Status:
@@ -1019,9 +1141,25 @@ def status(config: Path | None) -> Status:
             store.parked(),
             store.messages_with_problems(),
             store.problem_counts(),
+            *_rules_say(settings),
         )
     finally:
         store.close()
+
+
+def _rules_say(settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """As far as files tell without starting a worker."""
+    sets = _rule_sets(settings)
+    current = sets.in_force()
+    if current is None:
+        return "", ()
+    said = _ended(load_exemptions(current.folder, load_rulebook(current.folder)))
+    asked = content_version(rules_folder(settings.rules_dir))
+    if asked != current.version:
+        refused = [change for change in sets.log() if change.what == "refused" and change.version == asked]
+        why = f"was refused: {refused[-1].why}" if refused else "is not in force (not approved, or no round since)"
+        said.insert(0, f"the rules folder (version {asked}) {why}")
+    return current.version, tuple(said)
 
 
 def import_contacts(config: Path | None, file: Path, *, dry_run: bool) -> Difference:

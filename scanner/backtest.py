@@ -320,6 +320,8 @@ class Look:
     case_id: int | None
     message_id: int
     mailbox: str
+    # Where it was read again: the Message-ID, for there is no number of the store.
+    internet_id: str = ""
 
 
 @dataclass(slots=True)
@@ -327,7 +329,9 @@ class Comparison:
     """Counts of (topic, what changes, what the reviewers said). What changes: kept, dropped, added, cannot tell."""
 
     messages: int = 0
-    of: str = "stored messages"
+    # Fetched and judged anew instead of asked of the store; `unread` could not be fetched.
+    read_again: bool = False
+    unread: int = 0
     changed: tuple[str, ...] = ()
     counts: Counter[tuple[str, str, Said]] = field(default_factory=Counter)
     # Where nothing was found, and it cannot be told whether something would be.
@@ -337,9 +341,26 @@ class Comparison:
     def number(self, change: str, said: Said | None = None) -> int:
         return sum(n for (_, what, word), n in self.counts.items() if what == change and said in (None, word))
 
+    def add(self, other: Comparison) -> None:
+        self.messages += other.messages
+        self.unread += other.unread
+        self.untold_silence += other.untold_silence
+        self.changed = tuple(sorted({*self.changed, *other.changed}))
+        self.counts += other.counts
+        for look in reversed(other.look):
+            self.note(look)
+
+    def note(self, look: Look) -> None:
+        """Confirmed breaches that would be lost come before what would be new."""
+        if look.change != "added":
+            self.look.insert(0, look)
+            del self.look[LOOK_AT:]
+        elif len(self.look) < LOOK_AT:
+            self.look.append(look)
+
     def words(self) -> str:
         """The answer in one sentence."""
-        if not self.changed:
+        if not self.changed and not self.read_again:
             return "The two sets decide alike: no rule differs."
 
         def share(change: str, said: Said) -> str:
@@ -355,13 +376,16 @@ class Comparison:
         excused = self.number("excused")
         if excused:
             parts.append(f"excuses {excused}, {self.number('excused', 'confirmed')} confirmed ones among them")
-        sentence = f"On {self.messages:,} {self.of} the new set " + ", ".join(parts)
+        what = "messages read again" if self.read_again else "stored messages"
+        sentence = f"On {self.messages:,} {what} the new set " + ", ".join(parts)
         untold = self.number("cannot tell")
         if untold or self.untold_silence:
             sentence += (
                 f"; cannot tell for {untold:,} findings and {self.untold_silence:,} messages without one, "
                 "because the change needs their text"
             )
+        if self.unread:
+            sentence += f"; {self.unread:,} more could not be fetched"
         return sentence + (f": look at these {len(self.look)}." if self.look else ".")
 
 
@@ -510,22 +534,13 @@ def _count(found: Comparison, message: PastMessage, topic: str, past: PastFindin
             found.untold_silence += 1
         elif what == "found":
             found.counts[topic, "added", "unjudged"] += 1
-            _note(found, Look("added", topic, "unjudged", None, message.id, message.mailbox))
+            found.note(Look("added", topic, "unjudged", None, message.id, message.mailbox))
         return
     change = {"nothing": "dropped", "found": "kept"}.get(what, what)
     found.counts[topic, change, past.outcome] += 1
     if change in ("dropped", "excused") and past.outcome == "confirmed":
         lost = "lost" if change == "dropped" else "excused"
-        _note(found, Look(lost, topic, past.outcome, past.case_id, message.id, message.mailbox))
-
-
-def _note(found: Comparison, look: Look) -> None:
-    """Confirmed breaches that would be lost come before what would be new."""
-    if look.change != "added":
-        found.look.insert(0, look)
-        del found.look[LOOK_AT:]
-    elif len(found.look) < LOOK_AT:
-        found.look.append(look)
+        found.note(Look(lost, topic, past.outcome, past.case_id, message.id, message.mailbox))
 
 
 @dataclass(frozen=True, slots=True)

@@ -295,7 +295,14 @@ def rules_backtest(
     labelled: Annotated[
         Path | None, typer.Option(help="A labelled folder (people.yaml, labels.jsonl) instead of the stored messages.")
     ] = None,
-    days: Annotated[int | None, typer.Option(min=1, help="Only messages stored in the last so many days.")] = None,
+    reread: Annotated[
+        list[str] | None,
+        typer.Option(help="Fetch and judge the mail of this mailbox anew, with --days and --why. May be given again."),
+    ] = None,
+    why: Annotated[str, typer.Option(help="Why mail is read again; recorded.")] = "",
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Only messages of the last so many days (with --reread: 14).")
+    ] = None,
     policy: Annotated[
         str, typer.Option(help="Policy pack that both sets are judged under; default: that of the settings.")
     ] = "",
@@ -309,7 +316,29 @@ def rules_backtest(
         pairs, changed = app.backtest_labelled(labelled, rules, against, policy or "base", _say)
         report.print_labelled(Console(), pairs, changed)
         return
+    if reread:
+        found = app.backtest_again(config, rules, against, reread, days or 14, why, _say)
+        report.print_comparison(Console(), found)
+        return
     report.print_comparison(Console(), app.backtest(config, rules, against, days, policy))
+
+
+@rules_cli.command("excuse")
+def rules_excuse(
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Exceptions by id; default: all with open_cases: true.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="Why open cases are excused; kept with each case.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which cases would be excused.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Apply exceptions to cases that wait already: their messages are fetched and judged again. Nothing is hidden."""
+    excused = kept = 0
+    for asked in app.excuse_cases(config, only or (), why, _say, dry_run=dry_run):
+        excused += bool(asked.by)
+        kept += not asked.by
+        print(f"case {asked.case.id} ({asked.case.topic}): {asked.because}")
+    print(f"{excused} {'would be excused' if dry_run else 'excused'}, {kept} stay as they are")
 
 
 @rules_cli.command("feedback")
@@ -656,6 +685,10 @@ def status(config: ConfigOption = None) -> None:
     print(f"messages not wholly read: {found.incomplete}")
     for kind, number in found.problems.items():
         print(f"  {kind}: {number}")
+    if found.rules:
+        print(f"rules in force: version {found.rules}")
+    for sentence in found.rules_say:
+        print(f"  {sentence}")
     for parked in found.parked:
         print(f"out of reach since {parked.since:%Y-%m-%d}: {parked.mailbox}: {parked.reason}")
 

@@ -25,6 +25,7 @@ KEYS = {
     "reason": "why",
     "owner": "who answers for it, a role or an address",
     "until": "the last day on which it counts, such as 2027-07-31",
+    "open_cases": "true: `mailwarden rules excuse` may apply it to cases that wait already (default false)",
 }
 _NEEDED = ("id", "rules", "matches", "reason", "owner", "until")
 _ID = re.compile(r"[a-z][a-z0-9_-]{2,60}\Z")
@@ -41,6 +42,7 @@ class Exemption:
     owner: str
     until: date
     place: str
+    open_cases: bool = False
 
     def counts_on(self, day: date) -> bool:
         return day <= self.until
@@ -113,6 +115,7 @@ def _exemption(reader: Reader, node: Node, rulebook: Rulebook) -> Exemption | No
     if not isinstance(until, date):
         reader.wrong(found["until"], "must be a date such as 2027-07-31: an exception without an end is a hole")
         until = date.min
+    open_cases = reader.flag(found.get("open_cases"), False)
     return Exemption(
         id=name,
         rules=tuple(rules),
@@ -121,4 +124,5 @@ def _exemption(reader: Reader, node: Node, rulebook: Rulebook) -> Exemption | No
         owner=reader.text(found["owner"]),
         until=until,
         place=node.place,
+        open_cases=open_cases,
     )

@@ -455,7 +455,7 @@ class Authorisation:
         )
 
 
-CaseState = Literal["new", "open", "confirmed", "false_alarm", "closed"]
+CaseState = Literal["new", "open", "confirmed", "false_alarm", "excused", "closed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,21 +123,25 @@ def print_explained(console: Console, line: Line, only: frozenset[str]) -> None:
             console.print(f"      {_visible(wish)}", markup=False)
 
 
+_CHANGES = ("kept", "dropped", "excused", "cannot tell", "added")
+
+
 def print_comparison(console: Console, found: Comparison) -> None:
     """The answer of a back-test: a sentence, a table, and what to look at."""
     console.print(found.words(), markup=False, soft_wrap=True)
     if found.changed:
         console.print(f"Changed rules: {', '.join(found.changed)}", markup=False, soft_wrap=True)
     table = Table(show_edge=False, pad_edge=False)
-    for heading in ("topic", "reviewers said", "kept", "dropped", "cannot tell", "added"):
+    for heading in ("topic", "reviewers said", *_CHANGES):
         table.add_column(heading)
     for topic, said in sorted({(topic, said) for topic, _, said in found.counts}):
-        numbers = [str(found.counts[topic, change, said]) for change in ("kept", "dropped", "cannot tell", "added")]
+        numbers = [str(found.counts[topic, change, said]) for change in _CHANGES]
         table.add_row(topic, said.replace("_", " "), *numbers)
     if table.row_count:
         console.print(table)
     for look in found.look:
-        what = f"case {look.case_id}" if look.case_id is not None else f"message {look.message_id} of {look.mailbox}"
+        message = _visible(look.internet_id) or str(look.message_id)
+        what = f"case {look.case_id}" if look.case_id is not None else f"message {message} of {look.mailbox}"
         console.print(f"  {look.change}: {what} ({look.topic})", markup=False, soft_wrap=True)
 
 

@@ -14,9 +14,10 @@ from threading import Event
 from typing import Protocol, get_args
 
 from scanner import correlate, notify
-from scanner.errors import ConnectorError
+from scanner.errors import ConnectorError, MailwardenError
+from scanner.exemptions import Exemptions
 from scanner.governance import Leave, leave, may_read
-from scanner.inspection import nearness
+from scanner.inspection import Regime, nearness
 from scanner.keys import RootKey
 from scanner.model import Envelope, People, PersonRole, Problem, Severity, Verdict
 from scanner.pipeline import Pipeline, Tally, parked_as
@@ -84,6 +85,7 @@ class Service:
     public_url: str
     clock: Callable[[], datetime]
     rulebook: Rulebook
+    exemptions: Exemptions = field(default_factory=Exemptions)
     rules_notice: str = ""
     rule_changes: Callable[[], list[Change]] = list
     wanted: Callable[[str], bool] = lambda address: True
@@ -145,6 +147,18 @@ class Service:
             len(tally.unfinished),
         )  # fmt: skip
         return tally
+
+    def regime(self) -> Regime:
+        """What mail is judged by at present."""
+        return Regime(self.rulebook, self.policy, (), self.exemptions)
+
+    def reads(self, mailbox: str) -> bool:
+        """Whether the mailbox is one of this tenant's and in scope."""
+        return self.wanted(mailbox) and any(mailbox == known.lower() for known in self.directory.mailbox_ids())
+
+    def mail(self) -> Pipeline:
+        """The way to the mailboxes, for whoever wants to look at mail again."""
+        return self._pipeline(self.source, self.look_back)
 
     def _pipeline(self, source: Source, look_back: timedelta) -> Pipeline:
         """Whatever the source and the occasion, leave is asked for before each message (Never 1)."""
@@ -282,7 +296,7 @@ class Service:
 
     def reveal(self, appearance: Appearance) -> RevealResult:
         """Fetch a message again and have a worker read it, for one pair of eyes. Nothing of it is kept."""
-        fetched = self._fetch(appearance)
+        fetched = self.fetch(appearance)
         try:
             with self.pool.worker() as worker:
                 shown = worker.reveal(fetched)
@@ -295,14 +309,15 @@ class Service:
             return RevealResult((), (), (withheld,), frozenset(shown.parties))
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
-    def _fetch(self, appearance: Appearance) -> Envelope | RawItem | SpooledItem:
+    def fetch(self, appearance: Appearance) -> Envelope | RawItem | SpooledItem:
+        """The message again, from where it lies. Raises ConnectorError."""
         ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
         sources = (self.source, *(other.source for other in self.further))
         return next(source for source in sources if source.name == appearance.source).fetch(ref)
 
     def explain(self, appearance: Appearance) -> Explained:
         """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept."""
-        fetched = self._fetch(appearance)
+        fetched = self.fetch(appearance)
         try:
             outcomes = self.pool.judge(fetched, explain=True)
         finally:
@@ -323,6 +338,7 @@ class Service:
             rulebook=self.rulebook,
             policy=self.policy,
             rules_notice=self.rules_notice,
+            exemptions=self.exemptions,
             rule_changes=self.rule_changes,
             policy_title=self.policy.title,
             clauses=self.policy.wording(),
@@ -331,11 +347,15 @@ class Service:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Services:
-    """Every tenant of an installation: each with its own sign-in, people, workers and policy pack, over one store."""
+    """Every tenant of an installation: each with its own sign-in, people, workers and policy pack, over one store.
+
+    `renewed` gives the same tenants under a rule set that was changed meanwhile; the same tuple where none was.
+    """
 
     each: tuple[Service, ...]
+    renewed: Callable[[tuple[Service, ...]], tuple[Service, ...]] = lambda each: each
 
     @property
     def stop(self) -> Event:
@@ -362,6 +382,7 @@ class Services:
 
     def round(self, progress: Callable[[Tally], None] | None = None) -> Tally:
         """One round for each tenant in turn. One that is out of reach leaves the others alone."""
+        self.refresh_rules()
         total = Tally()
         failures = []
         for service in self.each:
@@ -374,10 +395,18 @@ class Services:
             raise failures[0]
         return total
 
+    def refresh_rules(self) -> None:
+        """Take up a changed rule set between two rounds. Where that fails the one in force stays, and the round goes on."""
+        try:
+            self.each = self.renewed(self.each)
+        except MailwardenError as error:
+            log.error("rules not looked at again: %s", error)
+
     def clear(self) -> None:
         self.each[0].clear()
 
     def wake(self) -> None:
+        self.refresh_rules()
         for service in self.each:
             service.wake()
 
@@ -389,12 +418,12 @@ class Services:
         return sum(service.push.notified(body) for service in self.each if service.push is not None) > 0
 
     def reveal(self, appearance: Appearance) -> RevealResult:
-        return self._owner(appearance).reveal(appearance)
+        return self.owner(appearance).reveal(appearance)
 
     def explain(self, appearance: Appearance) -> Explained:
-        return self._owner(appearance).explain(appearance)
+        return self.owner(appearance).explain(appearance)
 
-    def _owner(self, appearance: Appearance) -> Service:
+    def owner(self, appearance: Appearance) -> Service:
         """The tenant that the mailbox belongs to: the one whose directory lists it, else the first."""
         return next((s for s in self.each if appearance.mailbox in s.directory.mailbox_ids()), self.each[0])
 

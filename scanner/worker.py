@@ -659,6 +659,16 @@ class Worker:
             except _Died:
                 self._kill()
 
+    def new_rules(self, rules_dir: str) -> None:
+        """Use another rule set from the next message on."""
+        if rules_dir != self._start.rules_dir:
+            self.close()
+            self._start = self.start_with(rules_dir)
+
+    def start_with(self, rules_dir: str) -> Start:
+        """What a worker of another rule set would start with, and with the same people."""
+        return msgspec.structs.replace(self._start, rules_dir=rules_dir)
+
     # --- how it is watched ---
 
     def _judged(self, watch: _Watch) -> Iterator[Judged]:

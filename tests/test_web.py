@@ -81,7 +81,7 @@ class Desk:
             policy_title="Example Learning Trust acceptable use",
         )
         return TestClient(
-            create_app(services), follow_redirects=False, base_url=base_url, raise_server_exceptions=False
+            create_app(lambda: services), follow_redirects=False, base_url=base_url, raise_server_exceptions=False
         )
 
     def signed_in(self, name: str) -> TestClient:

@@ -29,6 +29,7 @@ from scanner.store import (
     runs,
     trails,
 )
+from scanner.store.cases import WAITING
 from scanner.store.history import PastFinding, PastMessage, Said
 from scanner.store.rows import (
     Account,
@@ -55,6 +56,7 @@ from scanner.store.rows import (
 )
 
 __all__ = [
+    "WAITING",
     "Account",
     "AccountRole",
     "Action",
@@ -250,6 +252,16 @@ class Store:
         with self.reading.begin() as connection:
             yield history.past(connection, since, judged_only)
 
+    def said_of(self, keys: Collection[str]) -> dict[str, tuple[int, Said]]:
+        """For the findings of these keys that have a case: its number, and the reviewers' last word on it."""
+        with self.reading.begin() as connection:
+            return history.said_of(connection, keys)
+
+    def excused_counts(self) -> dict[str, int]:
+        """How many findings each exception, or the policy, excuses."""
+        with self.reading.begin() as connection:
+            return history.excused_counts(connection)
+
     def rule_counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """By rule: how many cases it leads, and how many findings it made in shadow."""
         with self.reading.begin() as connection:
@@ -305,6 +317,14 @@ class Store:
             return cases.decide(
                 connection, case_id, actor=actor, action=action, note=note, now=now, audit_key=self.audit_key
             )
+
+    def excuse_case(self, case_id: int, *, by: Mapping[str, str], actor: str, note: str, now: datetime) -> None:
+        """An exception reaches a case that waits: its findings, by key, say which excuses them; audited.
+
+        Raises DecisionRefused where somebody has decided the case meanwhile.
+        """
+        with self.writing.begin() as connection:
+            cases.excuse(connection, case_id, by=by, actor=actor, note=note, now=now, audit_key=self.audit_key)
 
     def record_reveal(self, case_id: int, *, actor: str, reason: str, now: datetime) -> None:
         """Writes down that somebody is about to read the message; call it before the text is fetched (D19).

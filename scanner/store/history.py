@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -11,6 +11,7 @@ from typing import Literal
 import sqlalchemy as sa
 
 from scanner.model import Direction, Fact, SegmentOwner
+from scanner.store.messages import VALUES_A_STATEMENT
 from scanner.store.tables import APPEARANCE, CASE, DECISION, FACT, FINDING, MESSAGE
 
 Said = Literal["confirmed", "false_alarm", "unjudged"]
@@ -94,6 +95,26 @@ def shadow_counts(connection: sa.Connection) -> dict[str, int]:
         sa.select(FINDING.c.rule, sa.func.count().label("findings")).where(FINDING.c.shadow).group_by(FINDING.c.rule)
     )
     return {row.rule: row.findings for row in connection.execute(query)}
+
+
+def excused_counts(connection: sa.Connection) -> dict[str, int]:
+    query = (
+        sa.select(FINDING.c.exempted_by, sa.func.count().label("findings"))
+        .where(FINDING.c.exempted_by.is_not(None))
+        .group_by(FINDING.c.exempted_by)
+    )
+    return {row.exempted_by: row.findings for row in connection.execute(query)}
+
+
+def said_of(connection: sa.Connection, keys: Collection[str]) -> dict[str, tuple[int, Said]]:
+    said = _outcomes(connection)
+    query = sa.select(FINDING.c.key, FINDING.c.case_id).where(FINDING.c.case_id.is_not(None))
+    found = {}
+    listed = list(keys)
+    for first in range(0, len(listed), VALUES_A_STATEMENT):
+        for row in connection.execute(query.where(FINDING.c.key.in_(listed[first : first + VALUES_A_STATEMENT]))):
+            found[row.key] = (row.case_id, said.get(row.case_id, "unjudged"))
+    return found
 
 
 def _outcomes(connection: sa.Connection) -> dict[int, Said]:

@@ -1,6 +1,7 @@
 """The triage page: where a person looks at what was found and decides.
 
-`create_app(WebServices(...))` makes the ASGI application; `hash_password` and `new_totp_secret` prepare local accounts.
+`create_app` takes what gives the `WebServices` of the moment and makes the ASGI application;
+`hash_password` and `new_totp_secret` prepare local accounts.
 """
 
 from scanner.web.services import Explained, RevealResult, WebServices

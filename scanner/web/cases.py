@@ -27,7 +27,7 @@ MAX_SHOWN = 200_000
 MAX_PLACES_TRIED = 3
 
 CaseId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-StateFilter = Literal["", "new", "open", "confirmed", "false_alarm", "closed"]
+StateFilter = Literal["", "new", "open", "confirmed", "false_alarm", "excused", "closed"]
 SeverityFilter = Literal["", "minor", "moderate", "severe"]
 OrderChoice = Literal["newest", "severest"]
 
@@ -45,6 +45,7 @@ _CHOICES: Final[dict[str, tuple[tuple[Action, str], ...]]] = {
     "open": (("confirm", "Confirm"), ("false_alarm", "False alarm"), ("note", "Add note only")),
     "confirmed": (("close", "Close"), ("reopen", "Reopen"), ("note", "Add note only")),
     "false_alarm": (("close", "Close"), ("reopen", "Reopen"), ("note", "Add note only")),
+    "excused": (("reopen", "Reopen"), ("note", "Add note only")),
     "closed": (("reopen", "Reopen"), ("note", "Add note only")),
 }
 
@@ -235,6 +236,7 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
             wording.SEGMENT_OWNERS[owner] for owner in dict.fromkeys(f.owner for f in findings) if owner != "sender"
         ],
         "clauses": [(clause, services.clauses.get(clause, "")) for clause in clauses],
+        "excuses": list(dict.fromkeys(f.exempted_by for f in findings if f.exempted_by)),
         "rules": [f"{f.rule} ({f.rule_version})" for f in findings],
         "route_role": wording.capital(wording.route_role(row.route.role)),
         "route_person": row.route.person,

@@ -44,10 +44,25 @@ def show_rules(services: Services, visitor: Overseer) -> Response:
         }
         for change in reversed(services.rule_changes()[-CHANGES_SHOWN:])
     ]
+    counts = services.store.excused_counts()
+    today = services.clock().date()
+    exceptions = [
+        {
+            "id": item.id,
+            "rules": item.rules,
+            "reason": item.reason,
+            "owner": item.owner,
+            "until": f"{item.until:%d %B %Y}".lstrip("0"),
+            "ended": not item.counts_on(today),
+            "excused": counts.get(item.id, 0),
+        }
+        for item in sorted(services.exemptions.items, key=lambda item: item.until)
+    ]
     values = {
         **frame(services, visitor, "/rules"),
         "version": services.rulebook.version,
         "records": records,
+        "exceptions": exceptions,
         "changes": changes,
     }
     return page("rules.html", values)

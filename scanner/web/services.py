@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from scanner.exemptions import Exemptions
 from scanner.inspection import Silence
 from scanner.model import Finding, Part, Problem
 from scanner.policy import Policy
@@ -56,6 +57,7 @@ class WebServices:
     policy: Policy | None = None
     # Why the set in force is not the one in the rules folder; empty where it is.
     rules_notice: str = ""
+    exemptions: Exemptions = field(default_factory=Exemptions)
     rule_changes: Callable[[], list[Change]] = list
     labels: Mapping[str, str] = field(default_factory=dict)
     clauses: Mapping[str, str] = field(default_factory=dict)

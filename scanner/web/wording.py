@@ -145,6 +145,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "open": ("Open", "Somebody is looking at it, or it was reopened."),
     "confirmed": ("Confirmed", "A person decided that it is a breach."),
     "false_alarm": ("False alarm", "A person decided that it is not a breach."),
+    "excused": ("Excused", "An exception that came later excuses it; nothing more to do."),
     "closed": ("Closed", "Done; nothing more to do."),
 }
 
@@ -233,6 +234,7 @@ ACTIONS: Mapping[str, str] = {
     "note": "added a note",
     "reopen": "reopened it",
     "close": "closed it",
+    "excuse": "excused it by an exception",
     "reveal": "read the message",
     "open": "opened it",
 }

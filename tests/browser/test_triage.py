@@ -87,7 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         explain=lambda place: Explained((web_cases.CLASS_LIST,), ()),
         policy_title="Example Learning Trust acceptable use",
     )
-    server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="warning", server_header=False))
+    server = uvicorn.Server(uvicorn.Config(create_app(lambda: services), log_level="warning", server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     for _ in range(200):
