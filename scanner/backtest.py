@@ -337,6 +337,8 @@ class Comparison:
     # Where nothing was found, and it cannot be told whether something would be.
     untold_silence: int = 0
     look: list[Look] = field(default_factory=list)
+    # A mail that lies in many mailboxes is one mail, and counted once: by case, or by content where there is none.
+    counted: set[tuple[int | str, str, SegmentOwner]] = field(default_factory=set, repr=False)
 
     def number(self, change: str, said: Said | None = None) -> int:
         return sum(n for (_, what, word), n in self.counts.items() if what == change and said in (None, word))
@@ -477,7 +479,7 @@ def compare(old: Regime, new: Regime, messages: Iterable[PastMessage], today: da
                 outcome[place] = max(outcome.get(place, "nothing"), what, key=_RANK.index)
         excused = {(item.topic, item.owner) for item in message.findings if item.excused}
         for place in (outcome.keys() | {place for place in past if place[0] in touched}) - excused:
-            _count(found, message, place[0], past.get(place), outcome.get(place, "nothing"))
+            _count(found, message, place, past.get(place), outcome.get(place, "nothing"))
         # Why it was excused then is not kept, so that nobody can tell whether it still would be.
         for item in message.findings:
             if item.excused and not item.shadow and set(changed) & {item.rule} and item.rule not in same_pack:
@@ -528,11 +530,23 @@ def _fires(rule: Rule, old: Rule | None, past: PastFinding | None, memory: Memor
     return holds(rule.when, memory, given)
 
 
-def _count(found: Comparison, message: PastMessage, topic: str, past: PastFinding | None, what: str) -> None:
+def _count(
+    found: Comparison, message: PastMessage, place: tuple[str, SegmentOwner], past: PastFinding | None, what: str
+) -> None:
+    if past is None and what in ("nothing", "excused"):
+        return
+    topic = place[0]
+    once = (
+        past.case_id if past is not None and past.case_id is not None else message.content_hash or -message.id,
+        *place,
+    )
+    if once in found.counted:
+        return
+    found.counted.add(once)
     if past is None:
         if what == "cannot tell":
             found.untold_silence += 1
-        elif what == "found":
+        else:
             found.counts[topic, "added", "unjudged"] += 1
             found.note(Look("added", topic, "unjudged", None, message.id, message.mailbox))
         return

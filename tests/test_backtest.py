@@ -45,9 +45,12 @@ def test_an_answer_from_facts_is_the_answer_from_the_message_or_cannot_tell(text
         assert truth == found.ask(scene).holds, (text, truth)
 
 
+RULE = load_rulebook(SHIPPED).rules[0]
+
+
 def a_pack(version: str = "other", **keys: object) -> Policy:
     """The pack of the examples with some keys of its own."""
-    pack = replace(for_examples(load_rulebook(SHIPPED).rules[0]), version=version)
+    pack = replace(for_examples(RULE), version=version)
     words = {name: value for name, value in keys.items() if name in pack.words}
     rest = {name: value for name, value in keys.items() if name not in words}
     return replace(pack, words={**pack.words, **words}, **rest)  # type: ignore[arg-type]
@@ -236,9 +239,9 @@ def test_whom_a_pack_takes_for_an_outsider_changes_the_answer(tmp_path: Path) ->
 def test_a_pack_that_excuses_by_a_grant_says_so_or_cannot_tell(tmp_path: Path) -> None:
     old = book(tmp_path, "old", example_rule=GOOD)
     new = replace(old, policy=a_pack(dpo_part="authorises"))
-    known = past(1, 0.9, "confirmed")
-    granted = replace(known, facts=(*known.facts, *envelope_facts("@policy:transfer_granted")))
-    not_granted = replace(known, facts=(*known.facts, *envelope_facts()))
+    known, granted, not_granted = (past(number, 0.9, "confirmed") for number in (1, 2, 3))
+    granted = replace(granted, facts=(*known.facts, *envelope_facts("@policy:transfer_granted")))
+    not_granted = replace(not_granted, facts=(*known.facts, *envelope_facts()))
     found = compare(old, new, [known, granted, not_granted])
     assert (found.number("cannot tell"), found.number("excused"), found.number("kept")) == (1, 1, 1)
     family = GOOD.replace("topic: personal_data", "topic: sharing_personal_contact")
@@ -256,7 +259,7 @@ def test_those_whom_the_pack_does_not_bind_are_left_out(tmp_path: Path) -> None:
         "staff": ("@sender_role:staff",),
         "for": ("@sender_role:pupil", "@pressed_by:staff"),
     }
-    messages = {name: past(1, 0.9, "confirmed") for name in by}
+    messages = {name: past(number, 0.9, "confirmed") for number, name in enumerate(by)}
     marked = [
         replace(message, facts=(*message.facts, *envelope_facts(*by[name]))) for name, message in messages.items()
     ]
@@ -354,6 +357,16 @@ def test_few_verdicts_suggest_nothing(tmp_path: Path) -> None:
     rules = book(tmp_path, "old", example_rule=GOOD)
     (row,) = feedback(rules.rulebook, rules.policy, [past(1, 0.9, "confirmed"), past(2, 0.78, "false_alarm")])
     assert row.suggestion == ""
+
+
+def test_copies_of_one_mail_are_counted_once(tmp_path: Path) -> None:
+    old, new = book(tmp_path, "old", example_rule=GOOD), book(tmp_path, "new", example_rule=LOUDER)
+    first, again = past(1, 0.6, "clean"), past(2, 0.6, "clean")
+    other = past(3, 0.6, "clean")
+    copies = [replace(message, content_hash=name) for message, name in ((first, "a"), (again, "a"), (other, "b"))]
+    assert compare(old, new, copies).number("added") == 2
+    seen = past(1, 0.9, "confirmed")
+    assert compare(new, old, [seen, replace(seen, id=2)]).number("kept") == 1
 
 
 def test_a_case_seen_in_many_mailboxes_counts_once(tmp_path: Path) -> None:

@@ -110,7 +110,10 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # Proving has tests of its own, and each proof starts a worker; what loads is enough here.
+    monkeypatch.setattr(
+        app, "_prove_set", lambda folder, policies, say: [app._regime(folder, slug) for slug in policies]
+    )
     with FakeTenant(small_tenant()) as fake:
         yield Site(tmp_path, fake)
 

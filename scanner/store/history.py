@@ -45,6 +45,8 @@ class PastMessage:
     facts: tuple[Fact, ...]
     findings: tuple[PastFinding, ...]
     policy_version: str = ""
+    # The same for every copy of a message.
+    content_hash: str = ""
 
 
 def past(connection: sa.Connection, since: datetime | None, judged_only: bool = False) -> Iterator[PastMessage]:
@@ -58,6 +60,7 @@ def past(connection: sa.Connection, since: datetime | None, judged_only: bool = 
         MESSAGE.c.sent_at,
         MESSAGE.c.rules_version,
         MESSAGE.c.policy_version,
+        MESSAGE.c.content_hash,
     ).where(wanted)
     if judged_only:
         seen = (
@@ -86,6 +89,7 @@ def past(connection: sa.Connection, since: datetime | None, judged_only: bool = 
                 facts.get(row.id, ()),
                 findings.get(row.id, ()),
                 row.policy_version,
+                row.content_hash,
             )
 
 
