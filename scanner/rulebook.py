@@ -8,8 +8,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import get_args
@@ -136,11 +136,20 @@ class Rulebook:
 
     rules: tuple[Rule, ...]
     version: str
+    # The running rules to which names matter, and around which hits.
+    _naming: tuple[tuple[Condition, tuple[NamesNear, ...]], ...] = field(init=False, repr=False, compare=False)
 
-    def names_near(self, scene: Scene) -> tuple[NamesNear, ...]:
-        """Around which hits names matter to the rules that this envelope leaves possible."""
-        running = (rule for rule in self.rules if rule.runs and rule.when.possible(scene))
-        return tuple(dict.fromkeys(need for rule in running for need in rule.when.names_near()))
+    def __post_init__(self) -> None:
+        asking = ((rule.when, rule.when.names_near()) for rule in self.rules if rule.runs)
+        object.__setattr__(self, "_naming", tuple((when, needs) for when, needs in asking if needs))
+
+    def names_near(self, scenes: Sequence[Scene]) -> tuple[NamesNear, ...]:
+        """Around which hits names matter to the rules that this envelope, seen in one of these ways, leaves possible."""
+        found: dict[NamesNear, None] = {}
+        for when, needs in self._naming:
+            if any(need not in found for need in needs) and any(when.possible(scene) for scene in scenes):
+                found.update(dict.fromkeys(needs))
+        return tuple(found)
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.id == rule_id or rule_id in rule.was), None)
