@@ -16,7 +16,7 @@ Terms match whole words only, which is what keeps Scunthorpe, Cockburn and grape
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ import yaml
 
 from detectors.base import Waking
 from scanner.errors import ConfigError
+from scanner.model import Hit
 from scanner.ports import NameBudget
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -482,6 +483,45 @@ def _stretches(ends: Sequence[int], before: int, after: int, length: int) -> Ite
         low, high = max(0, end - before), min(length, end + after)
     if high >= 0:
         yield low, high
+
+
+def weigh_signs(
+    text: str, matches: Sequence[Match], near: int, sure: Callable[[int, int], float | None]
+) -> Iterator[Hit]:
+    """Hits from a list with the weights `strong`, `sign` and `against`, label by label.
+
+    Matches of a label less than `near` characters apart are one matter. `sure` says how sure so many different telling
+    phrases and signs make it, None where they are too few; what speaks against it halves that.
+    """
+    by_label: dict[str, list[list[Match]]] = {}
+    for match in matches:
+        groups = by_label.setdefault(match.entry.label, [])
+        if groups and match.start - groups[-1][-1].end <= near:
+            groups[-1].append(match)
+        else:
+            groups.append([match])
+    for label, groups in by_label.items():
+        for group in groups:
+            yield from _weighed(text, label, group, sure)
+
+
+def _weighed(text: str, label: str, group: Sequence[Match], sure: Callable[[int, int], float | None]) -> Iterator[Hit]:
+    strong = {match.entry.pattern for match in group if match.entry.weight == "strong"}
+    signs = {text[match.start : match.end].lower() for match in group if match.entry.weight == "sign"}
+    against = next((match.entry.means for match in group if match.entry.weight == "against"), None)
+    confidence = sure(len(strong), len(signs))
+    if confidence is None:
+        return
+    if against:
+        confidence *= 0.55
+    counted = f"{len(strong)} telling phrases, {len(signs)} signs"
+    last = -1
+    for match in group:
+        if match.entry.weight == "against" or match.start < last or (strong and match.entry.weight == "sign"):
+            continue
+        last = match.end
+        reasons = (match.entry.means, counted) + ((against,) if against else ())
+        yield Hit(label, match.start, match.end, text[match.start : match.end], round(confidence, 3), reasons)
 
 
 # --- what stands around a match -------------------------------------------------------------------------------------
