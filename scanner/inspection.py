@@ -252,16 +252,16 @@ def _names_near(
     instruments: Instruments,
 ) -> tuple[NamesNear, ...]:
     """Around which hits names matter to some rule, also where the policy judges internal mail as if it went out."""
-    found = regime.rulebook.names_near(
-        Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
-    )
+    ways: dict[tuple[Direction, frozenset[AddressKind]], None] = {(direction, frozenset()): None}
     for topic in DATA_TOPICS:
         outsiders = regime.policy.outsiders(topic, direction)
         if outsiders:
-            heading: Direction = "outbound" if "ours" in outsiders else direction
-            wider = Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
-            found += regime.rulebook.names_near(wider)
-    return tuple(dict.fromkeys(found))
+            ways["outbound" if "ours" in outsiders else direction, outsiders] = None
+    scenes = [
+        Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
+        for heading, outsiders in ways
+    ]
+    return regime.rulebook.names_near(scenes)
 
 
 _PRIVATE = re.compile(r"\s*(?:(?:re|fwd?)\s*:\s*){0,5}[\[(]?(?:private|personal)\b[\])]?", re.IGNORECASE)
