@@ -181,8 +181,9 @@ KEYS: dict[str, Key] = {
         ("tell_and_delete", "tell", "unstated"), "unstated", (25,),
     ),
     "acts": Key(
-        "what the product may ever do beyond reading: " + ", ".join(ACTS), settles=(26,),
-        waits="nothing acts yet, whatever is listed: acts need an issue of their own",
+        "what the policy lets a person with authority do with the mail itself: " + ", ".join(ACTS) + "; said in the advice of findings "
+        "about programs and suspicious mail. Mailwarden itself does none of it",
+        settles=(26,),
     ),
     "ladder": Key(
         "flat: everything is severe; two_outcomes: minor becomes moderate; three_levels, threshold, none: as rules and topics say",
@@ -230,6 +231,13 @@ _EXCUSES = {
 _CLOUD_EXCUSES = {
     "locked_part": "policy: encrypted data may lie in a personal cloud",
     "transfer_granted": "policy: a personal cloud was authorised beforehand",
+}
+_ACT_WORDS = {
+    "block": "block it",
+    "quarantine": "put it into quarantine",
+    "delete": "delete it",
+    "revoke_link": "take back its sharing",
+    "tell_sender": "tell the sender",
 }
 _MISDIRECTED = {
     "tell_and_delete": "Whoever got it in error tells the sender, deletes it and makes no use of it.",
@@ -469,6 +477,11 @@ class Policy:
 
     def advice(self, topic: str) -> str:
         """What the pack adds to a rule's advice."""
+        if topic in ("malware_executables", "phishing"):
+            if not self.acts:
+                return "The policy names nobody who may alter or remove the mail itself: ask before that is done."
+            allowed = " or ".join(_ACT_WORDS[act] for act in self.acts)
+            return f"The policy lets a person with authority {allowed}; Mailwarden itself changes nothing."
         return _MISDIRECTED[self.words["misdirected_received"]] if topic == "misdirected_mail" else ""
 
     def holds_notices(self, now: datetime) -> bool:

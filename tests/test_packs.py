@@ -399,11 +399,18 @@ def test_25_misdirected_mail_received() -> None:
 
 
 def test_26_permitted_acts() -> None:
-    permitted = {slug: set(pack(slug).acts) for slug in FIVE}
-    assert permitted == {
-        "constellation": {"delete"}, "cpps": set(), "partnership": {"block", "quarantine", "delete"}, "treetops": set(), "laat": {"delete"},
-    }  # fmt: skip
-    assert KEYS["acts"].waits  # nothing acts yet, and the key says so
+    """Nothing is ever altered by the product; the advice says what the policy lets a person do, and that differs."""
+    program = mail(JANE, [SAM], subject="Tool", files=[("setup.exe", example_file("malware_executables", "setup.exe"))])
+    advice = {slug: found(slug, program, topic="malware_executables")[0].advice for slug in SLUGS}
+    assert advice["partnership"].endswith(
+        "The policy lets a person with authority block it or put it into quarantine or delete it; Mailwarden itself changes nothing."
+    )
+    for slug in ("constellation", "laat"):
+        assert "with authority delete it;" in advice[slug]
+    for slug in ("cpps", "treetops", "base"):
+        assert advice[slug].endswith("ask before that is done.")
+    for topic in ("personal_data", "threats"):
+        assert pack("partnership").advice(topic) == ""
 
 
 def test_27_severity() -> None:
