@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -329,6 +331,130 @@ def test_html_and_plain_text_give_the_same_segments() -> None:
 
     assert squeezed(plain) == squeezed(html)
     assert [owner for owner, _ in squeezed(html)] == ["sender", "signature", "disclaimer", "quoted"]
+
+
+# How each program writes an answer, in plain text and in HTML: own lines and their lines in, source out.
+SENDER_LINE = "Pat Poplar <pat@other.example>"
+HEAD = [f"From: {SENDER_LINE}", "Sent: 05 October 2026 10:00", "To: Ann Wren <ann@elt.example>", "Subject: Trip"]
+ATTRIBUTION = f"On Mon, 5 Oct 2026 at 10:00, {SENDER_LINE} wrote:"
+HEAD_HTML = "<br>".join(f"<b>{line.partition(':')[0]}:</b>{html.escape(line.partition(':')[2])}" for line in HEAD)
+CITE_HTML = html.escape(ATTRIBUTION)
+
+
+def outlooks(lines: list[str]) -> str:
+    return "".join(f"<p class=MsoNormal>{html.escape(line) or '&nbsp;'}<o:p></o:p></p>" for line in lines)
+
+
+def blocks(lines: list[str]) -> str:
+    return "".join(f"<div>{html.escape(line) or '<br>'}</div>" for line in lines)
+
+
+def broken(lines: list[str]) -> str:
+    return "<br>".join(html.escape(line) for line in lines)
+
+
+def cited(lines: list[str]) -> list[str]:
+    return [f"> {line}" for line in lines]
+
+
+Writer = Callable[[list[str], list[str]], "list[str] | str"]
+PROGRAMS: dict[str, tuple[Writer, Writer]] = {
+    "Outlook": (
+        lambda own, their: [*own, "", *HEAD, "", *their],
+        lambda own, their: (
+            f"<div class=WordSection1>{outlooks(own)}<p class=MsoNormal>&nbsp;</p><div style='border:none;border-top:solid #E1E1E1 1.0pt'>"
+            f"<p class=MsoNormal>{HEAD_HTML}</p></div><p class=MsoNormal>&nbsp;</p>{outlooks(their)}</div>"
+        ),
+    ),
+    "Outlook on the web": (
+        lambda own, their: [*own, "", "_" * 32, *HEAD, "", *their],
+        lambda own, their: (
+            f"<div>{broken(own)}</div><div id=appendonsend></div><hr><div id=divRplyFwdMsg><font>{HEAD_HTML}</font>"
+            f"<div>&nbsp;</div></div><div>{blocks(their)}</div>"
+        ),
+    ),
+    "old Outlook": (
+        lambda own, their: [*own, "", "-----Original Message-----", *HEAD, "", *their],
+        lambda own, their: (
+            f"<p>{broken(own)}</p><p>-----Original Message-----<br>{HEAD_HTML}</p><p>{broken(their)}</p>"
+        ),
+    ),
+    "Gmail": (
+        lambda own, their: [*own, "", ATTRIBUTION, "", *cited(their)],
+        lambda own, their: (
+            f"<div dir=ltr>{blocks(own)}</div><br><div class=gmail_quote><div class=gmail_attr>{CITE_HTML}<br></div>"
+            f"<blockquote class=gmail_quote style='border-left:1px solid'>{blocks(their)}</blockquote></div>"
+        ),
+    ),
+    "Apple Mail": (
+        lambda own, their: [*own, "", *cited([ATTRIBUTION, "", *their])],
+        lambda own, their: (
+            f"{broken(own)}<br><div><br><blockquote type=cite><div>{CITE_HTML}</div><br>{blocks(their)}</blockquote></div>"
+        ),
+    ),
+    "Thunderbird, answer below": (
+        lambda own, their: [ATTRIBUTION, *cited(their), "", *own],
+        lambda own, their: (
+            f"<div class=moz-cite-prefix>{CITE_HTML}<br></div><blockquote type=cite cite='mid:x@y.example'>{outlooks(their)}"
+            f"</blockquote><p>{broken(own)}</p>"
+        ),
+    ),
+    "Yahoo": (
+        lambda own, their: [*own, "", f"    {ATTRIBUTION}", "", *their],
+        lambda own, their: (
+            f"<div>{blocks(own)}</div><div class=yahoo_quoted><div>{CITE_HTML}</div><div><br></div>{blocks(their)}</div>"
+        ),
+    ),
+}
+OWN_LINES = (
+    "Come at ten.",
+    "",
+    "Jo was born on 3 March 2015. Bring a coat.",
+    "a) first > second",
+    "Yes?",
+    "Her number is 01632 960001.",
+)
+CLOSINGS = (
+    (),
+    ("", "Kind regards", "Ann Wren", "Deputy Headteacher", "Larch Hill Primary School | 01632 960001"),
+    ("", "Thanks", "Ann", "", DISCLAIMER.strip()),
+    ("", "Sent from my iPhone"),
+)
+THEIR_LINES = (
+    "When?",
+    "",
+    "Dear Ann,",
+    "Does Jo start then?",
+    "Kind regards",
+    "Pat",
+    "> and before that",
+    DISCLAIMER.strip(),
+)
+
+
+@given(
+    st.sampled_from(sorted(PROGRAMS)),
+    st.lists(st.sampled_from(OWN_LINES), max_size=6),
+    st.sampled_from(CLOSINGS),
+    st.lists(st.sampled_from(THEIR_LINES), max_size=8),
+)
+def test_plain_and_html_of_the_same_answer_have_the_same_owners(
+    program: str, own: list[str], closing: tuple[str, ...], their: list[str]
+) -> None:
+    mine, theirs = ["Answer.", *own, *closing], ["Their question.", *their]
+    plain, markup = (write(mine, theirs) for write in PROGRAMS[program])
+
+    def words(text: str) -> list[tuple[str, str]]:
+        return [
+            (one.owner, word)
+            for one in segments(text, "Re: Trip", "Ann Wren")
+            for word in re.findall(r"[^\W_]+", text[one.start : one.end])
+        ]
+
+    found = words(clean("\n".join(plain)))
+    assert found == words(html_text(str(markup)))
+    assert ("sender", "Answer") in found
+    assert ("quoted", "question") in found
 
 
 @given(

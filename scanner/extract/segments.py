@@ -158,6 +158,11 @@ _NAME_LINE = re.compile(
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"[^\W\d_]+")
+# A line that says something of somebody else is no line of a signature, whatever number or address stands in it.
+_OF_ANOTHER = re.compile(
+    r"\b(?:is|was|are|were|has|had|he|she|they|her|his|their|him|them|born|mum|dad|mother|father|son|daughter|carer)\b",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"[a-zà-ž]{2,}[.!?](?:\s|$)")
 _POSTSCRIPT = re.compile(r"p\.?\s?s\.?\b", re.IGNORECASE)
 _MAX_SIGNATURE_LINES, _MAX_SIGNATURE_CHARS = 25, 1_500
@@ -673,6 +678,8 @@ def _like_signature(line: str, sender: str) -> bool:
     """Could this line stand in a signature: a name, a role, an address, a number? A sentence cannot."""
     text = line.strip()
     if len(text) > 120 or _POSTSCRIPT.match(text):
+        return False
+    if _OF_ANOTHER.search(text) and not _DEVICE.match(text):
         return False
     if _CONTACT.search(text) or _DEVICE.match(text) or _RULE.match(line):
         return not _SENTENCE.search(text) or len(text.split()) < 9
