@@ -109,7 +109,8 @@ def _odf_lock(archive: zipfile.ZipFile) -> Protection:
         return UNPROTECTED
     if b"lowfish" in manifest and b"aes" not in manifest.lower():
         return Protection("weak", "OpenDocument, Blowfish", False, ("cipher of OpenDocument 1.1",))
-    return Protection("strong", "OpenDocument, AES-256", False, ("password needed to open",))
+    derivation = ", Argon2id" if b"argon2id" in manifest else ""
+    return Protection("strong", f"OpenDocument, AES-256{derivation}", False, ("password needed to open",))
 
 
 def read_zip(data: bytes, claimed: str, limits: Limits) -> Content:

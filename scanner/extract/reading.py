@@ -19,6 +19,7 @@ from scanner.extract import (
     legacy,
     mail_stores,
     office,
+    opendocument,
     pdf,
     pictures,
     sealed,
@@ -401,7 +402,7 @@ class _Reader:
         if reader is not None:
             return reader(data, child.claimed_type, self._limits)
         if kind.startswith(ODF):
-            return office.read_open_document(data, child.claimed_type, self._limits)
+            return opendocument.read_open_document(data, child.claimed_type, self._limits)
         if kind == "application/epub+zip":
             return archives.read_zip(data, child.claimed_type, self._limits)
         if kind in EXECUTABLES:
