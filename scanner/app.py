@@ -57,7 +57,7 @@ from scanner.report import Line
 from scanner.routing import load_routing
 from scanner.rulebook import TOPICS, load_rulebook
 from scanner.service import Further, Service, Services
-from scanner.settings import CLOUDS, NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
+from scanner.settings import NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
 from scanner.settings import load as load_settings
 from scanner.store import AccountRole, CaseCounts, Parked, Run, Store
 from scanner.web import create_app, hash_password, new_totp_secret
@@ -514,7 +514,6 @@ def _client(prefix: str, tenant: Tenant, stop: Event) -> tuple[EntraTokens, Grap
         authority=authority,
         graph_url=graph_url,
         ca_file=tenant.ca_file,
-        instance_discovery=authority in {login for login, _ in CLOUDS.values()},
     )
     client = GraphClient(
         tokens,
@@ -685,7 +684,6 @@ def _sender(settings: Settings, tenant: Tenant, prefix: str, client: GraphClient
             authority=authority,
             graph_url=graph_url,
             ca_file=tenant.ca_file,
-            instance_discovery=authority in {login for login, _ in CLOUDS.values()},
         )
         sending = GraphClient(tokens, graph_url=graph_url, ca_file=tenant.ca_file, wait=stop.wait)
         # The app that sends need not read: whether an unsure notice went out is looked up by the app that scans.

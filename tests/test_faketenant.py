@@ -190,7 +190,7 @@ def test_two_thousand_mailboxes_cost_nothing_until_they_are_asked_for() -> None:
 
 def test_microsofts_limits_are_enforced_and_breaking_them_is_told() -> None:
     with checked_fake(two_mailboxes(0)) as fake:
-        fake.requests_per_window = 5
+        fake.limits.requests_per_window = 5
         client = client_for(fake, wait=lambda _: None)
         for _ in range(5):
             client.get(f"/users/{JO}/mailFolders/inbox", what="x", mailbox=JO)

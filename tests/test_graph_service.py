@@ -208,7 +208,7 @@ def test_what_is_refused_or_too_much_comes_with_the_step_that_mends_it() -> None
     tenant = two_mailboxes()
     tenant.users[JO].mailbox = tenant.users[SAM].mailbox = "denied"
     with checked_fake(tenant) as fake:
-        fake.roles = (*fake.roles, "Mail.ReadWrite", "Mail.Send")
+        fake.sign_in.roles = (*fake.sign_in.roles, "Mail.ReadWrite", "Mail.Send")
         bad = [check for check in examined(fake) if check.grade == "bad"]
     assert {check.name for check in bad} == {"Mail.Read", "MailboxSettings.Read", "more than needed"}
     assert all(check.mend for check in bad)
