@@ -17,7 +17,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -136,8 +136,11 @@ class FakeTenant:
         self.content_url = ""
         self.filtered_at_most = 5_000
         self.subscriptions: dict[str, Json] = {}
-        # Whether a notification address answers its validation; None believes every address.
-        self.reach: Callable[[str], bool] | None = None
+        self.notified: list[Json] = []
+        # Posts to a notification address: (url, body) → status, media type, answer. None believes every address.
+        self.post: Callable[[str, bytes], tuple[int, str, bytes]] | None = None
+        # The longest that a subscription lasts here, whatever is asked for (10,080 minutes for messages).
+        self.subscription_lasts = timedelta(minutes=10_080)
         self.records = True
         # The other origin that file contents come from must not see a token.
         self._lock = threading.RLock()
@@ -424,20 +427,68 @@ class FakeTenant:
             return self._listing(list(self.subscriptions.values()), exchange.path, dict(exchange.query), size=100)
         if not rest and exchange.method == "POST":
             for url in (body.get("notificationUrl"), body.get("lifecycleNotificationUrl")):
-                if url and self.reach is not None and not self.reach(url):
+                if url and not self._is_valid(url):
                     raise Refused(400, "InvalidRequest", "Subscription validation request failed.")
             identifier = str(uuid.uuid4())
-            self.subscriptions[identifier] = {**body, "id": identifier, "applicationId": self.client_id}
+            made = {**body, "id": identifier, "applicationId": self.client_id}
+            self.subscriptions[identifier] = {**made, "expirationDateTime": self._end(body["expirationDateTime"])}
             return Answer(201, self.subscriptions[identifier])
         found = self.subscriptions.get(rest[0]) if rest else None
         if found is None:
             raise Refused(404, "ResourceNotFound", "The object was not found.")
         if exchange.method == "PATCH":
-            found["expirationDateTime"] = body["expirationDateTime"]
+            found["expirationDateTime"] = self._end(body["expirationDateTime"])
             return Answer(200, found)
         if exchange.method == "DELETE":
             del self.subscriptions[rest[0]]
         return Answer(204) if exchange.method != "GET" else Answer(200, found)
+
+    def _is_valid(self, url: str) -> bool:
+        """Whether the address answers a validation within its rules: 200, text/plain, the token decoded."""
+        if self.post is None:
+            return True
+        token = f"Validation: Testing client application reachability <{uuid.uuid4()}> & more"
+        status, media_type, answer = self.post(f"{url}?validationToken={quote(token, safe='')}", b"")
+        return (status, media_type.partition(";")[0], answer.decode()) == (200, "text/plain", token)
+
+    def _end(self, wanted: str) -> str:
+        """Asked for too long, a subscription lasts as long as may be."""
+        longest = datetime.now(UTC) + self.subscription_lasts
+        return f"{min(datetime.fromisoformat(wanted), longest):%Y-%m-%dT%H:%M:%SZ}"
+
+    def notify(self, address: str, *, lifecycle: str = "") -> list[int]:
+        """Tell every subscription to a mailbox that something came, or of its own fate; the statuses answered."""
+        assert self.post is not None
+        user = self.tenant.users[address]
+        statuses = []
+        for identifier, each in list(self.subscriptions.items()):
+            if f"/{user.id}/" not in each["resource"] and f"/{address}/" not in each["resource"]:
+                continue
+            told: Json = {
+                "subscriptionId": identifier,
+                "subscriptionExpirationDateTime": each["expirationDateTime"],
+                "clientState": each["clientState"],
+                "tenantId": self.tenant_id,
+            }
+            if lifecycle:
+                told |= {"lifecycleEvent": lifecycle, "resource": each["resource"]}
+            else:
+                told |= {
+                    "changeType": "created",
+                    "resource": f"Users/{user.id}/Messages/AAMk",
+                    "resourceData": {
+                        "@odata.type": "#Microsoft.Graph.Message",
+                        "@odata.id": f"Users/{user.id}/Messages/AAMk",
+                        "id": "AAMk",
+                    },
+                }
+            if lifecycle == "subscriptionRemoved":
+                del self.subscriptions[identifier]
+            body = {"value": [told]}
+            self.notified.append(body)
+            where = each["lifecycleNotificationUrl"] if lifecycle else each["notificationUrl"]
+            statuses.append(self.post(where, json.dumps(body).encode())[0])
+        return statuses
 
     def _user(self, address: str, query: dict[str, str]) -> Json:
         user = self.tenant.users[address]
