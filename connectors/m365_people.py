@@ -7,7 +7,7 @@ also has the last word on a person's role and school.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.graph import GraphClient, Json, is_state_gone, items, missing, segment, text
@@ -45,7 +45,8 @@ class _User:
 
 
 class M365People:
-    """The people of one tenant. `extra` is what people.yaml adds; `schools` of it name the schools to look for.
+    """The people of one tenant. `extra` is what people.yaml adds, or gives it each time; `schools` of it name the schools to
+    look for.
 
     `school_words`: (word, school) pairs; the first word that office or department holds decides. Members of the groups in
     `exempt_groups` are not scanned, those of `protected_groups` are sealed correspondents. After the first reading
@@ -57,14 +58,16 @@ class M365People:
     def __init__(
         self,
         client: GraphClient,
-        extra: People | None = None,
+        extra: People | Callable[[], People] | None = None,
         *,
         school_words: Sequence[tuple[str, str]] = (),
         exempt_groups: Sequence[str] = (),
         protected_groups: Sequence[str] = (),
     ) -> None:
         self._client = client
-        self._extra = extra or People()
+        given = People() if extra is None or callable(extra) else extra
+        self._added = extra if callable(extra) else lambda: given
+        self._extra = self._added()
         self._school_words = tuple((word.casefold(), school) for word, school in school_words)
         self._exempt_groups = tuple(exempt_groups)
         self._protected_groups = tuple(protected_groups)
@@ -88,6 +91,7 @@ class M365People:
 
     def load(self) -> People:
         """A fresh snapshot. Raises ConnectorError; a half-read directory is never handed out."""
+        self._extra = self._added()
         organisation, domains = self._organisation()
         users = self._refreshed()
         addresses = {user.id: user.person.email for user in users}
@@ -122,6 +126,10 @@ class M365People:
             with self._lock:
                 self._ids = found
         return self._ids
+
+    def has_news(self) -> bool:
+        """Whether what is added to the directory is not what the last snapshot was made with."""
+        return self._added() is not self._extra
 
     @property
     def extra(self) -> People:

@@ -20,7 +20,9 @@ from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import FakeRule
 from connectors.m365_doctor import Check, examine
 from connectors.m365_files import M365Files
+from connectors.m365_people import M365People
 from connectors.m365_settings import M365Settings
+from scanner.app import _Added
 from scanner.contacts import difference, load_contacts, save_contacts
 from scanner.errors import ConfigError, ConfigErrors, ConnectorError
 from scanner.service import Further, Service, Services
@@ -174,6 +176,35 @@ def test_a_mistake_is_told_by_line_and_never_by_value(tmp_path: Path, text: str,
         read_contacts(csv(tmp_path, text), ("Northfield Academy",))
     assert said in str(caught.value)
     assert "not-an-address" not in str(caught.value)
+
+
+def test_new_contacts_and_people_count_from_the_next_round_on(tmp_path: Path) -> None:
+    people, kept, key = tmp_path / "people.yaml", tmp_path / "contacts.sealed", bytes(32)
+    people.write_text(
+        "organisation: Example Learning Trust\ndomains: [elt.example]\nroles: {dpo: sam.hale@elt.example}\n"
+    )
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    with checked_fake(two_mailboxes(0)) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as plain:
+            directory = M365People(client_for(fake), _Added(people, kept, key))
+            running = replace(plain, directory=directory, has_news=directory.has_news)
+            running.refresh_people()
+            before = len(fake.graph("/organization"))
+            running.round()
+            assert len(fake.graph("/organization")) == before  # nothing new, nothing asked
+            save_contacts(kept, read_contacts(csv(tmp_path, "email,name,pupil\npat@mail.example,Pat,Sam\n")), key)
+            running.round()
+            stored = running.store.load_people(key=running.key.subkey("contacts"))
+            assert stored is not None
+            assert [contact.email for contact in stored.contacts] == ["pat@mail.example"]
+            people.write_text("organisation: [half written")
+            kept.write_bytes(b"half written")
+            running.round()
+            stored = running.store.load_people(key=running.key.subkey("contacts"))
+            assert stored is not None
+            assert [contact.email for contact in stored.contacts] == ["pat@mail.example"]
+            assert stored.roles["dpo"] == {"": SAM}
 
 
 # --- the doctor -------------------------------------------------------------------------------------------------------

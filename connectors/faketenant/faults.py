@@ -84,7 +84,8 @@ class Plan:
 
     `refuse_filter`: a delta takes no filter. `empty_pages`: every other delta page is empty. `repeat_items`: each delta page
     repeats its last item and the next page brings it again. `page_cap`: no page holds more than this. `hold`: mailbox
-    requests wait until it is set. `latency`: how long answers take, none by default.
+    requests wait until it is set. `latency`: how long answers take, none by default. `skew`: seconds by which the service's
+    clock is ahead of ours, in each answer's Date.
     """
 
     def __init__(self, *faults: Fault) -> None:
@@ -94,6 +95,7 @@ class Plan:
         self.page_cap: int | None = None
         self.hold: threading.Event | None = None
         self.latency: Latency | None = None
+        self.skew = 0.0
         self._faults = list(faults)
         self._lock = threading.Lock()
 

@@ -782,7 +782,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response_only(answer.status)
         if "Date" not in headers:
-            self.send_header("Date", self.date_time_string())
+            self.send_header("Date", self.date_time_string(int(time.time() + fake.plan.skew)))
         for name, value in headers.items():
             self.send_header(name, value)
         is_short = fault is not None and fault.reset == "short"
