@@ -570,7 +570,12 @@ def _people_of(settings: Settings, tenant: Tenant, client: GraphClient, key: Roo
     added = _Added(tenant.people_file or settings.people_file, contacts_file(settings), key.subkey("contacts"))
     words = tuple((item.word, item.school) for item in tenant.schools)
     return M365People(
-        client, added, school_words=words, exempt_groups=tenant.exempt_groups, protected_groups=tenant.protected_groups
+        client,
+        added,
+        school_words=words,
+        exempt_groups=tenant.exempt_groups,
+        protected_groups=tenant.protected_groups,
+        purposes=tenant.mailbox_settings == "on",
     )
 
 

@@ -66,6 +66,7 @@ class FakeUser:
     manager: str = ""
     aliases: tuple[str, ...] = ()
     enabled: bool = True
+    licensed: bool = True
     user_type: str = "Member"
     mailbox: Literal["ok", "none", "denied"] = "ok"
     purpose: str = "user"
@@ -462,7 +463,7 @@ def user_json(user: FakeUser) -> Json:
         "mobilePhone": None,
         "businessPhones": [],
         "preferredLanguage": None,
-        "assignedLicenses": [],
+        "assignedLicenses": [{"skuId": stable_guid("sku"), "disabledPlans": []}] if user.licensed else [],
         "usageLocation": "GB",
     }
 
