@@ -36,6 +36,7 @@ from connectors.faketenant.sign_in import SignIn
 from connectors.faketenant.tenant import (
     FakeDrive,
     FakeFolder,
+    FakeGroup,
     FakeItem,
     FakeMailbox,
     FakeMessage,
@@ -44,6 +45,7 @@ from connectors.faketenant.tenant import (
     attachment_content,
     attachments_json,
     folder_json,
+    group_json,
     item_json,
     message_json,
     permissions_json,
@@ -253,9 +255,8 @@ class FakeTenant:
             return self._files(segments, query, exchange)
         if top == "groups" and len(rest) == 2 and rest[0] in self.tenant.groups:
             group = self.tenant.groups[rest[0]]
-            members = [self.tenant.users[address] for address in group.members if address in self.tenant.users]
-            found_members = [{"@odata.type": "#microsoft.graph.user", **user_json(member)} for member in members]
-            return self._listing(found_members, exchange.path, query, size=100, largest=999)
+            members = self._members(group, transitive=rest[1] == "transitiveMembers")
+            return self._listing(list(members), exchange.path, query, size=100, largest=999)
         if segments == ["domains"]:
             return self._listing(
                 [_domain(name, n == 0) for n, name in enumerate(self.tenant.domains)], "domains", query
@@ -489,6 +490,19 @@ class FakeTenant:
             where = each["lifecycleNotificationUrl"] if lifecycle else each["notificationUrl"]
             statuses.append(self.post(where, json.dumps(body).encode())[0])
         return statuses
+
+    def _members(self, group: FakeGroup, *, transitive: bool) -> Iterator[Json]:
+        """Users and groups in a group, and with `transitive` those in the groups in it, each once."""
+        waiting, seen = [*group.members], set(group.members)
+        while waiting:
+            member = waiting.pop(0)
+            if member in self.tenant.users:
+                yield {"@odata.type": "#microsoft.graph.user", **user_json(self.tenant.users[member])}
+            elif member in self.tenant.groups:
+                inner = self.tenant.groups[member]
+                yield {"@odata.type": "#microsoft.graph.group", **group_json(inner)}
+                waiting += [each for each in inner.members if transitive and each not in seen]
+                seen.update(inner.members)
 
     def _user(self, address: str, query: dict[str, str]) -> Json:
         user = self.tenant.users[address]

@@ -86,6 +86,8 @@ class FakeRule:
 
 @dataclass(slots=True)
 class FakeGroup:
+    """`members` are addresses of users and ids of groups."""
+
     id: str
     name: str
     members: list[str]
