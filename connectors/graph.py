@@ -46,6 +46,8 @@ _CONNECT_SECONDS = 10.0
 _WORTH_SAYING = 10.0
 _READ_SECONDS = 100.0
 _TRANSIENT = frozenset({429, 500, 502, 503, 504, 509})
+# What a server says that could not do so much at a time.
+_TOO_MUCH = frozenset({500, 503, 504})
 # The codes of an expired delta or skip token, compared without case (delta query overview; issue threads).
 _STATE_GONE = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 # What an admin can do about an error code; the code itself is always shown too.
@@ -557,13 +559,14 @@ class GraphClient:
                     if once and answer.status != 429 and not (answer.status == 503 and pause is not None):
                         raise UnsureOutcome(str(failure), permanent=True, status=answer.status, code=failure.code)
                 failures += 1
-                # Another way to ask helps against a server that fails, and not against a line that is down.
-                is_other_way = attempts is not None and pause is None and failure.status is not None
-                most = attempts if is_other_way and attempts is not None else self._patience.attempts
+                # Another way to ask helps against a server that fails; a full one and a line that is down want patience.
+                fails = pause is None and failure.status in _TOO_MUCH
+                most = attempts if attempts is not None and fails else self._patience.attempts
                 if failures >= most or (pause or 0) > self._patience.longest_wait:
                     raise failure
                 delay = pause if pause is not None else self._backoff(failures)
-                self._say(failure, delay)
+                if failures > 1 or failure.status is not None or isinstance(failure, NotReached):
+                    self._say(failure, delay)
                 self._wait(delay)
 
     def _say(self, failure: ConnectorError, delay: float) -> None:
