@@ -6,6 +6,7 @@ in `tests/graph`; `exchanges` records every request and answer, so that the test
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import secrets
@@ -44,13 +45,18 @@ from connectors.faketenant.tenant import (
     Tenant,
     attachment_content,
     attachments_json,
+    domain_json,
+    drive_json,
     folder_json,
     group_json,
     item_json,
+    licence_json,
     message_json,
+    organisation_json,
     permissions_json,
     rule_json,
     settings_json,
+    site_json,
     stable_guid,
     stamp,
     user_json,
@@ -71,7 +77,11 @@ _USER_DEFAULT = (
     "surname,userPrincipalName"
 )
 # Properties of a message that come only when they are selected.
-_ONLY_SELECTED = ("internetMessageHeaders",)
+_ONLY_SELECTED = ("internetMessageHeaders", "uniqueBody")
+# Below a user and yet not of the mailbox.
+_OF_THE_DIRECTORY = ("manager", "memberOf", "transitiveMemberOf", "drives", "drive")
+# Properties of a group that come only with one group by name, and only when they are selected.
+_OF_ONE_GROUP = ("allowExternalSenders", "autoSubscribeNewMembers", "isSubscribedByMail", "unseenCount")
 _ONLY_EXPANDED = ("singleValueExtendedProperties",)
 
 
@@ -236,38 +246,35 @@ class FakeTenant:
         """Which of Microsoft's budgets a request counts against."""
         if segments[0] in ("drives", "sites") or segments[2:3] in (["drives"], ["drive"]):
             return "files"
-        if segments[0] == "users" and len(segments) > 2 and segments[2] != "manager":
+        if segments[0] == "users" and len(segments) > 2 and segments[2] not in _OF_THE_DIRECTORY:
             user = self.tenant.user(segments[1])
             return f"mailbox {user.address}" if user is not None else "mailbox"
         return "directory" if segments[0] in ("users", "groups", "organization", "domains") else ""
 
     def _routed(self, segments: list[str], query: dict[str, str], exchange: Exchange) -> Answer:
         top, *rest = segments
-        if top == "users" and len(rest) > 1 and rest[1] not in ("manager", "drives", "drive"):
+        if top == "users" and len(rest) > 1 and rest[1] not in _OF_THE_DIRECTORY:
             return self._in_mailbox(rest[0], rest[1:], query, exchange)
         if top == "subscriptions":
             return self._subscriptions(rest, exchange)
-        if exchange.method != "GET":
+        if segments == ["$batch"]:
+            return self._batch(exchange)
+        if exchange.method != "GET" and segments[-1] != "extractSensitivityLabels":
             raise Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
         if top == "users":
             return self._users(rest, query, exchange.path)
         if top in ("drives", "sites"):
             return self._files(segments, query, exchange)
-        if top == "groups" and len(rest) == 2 and rest[0] in self.tenant.groups:
-            group = self.tenant.groups[rest[0]]
-            members = self._members(group, transitive=rest[1] == "transitiveMembers")
-            return self._listing(list(members), exchange.path, query, size=100, largest=999)
+        if top == "groups":
+            return self._groups(rest, query, exchange.path)
         if segments == ["domains"]:
             return self._listing(
-                [_domain(name, n == 0) for n, name in enumerate(self.tenant.domains)], "domains", query
+                [domain_json(name, n == 0) for n, name in enumerate(self.tenant.domains)], "domains", query
             )
         if segments == ["organization"]:
-            verified = [
-                {"name": name, "isDefault": n == 0, "isInitial": False, "type": "Managed", "capabilities": "Email"}
-                for n, name in enumerate(self.tenant.domains)
-            ]
-            found = {"id": self.tenant.id, "displayName": self.tenant.organisation, "verifiedDomains": verified}
-            return self._listing([found], exchange.path, query)
+            return self._listing([organisation_json(self.tenant)], exchange.path, query)
+        if segments == ["subscribedSkus"]:
+            return self._listing([licence_json(self.tenant)], exchange.path, query)
         raise Refused(400, "BadRequest", f"Resource not found for the segment '{top}'.")
 
     def _users(self, rest: list[str], query: dict[str, str], path: str) -> Answer:
@@ -280,7 +287,7 @@ class FakeTenant:
             ]
             if not owned:
                 raise Refused(404, "ResourceNotFound", "User's mysite not found.")
-            return self._listing([_drive_json(drive) for drive in owned], path, query, size=200)
+            return self._listing([drive_json(drive) for drive in owned], path, query, size=200)
         if not rest:
             with self.tenant.lock:
                 found = [self._user(user.address, query) for user in self.tenant.users.values()]
@@ -290,6 +297,10 @@ class FakeTenant:
             raise Refused(404, "Request_ResourceNotFound", f"Resource '{rest[0]}' does not exist.")
         if len(rest) == 1:
             return self._one(self._user(user.address, query), {"$select": _USER_DEFAULT, **query}, "users/$entity")
+        if rest[1] in ("memberOf", "transitiveMemberOf"):
+            return self._listing(
+                self._memberships(user.address, transitive=rest[1] != "memberOf"), path, query, size=100
+            )
         manager = self.tenant.users.get(user.manager)
         if manager is None:
             raise Refused(404, "Request_ResourceNotFound", "Resource 'manager' does not exist.")
@@ -335,13 +346,15 @@ class FakeTenant:
         with self.tenant.lock:
             match segments:
                 case ["sites"] | ["sites", "getAllSites"]:
-                    sites = [
-                        {"id": s.id, "displayName": s.name, "webUrl": s.url, "isPersonalSite": False}
-                        for s in self.tenant.sites.values()
-                    ]
-                    return self._listing(sites, exchange.path, query, size=200)
+                    return self._listing(
+                        [site_json(s) for s in self.tenant.sites.values()], exchange.path, query, size=200
+                    )
+                case ["sites", site] if site in self.tenant.sites:
+                    return self._one(site_json(self.tenant.sites[site]), query, "sites/$entity")
+                case ["drives", name] if name in self.tenant.drives:
+                    return self._one(drive_json(self.tenant.drives[name]), query, "drives/$entity")
                 case ["sites", site, "drives"] if site in self.tenant.sites:
-                    owned = [_drive_json(self.tenant.drives[drive]) for drive in self.tenant.sites[site].drives]
+                    owned = [drive_json(self.tenant.drives[drive]) for drive in self.tenant.sites[site].drives]
                     return self._listing(owned, exchange.path, query, size=200)
                 case ["drives", name, "root", "delta"] if name in self.tenant.drives:
                     return self._drive_delta(self.tenant.drives[name], query)
@@ -364,6 +377,10 @@ class FakeTenant:
                 return self._listing(inside, exchange.path, query, size=200)
             case ["permissions"]:
                 return self._listing(permissions_json(drive, item), exchange.path, query, size=200)
+            case ["permissions", identifier]:
+                return self._one(_by_id(permissions_json(drive, item), identifier), query, "permissions/$entity")
+            case ["extractSensitivityLabels"]:
+                return Answer(200, {"value": {"labels": []}})
             case ["content"]:
                 if item.malware:
                     raise Refused(403, "malwareDetected", "Malware detected.")
@@ -491,6 +508,60 @@ class FakeTenant:
             statuses.append(self.post(where, json.dumps(body).encode())[0])
         return statuses
 
+    def _groups(self, rest: list[str], query: dict[str, str], path: str) -> Answer:
+        if not rest:
+            found = [_select(group_json(group), "", left_out=_OF_ONE_GROUP) for group in self.tenant.groups.values()]
+            return self._listing(found, path, query, size=100, largest=999)
+        group = self.tenant.groups.get(rest[0])
+        if group is None:
+            raise Refused(404, "Request_ResourceNotFound", f"Resource '{rest[0]}' does not exist.")
+        if len(rest) == 1:
+            return self._one(group_json(group), query, "groups/$entity", left_out=_OF_ONE_GROUP)
+        members = list(self._members(group, transitive=rest[1] == "transitiveMembers"))
+        if rest[2:] in (["microsoft.graph.user"], ["graph.user"]):
+            members = [member for member in members if member["@odata.type"] == "#microsoft.graph.user"]
+        return self._listing(members, path, query, size=100, largest=999)
+
+    def _memberships(self, address: str, *, transitive: bool) -> list[Json]:
+        return [
+            {"@odata.type": "#microsoft.graph.group", **_select(group_json(group), "", left_out=_OF_ONE_GROUP)}
+            for group in self.tenant.groups.values()
+            if any(
+                member.get("id") == self.tenant.users[address].id
+                for member in self._members(group, transitive=transitive)
+            )
+        ]
+
+    def _batch(self, exchange: Exchange) -> Answer:
+        """Each inner request by itself; one whose predecessor failed gets 424. Bodies other than JSON come as base64."""
+        try:
+            requests = json.loads(exchange.body)["requests"]
+            identifiers = [request["id"] for request in requests]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refused(400, "BadRequest", "Invalid batch payload format.") from error
+        if len(requests) > 20 or len(set(identifiers)) != len(identifiers):
+            raise Refused(400, "BadRequest", "Number of batch request steps exceeds 20, or an id is there twice.")
+        statuses: dict[str, int] = {}
+        responses = []
+        for request in requests:
+            parts = urlsplit("/v1.0/" + str(request["url"]).lstrip("/"))
+            inner = Exchange(
+                request["method"],
+                parts.path,
+                parse_qsl(parts.query, keep_blank_values=True),
+                {**exchange.headers, **{name.lower(): value for name, value in request.get("headers", {}).items()}},
+                json.dumps(request["body"]).encode() if "body" in request else b"",
+            )
+            if any(statuses.get(before, 424) >= 400 for before in request.get("dependsOn", ())):
+                answer = Answer(424, _error(Refused(424, "FailedDependency", "A request before it failed."), inner))
+            else:
+                answer, _ = self.answer(inner)
+            statuses[request["id"]] = answer.status
+            body = answer.body if not isinstance(answer.body, bytes) else base64.b64encode(answer.body).decode()
+            told = {"id": request["id"], "status": answer.status, "headers": answer.headers}
+            responses.append({**told, "body": body} if body is not None else told)
+        return Answer(200, {"responses": responses})
+
     def _members(self, group: FakeGroup, *, transitive: bool) -> Iterator[Json]:
         """Users and groups in a group, and with `transitive` those in the groups in it, each once."""
         waiting, seen = [*group.members], set(group.members)
@@ -536,6 +607,8 @@ class FakeTenant:
         immutable = 'idtype="immutableid"' in exchange.headers.get("prefer", "").lower()
         hidden = query.get("includeHiddenFolders") == "true"
         if exchange.method == "POST":
+            if rest == ["translateExchangeIds"]:
+                return self._translated(box, json.loads(exchange.body))
             if rest != ["sendMail"]:
                 raise Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
             return self._send_mail(box, exchange)
@@ -551,6 +624,9 @@ class FakeTenant:
                 return self._listing([folder_json(box, f, hidden=hidden) for f in shown], exchange.path, query)
             case ["mailFolders", name]:
                 return self._one(folder_json(box, _folder(box, name), hidden=hidden), query, "mailFolders/$entity")
+            case ["messages"]:
+                everything = [message_json(box, message, immutable=immutable) for message in box.messages.values()]
+                return self._listing(everything, exchange.path, query, left_out=_ONLY_SELECTED)
             case ["mailFolders", name, "messages"]:
                 since = re.fullmatch(r"sentDateTime ge (\S+)", query.get("$filter", ""))
                 listed = [
@@ -558,7 +634,7 @@ class FakeTenant:
                     for message in box.inside(_folder(box, name))
                     if since is None or _received(message) >= datetime.fromisoformat(since[1])
                 ]
-                return self._listing(listed, exchange.path, query)
+                return self._listing(listed, exchange.path, query, left_out=_ONLY_SELECTED)
             case ["mailFolders", name, "messages", "delta"]:
                 return self._delta(box, name, query, exchange, immutable=immutable)
             case ["mailFolders", _, "messages", _, "$value"]:
@@ -574,7 +650,7 @@ class FakeTenant:
                 return self._listing(attachments_json(_message(box, identifier)), exchange.path, query)
             case ["messages", identifier, "attachments", attachment]:
                 listed = attachments_json(_message(box, identifier))
-                return self._one(_by_id(listed, attachment), query, "attachments/$entity")
+                return self._one(self._attachment(_by_id(listed, attachment), query), query, "attachments/$entity")
             case ["messages", identifier, "attachments", attachment, "$value"]:
                 listed = attachments_json(_message(box, identifier))
                 if _by_id(listed, attachment)["@odata.type"] == "#microsoft.graph.referenceAttachment":
@@ -658,7 +734,13 @@ class FakeTenant:
     # --- collections and single objects -------------------------------------------------------------------------------
 
     def _listing(
-        self, found: list[Json], path: str, query: dict[str, str], size: int = 10, largest: int = 1000
+        self,
+        found: list[Json],
+        path: str,
+        query: dict[str, str],
+        size: int = 10,
+        largest: int = 1000,
+        left_out: tuple[str, ...] = (),
     ) -> Answer:
         token = query.get("$skiptoken")
         if token is not None:
@@ -668,7 +750,7 @@ class FakeTenant:
             listing = kept
         else:
             wanted = min(int(query.get("$top", size)), largest)
-            chosen = tuple(_select(item, query.get("$select", "")) for item in found)
+            chosen = tuple(_select(item, query.get("$select", ""), left_out=left_out) for item in found)
             listing = _Listing(chosen, path, wanted, 0)
         end = listing.offset + min(listing.size, self.plan.page_cap or listing.size)
         page: Json = {
@@ -688,6 +770,25 @@ class FakeTenant:
     ) -> Answer:
         chosen = _select(found, query.get("$select", ""), left_out=left_out, expanded=query.get("$expand", ""))
         return Answer(200, {"@odata.context": f"{self.url}/v1.0/$metadata#{context}", **chosen})
+
+    def _attachment(self, found: Json, query: dict[str, str]) -> Json:
+        """An attached item comes with `$expand` only, and without an id of its own."""
+        is_item = found["@odata.type"] == "#microsoft.graph.itemAttachment"
+        if not is_item or query.get("$expand", "").lower() != "microsoft.graph.itemattachment/item":
+            return found
+        item = {"@odata.type": "#microsoft.graph.message", "id": "", "subject": found["name"]}
+        context = f"{self.url}/v1.0/$metadata#message/$entity"
+        return {**found, "item@odata.context": context, "item": item}
+
+    def _translated(self, box: FakeMailbox, body: Json) -> Answer:
+        """Ids that change with a move to those that do not, and back."""
+        wanted: list[str] = body.get("InputIds") or body.get("inputIds") or []
+        to_immutable = body.get("TargetIdType", body.get("targetIdType")) == "restImmutableEntryId"
+        value = []
+        for source in wanted:
+            message = _message(box, source)
+            value.append({"sourceId": source, "targetId": message.id if to_immutable else message.mutable_id})
+        return Answer(200, {"@odata.context": f"{self.url}/v1.0/$metadata#Collection(convertIdResult)", "value": value})
 
     # --- sendMail -----------------------------------------------------------------------------------------------------
 
@@ -859,7 +960,8 @@ def _select(item: Json, names: str, *, left_out: tuple[str, ...] = (), expanded:
     if not names:
         return {name: value for name, value in item.items() if name not in hidden}
     wanted = ({name.strip() for name in names.split(",")} | {"id", *_ONLY_EXPANDED, "deleted"}) - hidden
-    if expanded or "manager" in item:
+    wanted.add(expanded.partition("(")[0].rpartition("/")[2])
+    if "manager" in item:  # expanded for every user of a list
         wanted.add("manager")
     if names and left_out:
         wanted |= {name.strip() for name in names.split(",")}
@@ -879,10 +981,6 @@ def _since(condition: str, *, refused: bool) -> datetime | None:
 def _received(message: FakeMessage) -> datetime:
     head = message_from_bytes(message.mime[:100_000], policy=policy.default)
     return stamp(head.get("Date"), message.received)
-
-
-def _drive_json(drive: FakeDrive) -> Json:
-    return {"id": drive.id, "name": "Documents", "driveType": "business"}
 
 
 def _later(box: FakeMailbox, folder: FakeFolder, state: _Walk) -> _Walk:
@@ -922,19 +1020,6 @@ def _by_id(listed: list[Json], identifier: str) -> Json:
 
 def _not_found() -> Refused:
     return Refused(404, "ErrorItemNotFound", "The specified object was not found in the store.")
-
-
-def _domain(name: str, first: bool) -> Json:
-    return {
-        "id": name,
-        "authenticationType": "Managed",
-        "isAdminManaged": True,
-        "isDefault": first,
-        "isInitial": False,
-        "isRoot": True,
-        "isVerified": True,
-        "supportedServices": ["Email"],
-    }
 
 
 def _error(refused: Refused, exchange: Exchange) -> Json:

@@ -467,6 +467,8 @@ def user_json(user: FakeUser) -> Json:
         "preferredLanguage": None,
         "assignedLicenses": [{"skuId": stable_guid("sku"), "disabledPlans": []}] if user.licensed else [],
         "usageLocation": "GB",
+        "mailNickname": user.address.partition("@")[0],
+        "postalCode": None,
     }
 
 
@@ -499,7 +501,111 @@ def settings_json(user: FakeUser) -> Json:
 
 
 def group_json(group: FakeGroup) -> Json:
-    return {"id": group.id, "displayName": group.name, "mail": None, "groupTypes": [], "securityEnabled": True}
+    nickname = group.name.replace(" ", "").lower()
+    return {
+        "id": group.id,
+        "deletedDateTime": None,
+        "classification": None,
+        "createdDateTime": _utc(_EPOCH),
+        "description": None,
+        "displayName": group.name,
+        "expirationDateTime": None,
+        "groupTypes": ["Unified"],
+        "isAssignableToRole": None,
+        "mail": f"{nickname}@elt.example",
+        "mailEnabled": True,
+        "mailNickname": nickname,
+        "membershipRule": None,
+        "membershipRuleProcessingState": None,
+        "onPremisesLastSyncDateTime": None,
+        "onPremisesProvisioningErrors": [],
+        "onPremisesSecurityIdentifier": None,
+        "onPremisesSyncEnabled": None,
+        "preferredDataLocation": None,
+        "preferredLanguage": None,
+        "proxyAddresses": [f"SMTP:{nickname}@elt.example"],
+        "renewedDateTime": _utc(_EPOCH),
+        "resourceBehaviorOptions": [],
+        "resourceProvisioningOptions": [],
+        "securityEnabled": False,
+        "theme": None,
+        "visibility": "Private",
+        # Only where one group is asked for by name.
+        "allowExternalSenders": False,
+        "autoSubscribeNewMembers": False,
+        "isSubscribedByMail": False,
+        "unseenCount": 0,
+    }
+
+
+def organisation_json(tenant: Tenant) -> Json:
+    return {
+        "id": tenant.id,
+        "displayName": tenant.organisation,
+        "assignedPlans": [],
+        "businessPhones": [],
+        "city": None,
+        "country": None,
+        "countryLetterCode": "GB",
+        "verifiedDomains": [
+            {"name": name, "isDefault": n == 0, "isInitial": False, "type": "Managed", "capabilities": "Email"}
+            for n, name in enumerate(tenant.domains)
+        ],
+    }
+
+
+def domain_json(name: str, first: bool) -> Json:
+    return {
+        "id": name,
+        "authenticationType": "Managed",
+        "availabilityStatus": None,
+        "isAdminManaged": True,
+        "isDefault": first,
+        "isInitial": False,
+        "isRoot": True,
+        "isVerified": True,
+        "supportedServices": ["Email"],
+    }
+
+
+def licence_json(tenant: Tenant) -> Json:
+    return {
+        "id": f"{tenant.id}_{stable_guid('sku')}",
+        "skuId": stable_guid("sku"),
+        "skuPartNumber": "STANDARDWOFFPACK_FACULTY",
+        "appliesTo": "User",
+        "capabilityStatus": "Enabled",
+        "consumedUnits": sum(user.licensed for user in tenant.users.values()),
+        "prepaidUnits": {"enabled": 500, "suspended": 0, "warning": 0},
+        "servicePlans": [],
+    }
+
+
+def drive_json(drive: FakeDrive) -> Json:
+    return {
+        "id": drive.id,
+        "name": "Documents",
+        "driveType": "business",
+        "owner": {"user": {"id": stable_guid("user", drive.owner), "displayName": "Owner"}},
+        "quota": {
+            "total": 1 << 40,
+            "used": sum(len(item.data or b"") for item in drive.items.values()),
+            "state": "normal",
+        },
+    }
+
+
+def site_json(site: FakeSite) -> Json:
+    return {
+        "id": site.id,
+        "name": site.name,
+        "displayName": site.name,
+        "description": "",
+        "webUrl": site.url,
+        "isPersonalSite": False,
+        "createdDateTime": _utc(_EPOCH),
+        "lastModifiedDateTime": _utc(_EPOCH),
+    }
 
 
 def item_json(drive: FakeDrive, item: FakeItem) -> Json:
@@ -534,6 +640,7 @@ def permissions_json(drive: FakeDrive, item: FakeItem) -> list[Json]:
         {
             "id": "owner",
             "roles": ["owner"],
+            "grantedTo": {"user": {"id": stable_guid("user", drive.owner), "displayName": "Owner"}},
             "grantedToV2": {"user": {"id": stable_guid("user", drive.owner), "displayName": "Owner"}},
         }
     ]
@@ -614,6 +721,7 @@ def message_json(box: FakeMailbox, message: FakeMessage, *, immutable: bool) -> 
         "replyTo": _recipients(mail, "Reply-To"),
         "flag": {"flagStatus": "notFlagged"},
     }
+    found["uniqueBody"] = found["body"]
     if from_:
         found["from"], found["sender"] = from_[0], sender[0]
     kind = mail.get_content_type()
