@@ -745,7 +745,7 @@ def _warned(headers: Mapping[str, str]) -> float:
     with suppress(ValueError):
         used = float(headers.get("x-ms-throttle-limit-percentage", "nan"))
         if used >= 0.8:
-            return min(10.0, 1.0 + 10.0 * (used - 0.8))
+            return min(10.0, 2.0 + 40.0 * (used - 0.8))
     return 0.0
 
 

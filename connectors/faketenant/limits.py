@@ -121,7 +121,7 @@ class Limits:
         with self._changed:
             spent = self._spent.setdefault(budget, deque())
             now = self.clock()
-            while spent and now - spent[0][0] > window:
+            while spent and now - spent[0][0] >= window:
                 self._sums[budget] -= spent.popleft()[1]
             spent.append((now, cost))
             self._sums[budget] += cost
