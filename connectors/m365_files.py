@@ -25,7 +25,7 @@ from scanner.model import Blob, Cursor, Envelope, Problem, ProblemKind, Share
 from scanner.ports import Folder, ItemRef, Page, RawItem, Sharing, SpooledItem
 
 log = logging.getLogger("mailwarden.files")
-_PROPERTIES = "id,name,size,file,folder,package,root,deleted,malware,shared,parentReference,cTag"
+_PROPERTIES = "id,name,size,file,folder,root,deleted,malware,shared,parentReference,cTag"
 _PAGE = "200"
 # With Sites.FullControl.All a new link shows as a change of the item; without, the daily reading finds it.
 _SHARING_CHANGES = (
@@ -228,7 +228,8 @@ class M365Files:
         return [entry for entry in found.values() if self._is_candidate(state, entry)]
 
     def _is_candidate(self, state: _State, entry: Json) -> bool:
-        if entry.get("file") is None or entry.get("deleted") is not None or entry.get("package") is not None:
+        # A notebook is a package of files and has no facet `file` of its own.
+        if entry.get("file") is None or entry.get("deleted") is not None:
             return False
         if str(entry.get("name") or "").lower().endswith(self._leave_out or ("\0",)):
             return False
@@ -367,10 +368,9 @@ class _Who:
             for member in self._client.pages(
                 f"/groups/{segment(group)}/transitiveMembers",
                 what="reading a group that a file is shared with",
-                params={"$select": "id,mail,userPrincipalName,userType", "$top": "999"},
+                params={"$select": "mail,userPrincipalName,userType", "$top": "999"},
             ):
-                if str(member.get("id") or "") not in self._ours():
-                    yield _guest(member)
+                yield _guest(member)
 
         return self._kept(f"group {group}", read)
 
@@ -382,7 +382,7 @@ class _Who:
                 self._client.get(
                     f"/users/{segment(identifier)}",
                     what="reading whom a file is shared with",
-                    params={"$select": "id,mail,userPrincipalName,userType"},
+                    params={"$select": "mail,userPrincipalName,userType"},
                 )
             )
 

@@ -165,7 +165,7 @@ class M365People:
             for member in self._client.pages(
                 f"/groups/{segment(group)}/transitiveMembers",
                 what=what,
-                params={"$select": "id,mail,userPrincipalName", "$top": _USERS_A_PAGE},
+                params={"$select": "id,mail", "$top": _USERS_A_PAGE},
             ):
                 address = addresses.get(text(member, "id", what)) or str(member.get("mail") or "").lower()
                 if address:

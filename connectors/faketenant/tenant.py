@@ -16,6 +16,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import getaddresses, parsedate_to_datetime
 from functools import lru_cache
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -72,6 +73,7 @@ class FakeUser:
     purpose: str = "user"
     reply: str = ""
     reply_audience: str = "all"
+    replies: bool = True
 
 
 @dataclass(slots=True)
@@ -124,6 +126,7 @@ class FakeSite:
     id: str
     name: str
     url: str
+    personal: bool = False
     drives: list[str] = field(default_factory=list)
 
 
@@ -492,7 +495,7 @@ def settings_json(user: FakeUser) -> Json:
         "userPurpose": user.purpose,
         "archiveFolder": None,
         "automaticRepliesSetting": {
-            "status": "alwaysEnabled" if user.reply else "disabled",
+            "status": "alwaysEnabled" if user.reply and user.replies else "disabled",
             "externalAudience": user.reply_audience,
             "internalReplyMessage": "",
             "externalReplyMessage": user.reply,
@@ -602,7 +605,7 @@ def site_json(site: FakeSite) -> Json:
         "displayName": site.name,
         "description": "",
         "webUrl": site.url,
-        "isPersonalSite": False,
+        "isPersonalSite": site.personal,
         "createdDateTime": _utc(_EPOCH),
         "lastModifiedDateTime": _utc(_EPOCH),
     }
@@ -622,13 +625,16 @@ def item_json(drive: FakeDrive, item: FakeItem) -> Json:
         "lastModifiedDateTime": _utc(_EPOCH + timedelta(minutes=item.revision)),
         "parentReference": {"driveId": drive.id, "driveType": "business", "id": item.parent},
     }
-    if item.id == drive.root:
-        return {**found, "root": {}, "folder": {"childCount": len(drive.items) - 1}}
     if any("owner" not in permission.get("roles", ()) for permission in item.permissions):
         found["shared"] = {"scope": "users"}
+    if item.id == drive.root:
+        return {**found, "root": {}, "folder": {"childCount": len(drive.items) - 1}}
     if item.data is None:
         return {**found, "folder": {"childCount": sum(i.parent == item.id for i in drive.items.values())}}
-    found["file"] = {"mimeType": "application/octet-stream", "hashes": {"quickXorHash": digest[:27] + "="}}
+    found["file"] = {
+        "mimeType": guess_type(item.name)[0] or "application/octet-stream",
+        "hashes": {"quickXorHash": digest[:27] + "="},
+    }
     if item.malware:
         found["malware"] = {"description": "EICAR"}
     return found
