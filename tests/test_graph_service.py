@@ -104,6 +104,24 @@ def test_a_mailbox_that_moved_away_and_back_between_rounds_is_not_lost(tmp_path:
             assert running.round().new_cases == 1
 
 
+def test_the_outbox_copy_and_the_sent_copy_of_a_mail_are_one_case(tmp_path: Path) -> None:
+    """Gotcha 24: what leaves the Outbox lies in Sent Items under another id."""
+    tenant = two_mailboxes(0)
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    content = mail(1).replace(b"letter 1.\n", b"letter 1.\n\nLeila Haddad, NHS number 943 476 5919\n")
+    with checked_fake(tenant) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            waiting = tenant.deliver(JO, "outbox", content)
+            first = running.round().new_cases
+            tenant.delete(JO, waiting.id)
+            sent = tenant.deliver(JO, "sentitems", content)
+            assert sent.id != waiting.id
+            again = running.round()
+            assert first > 0
+            assert (again.messages, again.new_cases) == (1, 0)
+
+
 # --- several tenants --------------------------------------------------------------------------------------------------
 
 
