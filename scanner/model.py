@@ -92,7 +92,8 @@ class Share:
     """One way in which somebody besides the owner can open a document: a link or a grant.
 
     `anyone` needs no sign-in, `organisation` is every account of ours, `person` is `address` (empty where the service names
-    nobody), `unknown` a group or account that could not be resolved and may hold outsiders. `until` is the end in UTC.
+    nobody), `unknown` a group, or an account that nobody names; guests in a group are named as persons beside it where it could
+    be read. `until` is the end in UTC.
     """
 
     scope: ShareScope
