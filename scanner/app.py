@@ -95,7 +95,7 @@ def start_of(
     limits: Limits | None = None,
     worker: WorkerLimits | None = None,
 ) -> Start:
-    """The first frame for a worker. Of the root key it gets the subkey for fingerprints alone."""
+    """The first frame for a worker. Of the root key it gets two subkeys alone: for fingerprints, and for what is passed on."""
     worker_limits = worker or WorkerLimits()
     return Start(
         rules_dir=str(rules),
@@ -107,6 +107,7 @@ def start_of(
         address_space_bytes=worker_limits.address_space_bytes,
         cpu_seconds=worker_limits.cpu_seconds,
         as_outbound=as_outbound,
+        spread_key=key.subkey("spread"),
     )
 
 

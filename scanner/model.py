@@ -375,6 +375,9 @@ class Versions:
     detectors: str
 
 
+SpreadAct = Literal["started", "passed", "replied", "received"]
+
+
 @dataclass(frozen=True, slots=True)
 class Trail:
     """What may link a message with others of the same sender (D22): keyed fingerprints of addresses, counts, no text.
@@ -386,6 +389,29 @@ class Trail:
     recipients: tuple[str, ...]
     locks: int
     may_hold_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Somebody a passed-on text went to: a keyed fingerprint of the address, and whether it lies outside."""
+
+    address: str
+    outside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What recognises a passed-on text again in other messages (D22): numbers and keyed fingerprints, no text.
+
+    `sketch` is a keyed MinHash of the passage. `depth` counts the mails it was forwarded or quoted through, as its headers
+    say. `act`: `started`, `passed` or `replied` by one of ours, `received` from outside.
+    """
+
+    sketch: bytes
+    sender: str
+    reached: tuple[Reached, ...]
+    depth: int
+    act: SpreadAct
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +433,7 @@ class Verdict:
     # A keyed fingerprint of the one of us who sent it, for repeats and patterns; empty for mail from outside.
     sender: str = ""
     trail: Trail | None = None
+    spread: Spread | None = None
 
 
 # --- the service's own nouns ----------------------------------------------------------------------------------------

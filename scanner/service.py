@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -15,6 +15,7 @@ from typing import Protocol, get_args
 
 from scanner import correlate, notify
 from scanner.errors import ConnectorError, MailwardenError
+from scanner.evidence import FingerprintKey
 from scanner.exemptions import Exemptions
 from scanner.governance import Leave, leave, may_read
 from scanner.inspection import Regime, nearness
@@ -302,6 +303,7 @@ class Service:
         """Forget the facts of clean messages, and the cases, whose time is over."""
         now = self.clock()
         self.store.forget_trails(now - correlate.WINDOW)
+        self.store.forget_outbreaks(now - correlate.OUTBREAK_KEPT)
         log.info("facts of %d clean messages forgotten", self.store.forget_clean(now - self.keep_clean))
         before = {severity: months_before(now, months) for severity, months in self.policy.retention.items()}
         log.info("%d cases forgotten", self.store.forget_cases(before))
@@ -362,7 +364,15 @@ class Service:
             clauses=self.policy.wording(),
             may_reveal=frozenset(self.policy.may_reveal),
             must_pursue=self.policy.words["pursue"] == "must",
+            known_as=self.known_as,
         )
+
+    def known_as(self, fingerprints: Collection[str]) -> Mapping[str, str]:
+        """The names of our people behind fingerprints of a passed-on mail."""
+        people = self.store.load_people(key=self.key.subkey("contacts"), slot=self.slot)
+        key = FingerprintKey(self.key.number, self.key.subkey("spread"))
+        every = {key.fingerprint("address", person.email): person.name for person in people.people} if people else {}
+        return {wanted: every[wanted] for wanted in fingerprints if wanted in every}
 
 
 @dataclass(slots=True)

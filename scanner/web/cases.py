@@ -16,6 +16,7 @@ from scanner.web.access import Judge, RefusedError, Services, Visitor, form_chec
 from scanner.web.frame import frame
 from scanner.web.pages import page
 from scanner.web.services import Explained, RevealResult, WebServices
+from scanner.web.spread import names, outbreak_of, outbreak_view, written
 
 PAGE_SIZE = 50
 MAX_NOTE = 2000
@@ -200,6 +201,7 @@ def _case_page(
     values = {
         **frame(services, visitor, "/cases"),
         "case": _case_view(services, detail),
+        "spread": outbreak_view(services, visitor, detail.case.id),
         "choices": choices,
         "said": said,
         "wrong": wrong,
@@ -281,6 +283,20 @@ def _by_part(services: WebServices, evidence: list[Evidence]) -> list[dict[str, 
             }
         )
     return [{"part": wording.part_words(part), "rows": rows} for part, rows in groups.items()]
+
+
+def spread_file(services: Services, visitor: Judge, case_id: CaseId) -> Response:
+    """How the text of a case went round, for other programs (GraphML 1.0)."""
+    case_for(services, visitor, case_id)
+    found = outbreak_of(services, case_id)
+    if found is None:
+        raise RefusedError("Nothing went round", "No passing on is known of this case.", 404)
+    headers = {
+        "Content-Disposition": f'attachment; filename="outbreak-case-{case_id}.graphml"',
+        "Cache-Control": "no-store",
+    }
+    graph = written(found, names(services, visitor, found))
+    return Response(graph, media_type="application/graphml+xml", headers=headers)
 
 
 # --- acts -----------------------------------------------------------------------------------------------------------

@@ -333,6 +333,14 @@ def part_words(path: str) -> str:
     return known.get(kind, capital(spaced(kind))) + (f" › {rest.replace('/', ' › ')}" if rest else "")
 
 
+SPREAD_ACTS: Mapping[str, str] = {
+    "started": "sent it first",
+    "passed": "passed it on",
+    "replied": "replied with it",
+    "received": "sent it in from outside",
+}
+
+
 def london(moment: datetime | None) -> str:
     """`3 September 2026, 14:05` in UK time; a moment without a zone is UTC, as the store keeps it."""
     if moment is None:
