@@ -102,10 +102,48 @@ PHONE_SENTENCES = (
 )
 
 SUFFIXES = (
-    *("Road", "Street", "Lane", "Close", "Avenue", "Drive", "Crescent", "Court", "Gardens", "Grove", "Place", "Terrace"),
-    *("Way", "Mews", "Hill", "Park", "View", "Rise", "Rd", "St", "Ave", "Cl", "Row", "Square", "Green", "Parade", "Croft"),
+    *(
+        "Road",
+        "Street",
+        "Lane",
+        "Close",
+        "Avenue",
+        "Drive",
+        "Crescent",
+        "Court",
+        "Gardens",
+        "Grove",
+        "Place",
+        "Terrace",
+    ),
+    *(
+        "Way",
+        "Mews",
+        "Hill",
+        "Park",
+        "View",
+        "Rise",
+        "Rd",
+        "St",
+        "Ave",
+        "Cl",
+        "Row",
+        "Square",
+        "Green",
+        "Parade",
+        "Croft",
+    ),
 )
-HOUSES = ("Rose Cottage", "The Old Forge", "Ivy House", "Mill Farm", "Hillside", "The Bungalow", "Oakdene", "Brook House")
+HOUSES = (
+    "Rose Cottage",
+    "The Old Forge",
+    "Ivy House",
+    "Mill Farm",
+    "Hillside",
+    "The Bungalow",
+    "Oakdene",
+    "Brook House",
+)
 ADDRESS_SENTENCES = (
     "They have moved to {}.",
     "Please send the letter to {} as soon as it is signed.",
