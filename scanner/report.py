@@ -18,6 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scanner.inspection import Silence
+from scanner.labels import LABELS, explanation
 from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
@@ -45,6 +46,11 @@ class Line:
     path: str
     verdict: Verdict
     silences: tuple[Silence, ...] = ()
+
+    @property
+    def explained(self) -> bool:
+        """It was asked why: what each label means is said too. Some rule is always silent about a message."""
+        return bool(self.silences)
 
     @property
     def found(self) -> tuple[Finding, ...]:
@@ -112,7 +118,7 @@ def as_json(line: Line) -> str:
             {"part": item.part, "kind": item.kind, "read": item.read, "detail": item.detail}
             for item in verdict.problems
         ],
-        "findings": [_finding(item) for item in verdict.findings],
+        "findings": [_finding(item, explained=line.explained) for item in verdict.findings],
         "versions": asdict(verdict.versions),
     }
     if line.silences:
@@ -136,7 +142,7 @@ def _visible(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
-def _finding(item: Finding) -> dict[str, Any]:
+def _finding(item: Finding, *, explained: bool = False) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "key": item.key,
         "rule": item.rule,
@@ -157,6 +163,7 @@ def _finding(item: Finding) -> dict[str, Any]:
                 "count": line.count,
                 "mask": line.mask,
                 "confidence": line.confidence,
+                **({"means": explanation(line.label)} if explained else {}),
             }
             for line in item.evidence
         ],
@@ -229,6 +236,10 @@ def print_line(console: Console, line: Line) -> None:
             )
         if item.evidence:
             console.print(shown, highlight=False)
+        if line.explained:
+            for label in dict.fromkeys(entry.label for entry in item.evidence):
+                if words := explanation(label):
+                    console.print(f"           {LABELS[label].title}: {words}", style="dim", highlight=False)
         if item.clauses:
             console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
     for problem in line.verdict.problems:
@@ -283,5 +294,7 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
         unread=unread,
         words=PROBLEM_WORDS,
         visible=_visible,
+        labels=LABELS,
+        explanation=explanation,
     )
     return page
