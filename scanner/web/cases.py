@@ -9,6 +9,7 @@ from fastapi import Depends, Form, Path, Query
 from starlette.responses import RedirectResponse, Response
 
 from scanner.errors import ConnectorError
+from scanner.labels import explanation
 from scanner.model import CaseState, Evidence, Part, Problem
 from scanner.store import Action, CaseCounts, CaseDetail, CaseRow, DecisionRefused
 from scanner.web import wording
@@ -233,6 +234,7 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
         "facts": facts,
         "advice": list(dict.fromkeys(finding.advice for finding in findings if finding.advice)),
         "evidence": _by_part(services, [item for finding in findings for item in finding.evidence]),
+        "meanings": _meanings(services, [item for finding in findings for item in finding.evidence]),
         "reasons": [wording.reason_words(reason, {**wording.LABELS, **services.labels}) for reason in reasons],
         "owners": [
             wording.SEGMENT_OWNERS[owner] for owner in dict.fromkeys(f.owner for f in findings) if owner != "sender"
@@ -297,6 +299,14 @@ def spread_file(services: Services, visitor: Judge, case_id: CaseId) -> Response
     }
     graph = written(found, names(services, visitor, found))
     return Response(graph, media_type="application/graphml+xml", headers=headers)
+
+
+def _meanings(services: WebServices, evidence: list[Evidence]) -> list[tuple[str, str]]:
+    """What each kind of evidence in a case is, why it counts and what is often mistaken for it."""
+    found = dict.fromkeys(item.label for item in evidence)
+    return [
+        (wording.capital(label_words(services, label)), explanation(label)) for label in found if explanation(label)
+    ]
 
 
 # --- acts -----------------------------------------------------------------------------------------------------------
