@@ -80,9 +80,7 @@ def main() -> int:
     for label, value in false:
         print(f"  reported {label} {value}")
     for name, numbers in chance().items():
-        reported = sum(
-            any(hit.confidence >= REPORTED for hit in seen.content(line, names_near=())) for line in numbers
-        )
+        reported = sum(any(hit.confidence >= REPORTED for hit in seen.content(line, names_near=())) for line in numbers)
         print(f"{name}: {reported} of {len(numbers)} texts reportable ({100 * reported / len(numbers):.3f} %)")
     return 0
 
