@@ -59,7 +59,7 @@ _NOT_NAMES = _ORGANISATIONS | frozenset(
         "linux unix java perl python apache debian redhat razor spamassassin internet web html http xml url "
         "the a an and or of for with this that these those our your his her their my we you he she they who what when "
         "everyone everybody anyone anybody someone somebody nobody none most some several many few both each every any other "
-        "others another one two three four five six seven eight nine ten twelve twenty boys girls kids learners teachers "
+        "others another vitamin vitamins one two three four five six seven eight nine ten twelve twenty boys girls kids learners teachers "
         "parents families friends people children now then also only just even still here there where why how yes no "
         "well new old more less same next last first second third final main whole current welcome see meet join given "
         "not but if so as at by on in is was are be has have had will would can could should do does did"
