@@ -263,6 +263,39 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "parents of the same name",
     ),
     (
+        {
+            "address_household": "an address of the sender's household",
+            "address_disposable": "a disposable address",
+        },
+        "a private address of somebody with the sender's surname; an address that vanishes by itself",
+        "pupils' data lies at home, or where nobody can find it again",
+        "a parent with a teacher's surname",
+    ),
+    (
+        {"leaver_taking": "much taken by somebody who leaves"},
+        "many files to oneself, or files in the last months before leaving",
+        "data walks out with the person",
+        "one's own coursework or certificates",
+    ),
+    (
+        {"pupil_private_contact": "private contact with a pupil", "pupil_secrecy": "secrecy asked of a pupil"},
+        "staff and a pupil with a private address between them; secrecy or another channel asked of a pupil",
+        "a child may be at risk",
+        "homework sent from home once; a parent's address",
+    ),
+    (
+        {"sent_in_error": "said to be sent in error"},
+        "the sender says that a mail or file went to the wrong person, or calls it back",
+        "the breach in the sender's own words",
+        "a wrong date put right",
+    ),
+    (
+        {"broadcast_reply": "a reply to everybody", "passed_on_lightly": "passed on without words of one's own"},
+        "a short reply to everybody; forwarded with next to no words of one's own",
+        "noise in every mailbox",
+        "a correction that everybody needs",
+    ),
+    (
         {"private_contact": "private contact details"},
         "a private number or account given to a pupil or parent",
         "safeguarding of both",
