@@ -6,7 +6,8 @@ Nothing here ever holds the text of a message, its subject or a found value (D10
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -21,6 +22,7 @@ from scanner.store import (
     cases,
     claims,
     database,
+    history,
     messages,
     notices,
     outbreaks,
@@ -28,6 +30,8 @@ from scanner.store import (
     runs,
     trails,
 )
+from scanner.store.cases import WAITING
+from scanner.store.history import PastFinding, PastMessage, Said
 from scanner.store.rows import (
     Account,
     AccountRole,
@@ -54,6 +58,7 @@ from scanner.store.rows import (
 )
 
 __all__ = [
+    "WAITING",
     "Account",
     "AccountRole",
     "Action",
@@ -74,9 +79,12 @@ __all__ = [
     "Outcome",
     "Parked",
     "Passing",
+    "PastFinding",
+    "PastMessage",
     "ProblemRow",
     "Run",
     "RunCounts",
+    "Said",
     "Store",
     "StoreError",
 ]
@@ -249,6 +257,29 @@ class Store:
         with self.reading.begin() as connection:
             return notices.counts(connection)
 
+    # --- trying rules ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def past(self, since: datetime | None = None, *, judged_only: bool = False) -> Iterator[Iterator[PastMessage]]:
+        """Stored messages with facts, findings and the reviewers' verdicts, oldest first, while the context lasts."""
+        with self.reading.begin() as connection:
+            yield history.past(connection, since, judged_only)
+
+    def said_of(self, keys: Collection[str]) -> dict[str, tuple[int, Said]]:
+        """For the findings of these keys that have a case: its number, and the reviewers' last word on it."""
+        with self.reading.begin() as connection:
+            return history.said_of(connection, keys)
+
+    def excused_counts(self) -> dict[str, int]:
+        """How many findings each exception, or the policy, excuses."""
+        with self.reading.begin() as connection:
+            return history.excused_counts(connection)
+
+    def rule_counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """By rule: how many cases it leads, and how many findings it made in shadow."""
+        with self.reading.begin() as connection:
+            return history.cases_of_rule(connection), history.shadow_counts(connection)
+
     # --- triage -------------------------------------------------------------------------------------------------
 
     def cases(
@@ -299,6 +330,14 @@ class Store:
             return cases.decide(
                 connection, case_id, actor=actor, action=action, note=note, now=now, audit_key=self.audit_key
             )
+
+    def excuse_case(self, case_id: int, *, by: Mapping[str, str], actor: str, note: str, now: datetime) -> None:
+        """An exception reaches a case that waits: its findings, by key, say which excuses them; audited.
+
+        Raises DecisionRefused where somebody has decided the case meanwhile.
+        """
+        with self.writing.begin() as connection:
+            cases.excuse(connection, case_id, by=by, actor=actor, note=note, now=now, audit_key=self.audit_key)
 
     def record_reveal(self, case_id: int, *, actor: str, reason: str, now: datetime) -> None:
         """Writes down that somebody is about to read the message; call it before the text is fetched (D19).
