@@ -23,7 +23,9 @@ _CONDITION = re.compile(r"\b(?:if|unless) (?:you|u|ya|anyone|they|she|he)(?: \w{
 # "Do not ignore this": the chain speaks.
 _NEGATION = re.compile(r"\b(?:not|don['’]?t|never)\s{1,2}\Z", re.IGNORECASE)
 # "Ignore it and your luck dies": what comes after the advice is a threat.
-_OR_ELSE = re.compile(r"[ ,]{1,2}(?:and|or) (?:the|your|you|it|he|she|something|bad|nothing|watch|see)\b", re.IGNORECASE)
+_OR_ELSE = re.compile(
+    r"[ ,]{1,2}(?:and|or) (?:the|your|you|it|he|she|something|bad|nothing|watch|see)\b", re.IGNORECASE
+)
 _DISCLAIMER = re.compile(r"\bin error\b|\bintended (?:only|solely|recipient)|\bnot the intended\b", re.IGNORECASE)
 # A chain letter is a short thing: signs further apart than this belong to different texts.
 _APART = 900
