@@ -14,13 +14,15 @@ import web_cases
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import SHIPPED
 
 from scanner import correlate
 from scanner.extract.segments import segments
 from scanner.model import Finding, Hit, Part, Reached, Route, Spread, SpreadAct, Verdict, Versions
+from scanner.rulebook import load_rulebook
 from scanner.sketch import LEAST_WORDS, SAME, agreement, bands, passage, passed_on, sketch
-from scanner.store import Committed, Passing, Store
-from scanner.web import WebServices, create_app
+from scanner.store import Appearance, Committed, Passing, Store
+from scanner.web import Explained, WebServices, create_app
 from scanner.web.spread import written
 
 KEY = b"k" * 32
@@ -247,12 +249,15 @@ class Desk:
         names = {"anna": "Anna <script>alert(1)</script>", "ben": "Ben & Co"}
         return {one: names[one] for one in wanted if one in names}
 
+    def explain(self, place: Appearance) -> Explained:
+        raise AssertionError("not asked for here")
+
     def browser(self, name: str) -> TestClient:
         services = WebServices(
             store=self.store, clock=lambda: NOW, session_key=KEY, public_url="http://127.0.0.1", policy_title="Example",
-            reveal=web_cases.revealed, known_as=self.known_as,
+            reveal=web_cases.revealed, known_as=self.known_as, explain=self.explain, rulebook=load_rulebook(SHIPPED),
         )  # fmt: skip
-        browser = TestClient(create_app(services), follow_redirects=False)
+        browser = TestClient(create_app(lambda: services), follow_redirects=False)
         page = browser.get("/sign-in").text
         token = page.split('name="csrf" value="')[1].split('"')[0]
         form = {"csrf": token, "name": name, "password": web_cases.PASSWORD, "code": "", "next": "/"}

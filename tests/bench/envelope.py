@@ -7,8 +7,9 @@
 The mails lie in `envelope/mails.txt`, a block each: `== topics | why`, then F(rom), T(o), C(c), B(cc), S(ubject) and the
 text; `@ name` starts an attachment that holds the lines after it. A topic with `?` may be found and need not be; topics
 other than these seven are not labelled and may be found. Addresses of the trust are written without their domain.
-`mails.txt` was written before its author had read a detector or a rule; words and rules were then tuned on it. `holdout.txt` was
-written afterwards and nothing was tuned on it: the honest, small sample. Neither is changed to suit. Everybody is invented.
+`mails.txt` was written before its author had read a detector or a rule, `holdout.txt` after words and rules had been tuned on
+the first. The first run over each is its honest figure (`envelope_figures.md`); later ones measure words that have met the mails.
+Neither file is changed to suit. Everybody is invented.
 """
 
 from __future__ import annotations
@@ -150,7 +151,7 @@ def main() -> None:
     parser.add_argument("act", nargs="?", choices=("score", "write"), default="score")
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--errors", action="store_true", help="print each miss and false alarm")
-    parser.add_argument("--holdout", action="store_true", help="the mails that nothing was tuned on, instead")
+    parser.add_argument("--holdout", action="store_true", help="the later mails instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.folder or Path(scratch)
