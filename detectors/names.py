@@ -143,5 +143,8 @@ def own_domain(address: str, name: str) -> bool:
         return False
     first, last = name_words[0], name_words[-1]
     label = domain.partition(".")[0]
-    at_home = last in _LETTERS.findall(label) or label == first + last or (len(last) >= 5 and label.startswith(last))
+    of_family = label.startswith(last) and label[len(last) :].startswith(
+        ("and", "family", "home", "house", "clan", "online")
+    )
+    at_home = last in _LETTERS.findall(label) or label == first + last or of_family
     return at_home and local in {*forms_of(first), first[0], first + last, "me", "hello", "mail"}

@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from detectors.base import MessageDetector
 from detectors.names import fold, is_private_provider, same_first_name, words
+from detectors.relations import families, pupils_first_names, pupils_of
 from scanner.directory import Directory
-from scanner.model import Contact, Hit, Recipient
+from scanner.model import Hit, Recipient
 from scanner.ports import Message
 
 _TELLING = frozenset(
@@ -113,18 +114,10 @@ def _somebody_else(greeted: list[str], address: str, directory: Directory) -> bo
 
     A first name alone is anybody's.
     """
-    for contact in directory.people.contacts:
-        if contact.email.lower() != address and greeted[-1] in _family_words(contact):
-            return True
+    if families(directory).get(greeted[-1], frozenset()) - {address}:
+        return True
     return len(greeted) > 1 and any(
         set(greeted) <= set(words(person.name)) for person in directory.people.people if person.role == "staff"
-    )
-
-
-def _family_words(contact: Contact) -> set[str]:
-    names = {words(contact.name)[-1]} if words(contact.name) else set()
-    return (
-        names | {words(pupil.name)[-1] for pupil in contact.pupils if words(pupil.name)} | set(words(contact.name)[:1])
     )
 
 
@@ -158,8 +151,7 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
     contacts = [(item, contact) for item in outside if (contact := directory.contact(item.address)) is not None]
     if not contacts:
         return
-    pupils = {fold(pupil.name) for contact in directory.people.contacts for pupil in contact.pupils}
-    pupils |= {fold(person.name) for person in directory.people.people if person.role == "pupil"}
+    pupils = pupils_of(directory)
     named_hits = [
         hit for hit in message.hits
         if hit.label == "person" and hit.owner == "sender" and fold(hit.value) in pupils
@@ -167,7 +159,7 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
     named = {fold(hit.value) for hit in named_hits}
     said = message.own_words()[:20_000]
     spoken = set(words(said))
-    first_named = _first_names(said, pupils)
+    first_named = {fold(match.group()) for match in _CAPITALISED.finditer(said)} & pupils_first_names(directory)
     for recipient, contact in contacts:
         own = {fold(pupil.name) for pupil in contact.pupils}
         first = {words(name)[0] for name in own if words(name)}
@@ -193,12 +185,6 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
                     0.78,
                     "it is about a child whose first name is none of the recipient's",
                 )
-
-
-def _first_names(said: str, pupils: set[str]) -> set[str]:
-    """First names of our pupils in the text, written as names are, and not at the head of the sign-off."""
-    known = {words(name)[0] for name in pupils if len(words(name)) > 1}
-    return {fold(match.group()) for match in _CAPITALISED.finditer(said)} & known
 
 
 _CHILD_MATTER = re.compile(

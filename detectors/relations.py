@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeVar
 
 from detectors.names import disposable_domains, fold, is_private_provider, likeness, own_domain, words
@@ -196,6 +197,31 @@ class Relations:
             local[start:end] for start in range(len(local)) for end in range(start + 3, min(len(local), start + 20) + 1)
         }
         return [named for piece in sorted(pieces & by_surname.keys()) for named in by_surname[piece]]
+
+
+@lru_cache(maxsize=4)
+def pupils_of(directory: Directory) -> frozenset[str]:
+    """The folded full names of all pupils that directory and contacts name; made once for a directory."""
+    named = [pupil.name for contact in directory.people.contacts for pupil in contact.pupils]
+    named += [person.name for person in directory.people.people if person.role == "pupil"]
+    return frozenset(fold(name) for name in named)
+
+
+@lru_cache(maxsize=4)
+def pupils_first_names(directory: Directory) -> frozenset[str]:
+    """Their first names, where there is a surname as well."""
+    return frozenset(named[0] for name in pupils_of(directory) if len(named := words(name)) > 1)
+
+
+@lru_cache(maxsize=4)
+def families(directory: Directory) -> dict[str, frozenset[str]]:
+    """Parents' first names and surnames and their children's surnames -> the addresses on record of those families."""
+    found: dict[str, set[str]] = {}
+    for contact in directory.people.contacts:
+        name = words(contact.name)
+        for word in {*name[-1:], *name[:1], *(words(pupil.name)[-1] for pupil in contact.pupils if words(pupil.name))}:
+            found.setdefault(word, set()).add(contact.email.lower())
+    return {word: frozenset(addresses) for word, addresses in found.items()}
 
 
 def other_person(display_name: str, name: str) -> bool:

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 from detectors.base import MessageDetector
 from detectors.names import disposable_domains, fold, is_private_provider, own_domain, read_data
+from detectors.relations import pupils_first_names, pupils_of
 from scanner.errors import ConfigError
 from scanner.model import Hit
 from scanner.ports import Message
@@ -135,8 +136,7 @@ class WorkContent(MessageDetector):
 def _pupils_named(message: Message) -> int:
     """How many pupils of the records stand in the sender's words or the attached texts with their full name."""
     directory = message.directory
-    known = {fold(pupil.name) for contact in directory.people.contacts for pupil in contact.pupils}
-    known |= {fold(person.name) for person in directory.people.people if person.role == "pupil"}
+    known = pupils_of(directory)
     if not known:
         return 0
     found: set[str] = set()
@@ -156,17 +156,7 @@ _WRITTEN_NAME = re.compile(r"\b[^\W\d_a-z][^\W\d_]{1,20}\b")
 def _first_names(message: Message) -> int:
     """How many first names of our pupils, that nobody who reads or writes the mail bears, are written in it as names are."""
     directory = message.directory
-    known = {
-        words[0]
-        for contact in directory.people.contacts
-        for pupil in contact.pupils
-        if (words := fold(pupil.name).split())
-    }
-    known |= {
-        words[0]
-        for person in directory.people.people
-        if person.role == "pupil" and (words := fold(person.name).split())
-    }
+    known = pupils_first_names(directory)
     listed = [message.envelope.from_, *message.envelope.recipients]
     own = {word for item in listed if item is not None for word in _NAME.findall(fold(item.name))}
     written = {fold(match.group()) for match in _WRITTEN_NAME.finditer(message.own_words()[:_CONTENT_READ])}
