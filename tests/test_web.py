@@ -690,6 +690,14 @@ def test_every_fixed_name_has_plain_words() -> None:
     assert set(wording.SEVERITIES) == {"minor", "moderate", "severe"}
 
 
+def test_help_says_which_topics_no_rule_looks_for(desk: Desk) -> None:
+    text = desk.signed_in("hal").get("/help").text
+    ruled = {rule.topic for rule in RULEBOOK.rules if rule.runs}
+    for topic in TOPICS:
+        words = text.partition(f'id="topic-{topic}"')[2].partition("</p>")[0]
+        assert ("No rule in force looks for this." in words) == (topic not in ruled), topic
+
+
 def test_help_explains_every_topic_and_problem(desk: Desk) -> None:
     text = desk.signed_in("hal").get("/help").text
     for topic in wording.TOPICS:
