@@ -105,9 +105,16 @@ def _line(services: WebServices, row: CaseRow) -> str:
     return wording.topic_title(row.topic) + (f": {what}" if what else "") + people
 
 
-def _row_view(services: WebServices, row: CaseRow) -> dict[str, Any]:
+def _row_view(services: WebServices, row: CaseRow, place: tuple[str, int] | None = None) -> dict[str, Any]:
     sent = f"sent {wording.london_day(row.sent_at)} · " if row.sent_at else ""
+    where = ""
+    if place is not None:
+        mailbox, number = place
+        where = mailbox + (
+            f" and {wording.count_of(number - 1, 'more mailbox', 'more mailboxes')}" if number > 1 else ""
+        )
     return {
+        "where": where,
         "id": row.id,
         "title": row.title,
         "line": _line(services, row),
@@ -132,6 +139,7 @@ def show_cases(
     rows, last = cases_for(
         services, visitor, state=state, severity=severity, topic=topic, route=route, order=order, after=after
     )
+    places = services.store.case_places([row.id for row in rows])
     counts = services.store.case_counts(visitor.audience)
     chosen = {"state": state, "severity": severity, "topic": topic, "route": route, "order": order}
     kept = {name: value for name, value in chosen.items() if value and (name, value) != ("order", "severest")}
@@ -152,7 +160,7 @@ def show_cases(
         "filtered": bool(narrowing),
         "waiting": counts.waiting,
         "shown": f"{wording.count_of(len(rows), 'case', 'cases')} shown",
-        "cases": [_row_view(services, row) for row in rows],
+        "cases": [_row_view(services, row, places.get(row.id)) for row in rows],
         "older": f"/cases?{urlencode({**kept, 'after': last})}" if last else "",
         "page_size": PAGE_SIZE,
     }
