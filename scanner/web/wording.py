@@ -5,6 +5,7 @@ Every topic, problem kind, severity, state and role of the contract has an entry
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -284,6 +285,43 @@ LABELS: Mapping[str, str] = {
     "threat": "threat",
     "harassment": "harassment",
     "discrimination": "discriminatory words",
+    "abuse": "abusive words",
+    "address_colleague": "a colleague's private address",
+    "address_self": "the sender's own private address",
+    "advert": "advertisement",
+    "ai_link": "link to an AI service",
+    "auction": "own dealings at an auction",
+    "broadcast": "mail to everybody",
+    "chain_letter": "chain letter",
+    "child_in_subject": "a child's name in the subject line",
+    "class_list": "list of several people",
+    "cloud_link": "link to a private cloud",
+    "commercial_media": "film or music that is sold",
+    "commitment": "words that accept an offer",
+    "confidential": "confidential business",
+    "disparagement": "harsh words about the organisation or a person",
+    "file_password": "password of a file",
+    "gambling": "betting",
+    "gossip": "gossip",
+    "joke_round_robin": "joke sent round",
+    "login_secret": "log-in password or secret",
+    "lookalike_domain": "look-alike address",
+    "phishing_lure": "bait of a false message",
+    "private_business": "private business",
+    "private_contact": "private contact details",
+    "private_errand": "private errand",
+    "reply_demand": "demand for an answer",
+    "school_records": "school records",
+    "sent_as_other": "another person's name as sender",
+    "sent_as_other_granted": "another person's name as sender, with a grant",
+    "social_account": "social network account",
+    "staff_name": "name of a member of staff",
+    "staff_private_sender": "private address of staff as sender",
+    "trivia": "trivia",
+    "visible_families": "families who see one another's addresses",
+    "work_content": "work content",
+    "wrong_family": "another family's child",
+    "wrong_salutation": "salutation of somebody else",
 }
 
 SEGMENT_OWNERS: Mapping[str, str] = {
@@ -311,6 +349,19 @@ def reason_words(reason: str, labels: Mapping[str, str]) -> str:
     name = head.partition(" (")[0]
     words = labels.get(name.replace(" ", "_")) if ":" in reason or head != name else None
     return capital(words + reason[len(name) :] if words else reason)
+
+
+_WISH = re.compile(r"no ([a-z_]+(?: or [a-z_]+)*) of confidence ([0-9.]+) or more")
+
+
+def wish_words(wish: str, labels: Mapping[str, str]) -> str:
+    """What a rule missed, with labels in words: `no nhs of confidence 0.75 or more` → `No NHS number seen with …`."""
+
+    def words(match: re.Match[str]) -> str:
+        named = " or ".join(labels.get(label) or spaced(label) for label in match[1].split(" or "))
+        return f"no {named} seen with a certainty of {float(match[2]):.0%} or more"
+
+    return capital(_WISH.sub(words, wish))
 
 
 def spaced(name: str) -> str:
