@@ -198,7 +198,7 @@ def test_a_dpo_walks_from_sign_in_to_a_decision(site: Site, playing: Playwright,
         page.get_by_role("link", name="Could not scan").click()
         page.get_by_role("heading", name="Could not scan").wait_for()
         page.screenshot(path=shots / "problems.png", full_page=True)
-        page.goto(f"{site.url}/cases/2")
+        page.goto(f"{site.url}/cases/3")
         page.get_by_role("button", name="Explain").click()
         page.get_by_role("heading", name="Stayed quiet, the nearest miss first").wait_for()
         page.get_by_text("1 more that was further off").click()
