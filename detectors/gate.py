@@ -61,6 +61,8 @@ class Gate:
         self._lengths = tuple(len(core) if _PLAIN.fullmatch(core) else 0 for core in shared)
         expressions = [core.encode() for core in shared]
         places = [f"detectors/{entries[0].detector}" for entries in self._entries]
+        # Nothing of it counts within a word: most that fires in vain does so there.
+        self._closed = tuple(all(entry.closed for entry in entries) for entries in self._entries)
         self._database = _compile(expressions, places) if expressions else None
         self._scratch = hyperscan.Scratch(self._database) if self._database is not None else None
 
@@ -83,8 +85,10 @@ class Gate:
         ends_word = data + b" "
         starts_word = b" " + data
         for place, (end, number) in enumerate(seen):
-            at = end if positions is None else positions[place]
             within = ends_word[end] in _WORD
+            if within and self._closed[number]:
+                continue
+            at = end if positions is None else positions[place]
             begins: bool | None = None
             for entry in self._entries[number]:
                 if within and entry.closed:

@@ -4,11 +4,12 @@ detectors built, only here connectors.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
 from getpass import getuser
@@ -64,7 +65,7 @@ from scanner.rule_sets import Change, InForce, RuleSets, content_version
 from scanner.rulebook import TOPICS, load_rulebook, schema
 from scanner.second_look import Asked, excusable, read_again
 from scanner.service import Further, Service, Services
-from scanner.settings import CLOUDS, NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
+from scanner.settings import NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
 from scanner.settings import load as load_settings
 from scanner.store import AccountRole, CaseCounts, DecisionRefused, Parked, Run, Store
 from scanner.web import create_app, hash_password, new_totp_secret
@@ -72,6 +73,7 @@ from scanner.work import WorkerPool
 from scanner.worker import Companion, Outcome, Proved, Start, Worker, WorkerLimits
 
 _HERE = Path(__file__).resolve().parent
+log = logging.getLogger("mailwarden.app")
 
 
 def rules_folder(given: Path | None) -> Path:
@@ -93,7 +95,7 @@ def start_of(
     limits: Limits | None = None,
     worker: WorkerLimits | None = None,
 ) -> Start:
-    """The first frame for a worker. Of the root key it gets the subkey for fingerprints alone."""
+    """The first frame for a worker. Of the root key it gets two subkeys alone: for fingerprints, and for what is passed on."""
     worker_limits = worker or WorkerLimits()
     return Start(
         rules_dir=str(rules),
@@ -105,6 +107,7 @@ def start_of(
         address_space_bytes=worker_limits.address_space_bytes,
         cpu_seconds=worker_limits.cpu_seconds,
         as_outbound=as_outbound,
+        spread_key=key.subkey("spread"),
     )
 
 
@@ -754,7 +757,6 @@ def _client(prefix: str, tenant: Tenant, stop: Event) -> tuple[EntraTokens, Grap
         authority=authority,
         graph_url=graph_url,
         ca_file=tenant.ca_file,
-        instance_discovery=authority in {login for login, _ in CLOUDS.values()},
     )
     client = GraphClient(
         tokens,
@@ -767,15 +769,54 @@ def _client(prefix: str, tenant: Tenant, stop: Event) -> tuple[EntraTokens, Grap
     return tokens, client
 
 
+@dataclass(slots=True)
+class _Added:
+    """What people.yaml and the imported contacts add to a directory, read again when a file has changed. A file that cannot be
+    read then leaves what it said before: somebody may be at it.
+    """
+
+    people_file: Path | None
+    contacts: Path
+    key: bytes = field(repr=False)
+    _seen: tuple[object, ...] = ()
+    _now: People = field(default_factory=People)
+
+    def __call__(self) -> People:
+        seen = tuple(_mark(file) for file in (self.people_file, self.contacts))
+        if seen == self._seen:
+            return self._now
+        try:
+            extra = load_people(self.people_file) if self.people_file else People()
+            kept = load_contacts(self.contacts, self.key)
+        except MailwardenError:
+            if not self._seen:
+                raise
+            log.warning("people.yaml or the imported contacts cannot be read; what they said before stays in force")
+        else:
+            self._now = replace(extra, contacts=(*extra.contacts, *kept)) if kept else extra
+        self._seen = seen
+        return self._now
+
+
+def _mark(file: Path | None) -> object:
+    """Changes with the file; None where there is none."""
+    try:
+        found = file.stat() if file is not None else None
+    except OSError:
+        return None
+    return (found.st_ino, found.st_size, found.st_mtime_ns) if found is not None else None
+
+
 def _people_of(settings: Settings, tenant: Tenant, client: GraphClient, key: RootKey) -> M365People:
-    file = tenant.people_file or settings.people_file
-    extra = load_people(file) if file else People()
-    kept = contacts_file(settings)
-    if kept.exists():
-        extra = replace(extra, contacts=(*extra.contacts, *load_contacts(kept, key.subkey("contacts"))))
+    added = _Added(tenant.people_file or settings.people_file, contacts_file(settings), key.subkey("contacts"))
     words = tuple((item.word, item.school) for item in tenant.schools)
     return M365People(
-        client, extra, school_words=words, exempt_groups=tenant.exempt_groups, protected_groups=tenant.protected_groups
+        client,
+        added,
+        school_words=words,
+        exempt_groups=tenant.exempt_groups,
+        protected_groups=tenant.protected_groups,
+        purposes=tenant.mailbox_settings == "on",
     )
 
 
@@ -823,7 +864,13 @@ def _service(
     )
     further: list[Further] = []
     if tenant.mailbox_settings == "on":
-        further.append(Further(M365Settings(client, mailbox_ids=directory.mailbox_ids)))
+        further.append(
+            Further(
+                M365Settings(client, mailbox_ids=directory.mailbox_ids),
+                without="inbox rules that forward outside and automatic replies: every mailbox refuses them (403); grant"
+                " MailboxSettings.Read or set mailbox_settings: off",
+            )
+        )
     if tenant.files != "off":
         files = M365Files(
             client,
@@ -833,7 +880,13 @@ def _service(
             sees_sharing=tenant.files_sharing_changes == "on",
             clock=_now,
         )
-        further.append(Further(files, files.places if tenant.files == "all" else tuple))
+        further.append(
+            Further(
+                files,
+                files.places if tenant.files == "all" else tuple,
+                without="shared files: every OneDrive refuses them (403); grant Files.Read.All or set files: off",
+            )
+        )
     with WorkerPool(start, settings.scan.workers, worker_limits) as pool:
         yield Service(
             store=store,
@@ -858,6 +911,7 @@ def _service(
             further=tuple(further),
             tenant=tenant.label,
             slot=number,
+            has_news=directory.has_news,
             push=(
                 M365Push(client, _push_url(settings), key.subkey("push"), mailbox_ids=directory.mailbox_ids, clock=_now)
                 if settings.push.url
@@ -976,7 +1030,6 @@ def _sender(settings: Settings, tenant: Tenant, prefix: str, client: GraphClient
             authority=authority,
             graph_url=graph_url,
             ca_file=tenant.ca_file,
-            instance_discovery=authority in {login for login, _ in CLOUDS.values()},
         )
         sending = GraphClient(tokens, graph_url=graph_url, ca_file=tenant.ca_file, wait=stop.wait)
         # The app that sends need not read: whether an unsure notice went out is looked up by the app that scans.

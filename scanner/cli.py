@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version as distribution_version
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from rich.console import Console
@@ -618,6 +618,8 @@ def run(
         f"{tally.mailboxes} mailboxes, {tally.messages} messages judged, {tally.unchanged} known, {tally.new_cases} new cases, "
         f"{tally.incomplete} not wholly read"
     )
+    for gap in tally.gaps:
+        print(f"not seen: {gap}")
     refused = ("not read, the policy asks for an authorisation that lives", tally.refused)
     for kind, mailboxes in (("out of reach", tally.parked), ("not finished", tally.unfinished), refused):
         if mailboxes:
@@ -652,7 +654,7 @@ def account_add(
 @cli.command()
 def doctor(config: ConfigOption = None) -> None:
     """Try sign-in, permissions, scope, clock and certificate of each tenant, and say what to mend. Exit status 2 when something is."""
-    _log_to_stderr(logging.ERROR)
+    _log_to_stderr(logging.WARNING)  # a tenant out of reach is said while it is tried again
     console = Console(soft_wrap=True, highlight=False)
     marks = {"good": ("ok", "green"), "note": ("note", "yellow"), "bad": ("MEND", "red")}
     bad = 0
@@ -704,7 +706,7 @@ def contacts_import(
     print(
         f"{changes.added} added, {changes.changed} changed, {changes.removed} removed, {changes.kept} as they were; "
         f"{changes.pupils} pupils"
-        + (" (nothing was written)" if dry_run else "; in force from the next start of the service")
+        + (" (nothing was written)" if dry_run else "; in force from the next round of the service")
     )
 
 
@@ -734,8 +736,16 @@ def version() -> None:
     print(f"mailwarden {distribution_version('mailwarden')}")
 
 
+class _Stderr(logging.StreamHandler[TextIO]):
+    """Writes to what standard error is at that moment: a progress bar takes its place while it runs, and keeps lines above it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def _log_to_stderr(level: int) -> None:
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s", handlers=[_Stderr()])
     for noisy in ("alembic", "urllib3", "msal", "presidio-analyzer", "apscheduler", "uvicorn.access"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 

@@ -114,7 +114,6 @@ def running(
             authority=fake.url,
             graph_url=fake.url,
             ca_file=fake.ca_file,
-            instance_discovery=False,
         )
         client = GraphClient(tokens, graph_url=fake.url, ca_file=fake.ca_file)
         people_source = M365People(client, extra)

@@ -35,9 +35,12 @@ from scanner.model import (
     Part,
     Problem,
     ProblemKind,
+    Reached,
     Recipient,
     RecipientKind,
     SegmentOwner,
+    Spread,
+    SpreadAct,
     Trail,
     Verdict,
     Versions,
@@ -46,6 +49,7 @@ from scanner.policy import DATA_TOPICS, FOR_EVERYBODY, Policy, for_examples
 from scanner.ports import Detectors, Message, NameBudget, NamesNear
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
+from scanner.sketch import passed_on, sketch
 
 NAME_CHARACTERS = 60_000  # what the name recogniser may read of one message (D6): about a second of spaCy
 FACTS_KEPT = 500
@@ -109,6 +113,8 @@ class Instruments:
     cache: HitCache = field(default_factory=HitCache)
     as_outbound: bool = False
     deep: bool = False
+    # The "spread" subkey; without one nothing is kept that would recognise a passed-on text again.
+    spread_key: FingerprintKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +225,9 @@ def inspect(
         parts=len(parts),
         sender=_sender(envelope, directory, instruments.key),
         trail=_trail(envelope, direction, parts, problems, instruments.key) if only_topics is None else None,
+        spread=_spread(envelope, direction, parts, hits, directory, instruments.spread_key)
+        if only_topics is None
+        else None,
     )
 
 
@@ -234,6 +243,52 @@ def _trail(
         return None
     recipients = sorted({key.fingerprint("recipient", item.address) for item in envelope.recipients[:50]})
     return Trail(key.fingerprint("sender", envelope.from_.address), tuple(recipients), locks, holds)
+
+
+REACHED_KEPT = 200
+_DEEPEST = 50
+_FORWARDED_BY = re.compile(r"^[ \t>|*]{0,20}from:", re.IGNORECASE | re.MULTILINE)
+_FORWARD = re.compile(r"\b(?:fwd?|wg|tr)\s*:", re.IGNORECASE)
+
+
+def _spread(
+    envelope: Envelope,
+    direction: Direction,
+    parts: tuple[Part, ...],
+    hits: list[Hit],
+    directory: Directory,
+    key: FingerprintKey | None,
+) -> Spread | None:
+    """What recognises a passed-on text again (D22), where the message holds one."""
+    if key is None or envelope.from_ is None or not envelope.recipients:
+        return None
+    words = passed_on(parts, hits)
+    if not words:
+        return None
+    body = next((part for part in parts if part.kind == "body"), None)
+    headers = len(_FORWARDED_BY.findall(body.text)) if body is not None else 0
+    owners = {segment.owner for segment in body.segments} if body is not None else set()
+    depth = min(
+        _DEEPEST, max(headers, len(_FORWARD.findall(envelope.subject)), int(bool({"forwarded", "quoted"} & owners)))
+    )
+    if direction == "inbound":
+        act: SpreadAct = "received"
+    elif "forwarded" in owners or _FORWARD.search(envelope.subject):
+        act = "passed"
+    else:
+        act = "replied" if "quoted" in owners else "started"
+    reached = [
+        Reached(_known_as(item.address, directory, key), not directory.is_ours(item))
+        for item in envelope.recipients[:REACHED_KEPT]
+    ]
+    sender = _known_as(envelope.from_.address, directory, key)
+    return Spread(sketch(words, key.secret), sender, tuple(dict.fromkeys(reached)), depth, act)
+
+
+def _known_as(address: str, directory: Directory, key: FingerprintKey) -> str:
+    """One fingerprint for all work addresses of a person."""
+    person = directory.person(address)
+    return key.fingerprint("address", person.email if person is not None else address)
 
 
 def _guessable(directory: Directory, envelope: Envelope) -> tuple[str, ...]:
@@ -252,16 +307,16 @@ def _names_near(
     instruments: Instruments,
 ) -> tuple[NamesNear, ...]:
     """Around which hits names matter to some rule, also where the policy judges internal mail as if it went out."""
-    found = regime.rulebook.names_near(
-        Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
-    )
+    ways: dict[tuple[Direction, frozenset[AddressKind]], None] = {(direction, frozenset()): None}
     for topic in DATA_TOPICS:
         outsiders = regime.policy.outsiders(topic, direction)
         if outsiders:
-            heading: Direction = "outbound" if "ours" in outsiders else direction
-            wider = Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
-            found += regime.rulebook.names_near(wider)
-    return tuple(dict.fromkeys(found))
+            ways["outbound" if "ours" in outsiders else direction, outsiders] = None
+    scenes = [
+        Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
+        for heading, outsiders in ways
+    ]
+    return regime.rulebook.names_near(scenes)
 
 
 _PRIVATE = re.compile(r"\s*(?:(?:re|fwd?)\s*:\s*){0,5}[\[(]?(?:private|personal)\b[\])]?", re.IGNORECASE)

@@ -41,6 +41,10 @@ class Tally:
     unfinished: list[str] = field(default_factory=list)
     # Mailboxes that the policy in force does not let us read, or no longer.
     refused: list[str] = field(default_factory=list)
+    # Those of `parked` that answered 403: a scope that leaves them out, or a permission that nobody gave.
+    denied: list[str] = field(default_factory=list)
+    # What nobody looked at as a whole, in sentences.
+    gaps: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
         for name in ("mailboxes", "folders", "messages", "unchanged", "findings", "new_cases", "incomplete"):
@@ -48,6 +52,8 @@ class Tally:
         self.parked += other.parked
         self.unfinished += other.unfinished
         self.refused += other.refused
+        self.denied += other.denied
+        self.gaps += other.gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,8 @@ class Pipeline:
             if error.permanent and error.status in (403, 404):
                 self.store.park_mailbox(parked_as(self.source, mailbox), str(error), self.clock())
                 tally.parked.append(parked_as(self.source, mailbox))
+                if error.status == 403:
+                    tally.denied.append(parked_as(self.source, mailbox))
                 log.warning("mailbox parked status=%s code=%s", error.status, error.code)
             else:
                 tally.unfinished.append(mailbox)

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from scanner.backtest import Comparison, Labelled, RuleRecord
 from scanner.inspection import Silence
+from scanner.labels import LABELS, explanation
 from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
@@ -46,6 +47,11 @@ class Line:
     path: str
     verdict: Verdict
     silences: tuple[Silence, ...] = ()
+
+    @property
+    def explained(self) -> bool:
+        """It was asked why: what each label means is said too. Some rule is always silent about a message."""
+        return bool(self.silences)
 
     @property
     def found(self) -> tuple[Finding, ...]:
@@ -192,7 +198,7 @@ def as_json(line: Line) -> str:
             {"part": item.part, "kind": item.kind, "read": item.read, "detail": item.detail}
             for item in verdict.problems
         ],
-        "findings": [_finding(item) for item in verdict.findings],
+        "findings": [_finding(item, explained=line.explained) for item in verdict.findings],
         "versions": asdict(verdict.versions),
     }
     if line.silences:
@@ -216,7 +222,7 @@ def _visible(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
-def _finding(item: Finding) -> dict[str, Any]:
+def _finding(item: Finding, *, explained: bool = False) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "key": item.key,
         "rule": item.rule,
@@ -237,6 +243,7 @@ def _finding(item: Finding) -> dict[str, Any]:
                 "count": line.count,
                 "mask": line.mask,
                 "confidence": line.confidence,
+                **({"means": explanation(line.label)} if explained else {}),
             }
             for line in item.evidence
         ],
@@ -309,6 +316,10 @@ def print_line(console: Console, line: Line) -> None:
             )
         if item.evidence:
             console.print(shown, highlight=False)
+        if line.explained:
+            for label in dict.fromkeys(entry.label for entry in item.evidence):
+                if words := explanation(label):
+                    console.print(f"           {LABELS[label].title}: {words}", style="dim", highlight=False)
         if item.clauses:
             console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
     for problem in line.verdict.problems:
@@ -363,5 +374,7 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
         unread=unread,
         words=PROBLEM_WORDS,
         visible=_visible,
+        labels=LABELS,
+        explanation=explanation,
     )
     return page

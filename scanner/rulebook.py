@@ -146,10 +146,14 @@ class Rulebook:
     rules: tuple[Rule, ...]
     version: str
 
-    def names_near(self, scene: Scene) -> tuple[NamesNear, ...]:
-        """Around which hits names matter to the rules that this envelope leaves possible."""
-        running = (rule for rule in self.rules if rule.names and rule.runs and rule.when.possible(scene))
-        return tuple(dict.fromkeys(need for rule in running for need in rule.names))
+    def names_near(self, scenes: Sequence[Scene]) -> tuple[NamesNear, ...]:
+        """Around which hits names matter to the rules that this envelope, seen in one of these ways, leaves possible."""
+        found: dict[NamesNear, None] = {}
+        for rule in self.rules:
+            new = rule.runs and any(need not in found for need in rule.names)
+            if new and any(rule.when.possible(scene) for scene in scenes):
+                found.update(dict.fromkeys(rule.names))
+        return tuple(found)
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.id == rule_id or rule_id in rule.was), None)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import calendar
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
@@ -15,6 +15,7 @@ from typing import Protocol, get_args
 
 from scanner import correlate, notify
 from scanner.errors import ConnectorError, MailwardenError
+from scanner.evidence import FingerprintKey
 from scanner.exemptions import Exemptions
 from scanner.governance import Leave, leave, may_read
 from scanner.inspection import Regime, nearness
@@ -32,6 +33,8 @@ from scanner.work import WorkerPool
 log = logging.getLogger("mailwarden.service")
 # A mailbox that was out of reach is tried again after this time: scopes and licences change without telling us.
 RETEST_AFTER = timedelta(days=1)
+# Under which name a source is set aside that every mailbox refuses.
+_EVERYBODY = "every mailbox"
 
 
 class Directory(Protocol):
@@ -57,13 +60,14 @@ class Push(Protocol):
 @dataclass(frozen=True, slots=True)
 class Further:
     """A source beside the mail: files, mailbox settings. `places` are what it covers besides the mailboxes; `every` is the
-    least time between two rounds over it.
+    least time between two rounds over it. `without` says what goes unseen where every mailbox refuses it.
     """
 
     source: Source
     places: Callable[[], Sequence[str]] = tuple
     of_mailboxes: bool = True
     every: timedelta = timedelta(hours=1)
+    without: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,8 @@ class Service:
     tenant: str = ""
     slot: int = 0
     push: Push | None = None
+    # Whether what is added to the directory (people.yaml, imported contacts) has changed since it was last read.
+    has_news: Callable[[], bool] = lambda: False
     _last: dict[str, datetime] = field(default_factory=dict)
 
     def refresh_people(self) -> People:
@@ -121,6 +127,8 @@ class Service:
         tally = Tally()
         error = ""
         try:
+            if self.has_news():
+                self.refresh_people()
             mailboxes = self._mailboxes()
             tally = self._pipeline(self.source, self.look_back).round(mailboxes, progress)
             self._unpark(self.source, mailboxes, tally)
@@ -232,7 +240,10 @@ class Service:
     def _round_of(self, other: Further, tally: Tally) -> None:
         """One pass over a further source. What fails there leaves the mail's round as it is."""
         due = self._last.get(other.source.name)
+        everybody = parked_as(other.source, _EVERYBODY)
         if self.stop.is_set() or (due is not None and self.clock() - due < other.every):
+            return
+        if everybody in self._parked_now():
             return
         try:
             places = [*(self._mailboxes(other.source) if other.of_mailboxes else ()), *self._places(other)]
@@ -241,7 +252,15 @@ class Service:
             log.warning("%s not read status=%s code=%s", other.source.name, error.status, error.code)
             return
         found = self._pipeline(other.source, timedelta(0)).round(places)
-        self._unpark(other.source, places, found)
+        if len(places) > 1 and {parked_as(other.source, place) for place in places} == set(found.denied):
+            # Nobody let us in: that is one permission that is not there, and not as many mailboxes that were not scanned.
+            for name in found.denied:
+                self.store.unpark_mailbox(name)
+            self.store.park_mailbox(everybody, other.without or "refused (403) for every mailbox", self.clock())
+            found.gaps.append(other.without or f"{everybody}: refused (403)")
+            found.parked = [everybody]
+            log.warning("%s refused for all %d mailboxes", other.source.name, len(places))
+        self._unpark(other.source, [*places, _EVERYBODY], found)
         found.mailboxes = 0  # they were counted with the mail
         tally.add(found)
         self._last[other.source.name] = self.clock()
@@ -284,6 +303,7 @@ class Service:
         """Forget the facts of clean messages, and the cases, whose time is over."""
         now = self.clock()
         self.store.forget_trails(now - correlate.WINDOW)
+        self.store.forget_outbreaks(now - correlate.OUTBREAK_KEPT)
         log.info("facts of %d clean messages forgotten", self.store.forget_clean(now - self.keep_clean))
         before = {severity: months_before(now, months) for severity, months in self.policy.retention.items()}
         log.info("%d cases forgotten", self.store.forget_cases(before))
@@ -344,7 +364,15 @@ class Service:
             clauses=self.policy.wording(),
             may_reveal=frozenset(self.policy.may_reveal),
             must_pursue=self.policy.words["pursue"] == "must",
+            known_as=self.known_as,
         )
+
+    def known_as(self, fingerprints: Collection[str]) -> Mapping[str, str]:
+        """The names of our people behind fingerprints of a passed-on mail."""
+        people = self.store.load_people(key=self.key.subkey("contacts"), slot=self.slot)
+        key = FingerprintKey(self.key.number, self.key.subkey("spread"))
+        every = {key.fingerprint("address", person.email): person.name for person in people.people} if people else {}
+        return {wanted: every[wanted] for wanted in fingerprints if wanted in every}
 
 
 @dataclass(slots=True)

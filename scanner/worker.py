@@ -71,7 +71,9 @@ class WorkerLimits:
 
 
 class Start(msgspec.Struct, tag=True, frozen=True):
-    """The first frame: everything a worker needs to know. `key` is its only secret, a subkey for fingerprints."""
+    """The first frame: everything a worker needs to know. `key` and `spread_key` are its only secrets, subkeys for
+    fingerprints and for recognising what is passed on.
+    """
 
     rules_dir: str
     policy: str
@@ -83,6 +85,7 @@ class Start(msgspec.Struct, tag=True, frozen=True):
     cpu_seconds: int
     as_outbound: bool = False
     deep: bool = False
+    spread_key: bytes = b""
 
     def __repr__(self) -> str:
         return f"Start(rules_dir={self.rules_dir!r}, policy={self.policy!r}, key_number={self.key_number})"
@@ -337,6 +340,7 @@ class _Bench:
             key=FingerprintKey(start.key_number, start.key),
             as_outbound=start.as_outbound,
             deep=start.deep,
+            spread_key=FingerprintKey(start.key_number, start.spread_key) if start.spread_key else None,
         )
         regime = Regime(rulebook, policy, load_routing(folder), load_exemptions(folder, rulebook, built.labels))
         return _Bench(built, regime, Directory(start.people), instruments)

@@ -41,7 +41,6 @@ def service(
         authority=url,
         graph_url=url,
         ca_file=ca_file,
-        instance_discovery=False,
     )
     client = GraphClient(tokens, graph_url=url, ca_file=ca_file)
     directory = M365People(client, EXTRA)

@@ -144,8 +144,8 @@ def test_names_matter_only_near_labels_of_rules_that_run_and_are_possible(tmp_pa
     )
     rulebook = load_rulebook(rules, KNOWN)
     outbound = Scene(mail(), "outbound", "sender", (), (), DIRECTORY)
-    assert rulebook.names_near(outbound) == (NamesNear(frozenset({"health"}), 0.75),)
-    assert rulebook.names_near(replace(outbound, direction="internal")) == ()
+    assert rulebook.names_near([outbound]) == (NamesNear(frozenset({"health"}), 0.75),)
+    assert rulebook.names_near([replace(outbound, direction="internal")]) == ()
 
 
 def test_several_keys_of_one_condition_must_all_hold(tmp_path: Path) -> None:

@@ -437,6 +437,7 @@ def test_a_case_says_what_why_where_and_what_was_not_read(desk: Desk) -> None:
     for expected in (
         "Information about an identifiable living person went to somebody outside",
         "••••••••19",
+        "Often mistaken for it: ten-digit order, telephone and ISBN numbers",
         "Attachment 1: list.xlsx › Class 4",
         "NHS number (12 times): check digit correct, &#39;NHS No&#39; heads the column",
         "base:personal_data",

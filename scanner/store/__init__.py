@@ -25,6 +25,7 @@ from scanner.store import (
     history,
     messages,
     notices,
+    outbreaks,
     people,
     runs,
     trails,
@@ -49,6 +50,7 @@ from scanner.store.rows import (
     Order,
     Outcome,
     Parked,
+    Passing,
     ProblemRow,
     Run,
     RunCounts,
@@ -76,6 +78,7 @@ __all__ = [
     "Order",
     "Outcome",
     "Parked",
+    "Passing",
     "PastFinding",
     "PastMessage",
     "ProblemRow",
@@ -162,6 +165,16 @@ class Store:
         """Drops what links messages that were sent before that time."""
         with self.writing.begin() as connection:
             trails.forget(connection, before)
+
+    def outbreak(self, case_id: int) -> list[Passing]:
+        """How the text of a case went round, oldest passing first; empty where it is no such case."""
+        with self.reading.begin() as connection:
+            return outbreaks.of_case(connection, case_id)
+
+    def forget_outbreaks(self, before: datetime) -> None:
+        """Drops what is known of outbreaks whose last passing was sent before that time."""
+        with self.writing.begin() as connection:
+            outbreaks.forget(connection, before)
 
     def forget_clean(self, before: datetime) -> int:
         """Drops the facts of messages without a finding that were committed before that time; returns how many rows.

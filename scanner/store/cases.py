@@ -57,8 +57,13 @@ def place(
     sent_at: datetime | None,
     now: datetime,
     audit_key: bytes,
+    *,
+    copies: bool = False,
 ) -> tuple[int, bool]:
-    """The case of this message, topic and route (D5), opened with its notice where there is none; and whether it is new."""
+    """The case of this message, topic and route (D5), opened with its notice where there is none; and whether it is new.
+
+    `copies`: the message is a further copy of what the case is about, a text that goes round.
+    """
     route = _route(finding)
     found = connection.execute(
         sa.select(CASE)
@@ -103,9 +108,11 @@ def place(
     if (headline["rank"], finding.confidence) > (found.rank, found.confidence):
         changes |= headline | {"subjects": changes["subjects"]}
     connection.execute(sa.update(CASE).where(CASE.c.id == found.id).values(changed=now, **changes))
-    if found.state in ("false_alarm", "excused", "closed"):
-        # Somebody judged less than what is known now: silence would pass it off as clean.
-        note = f"A further finding in the same message: rule {finding.rule}."
+    if found.state in ("closed", "excused") or (found.state == "false_alarm" and not copies):
+        # Somebody judged less than what is known now: silence would pass it off as clean. A text that was judged harmless
+        # stays so in a further copy.
+        what = "The same text went on" if copies else "A further finding in the same message"
+        note = f"{what}: rule {finding.rule}."
         _step(connection, found.id, found.state, "open", MAILWARDEN, "reopen", note, now, audit_key)
     return int(found.id), False
 

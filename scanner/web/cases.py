@@ -9,6 +9,7 @@ from fastapi import Depends, Form, Path, Query
 from starlette.responses import RedirectResponse, Response
 
 from scanner.errors import ConnectorError
+from scanner.labels import explanation
 from scanner.model import CaseState, Evidence, Part, Problem
 from scanner.store import Action, CaseCounts, CaseDetail, CaseRow, DecisionRefused
 from scanner.web import wording
@@ -16,6 +17,7 @@ from scanner.web.access import Judge, RefusedError, Services, Visitor, form_chec
 from scanner.web.frame import frame
 from scanner.web.pages import page
 from scanner.web.services import Explained, RevealResult, WebServices
+from scanner.web.spread import names, outbreak_of, outbreak_view, written
 
 PAGE_SIZE = 50
 # Of the rules that stayed quiet so many are shown at once; the others are a click away.
@@ -202,6 +204,7 @@ def _case_page(
     values = {
         **frame(services, visitor, "/cases"),
         "case": _case_view(services, detail),
+        "spread": outbreak_view(services, visitor, detail.case.id),
         "choices": choices,
         "said": said,
         "wrong": wrong,
@@ -233,6 +236,7 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
         "facts": facts,
         "advice": list(dict.fromkeys(finding.advice for finding in findings if finding.advice)),
         "evidence": _by_part(services, [item for finding in findings for item in finding.evidence]),
+        "meanings": _meanings(services, [item for finding in findings for item in finding.evidence]),
         "reasons": [wording.reason_words(reason, {**wording.LABELS, **services.labels}) for reason in reasons],
         "owners": [
             wording.SEGMENT_OWNERS[owner] for owner in dict.fromkeys(f.owner for f in findings) if owner != "sender"
@@ -283,6 +287,28 @@ def _by_part(services: WebServices, evidence: list[Evidence]) -> list[dict[str, 
             }
         )
     return [{"part": wording.part_words(part), "rows": rows} for part, rows in groups.items()]
+
+
+def spread_file(services: Services, visitor: Judge, case_id: CaseId) -> Response:
+    """How the text of a case went round, for other programs (GraphML 1.0)."""
+    case_for(services, visitor, case_id)
+    found = outbreak_of(services, case_id)
+    if found is None:
+        raise RefusedError("Nothing went round", "No passing on is known of this case.", 404)
+    headers = {
+        "Content-Disposition": f'attachment; filename="outbreak-case-{case_id}.graphml"',
+        "Cache-Control": "no-store",
+    }
+    graph = written(found, names(services, visitor, found))
+    return Response(graph, media_type="application/graphml+xml", headers=headers)
+
+
+def _meanings(services: WebServices, evidence: list[Evidence]) -> list[tuple[str, str]]:
+    """What each kind of evidence in a case is, why it counts and what is often mistaken for it."""
+    found = dict.fromkeys(item.label for item in evidence)
+    return [
+        (wording.capital(label_words(services, label)), explanation(label)) for label in found if explanation(label)
+    ]
 
 
 # --- acts -----------------------------------------------------------------------------------------------------------

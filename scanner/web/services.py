@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -29,6 +29,10 @@ class RevealResult:
     parties: frozenset[str] = frozenset()
 
 
+def _nobody(_: Collection[str]) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
     """A message fetched and judged again: what fired, and why every other rule stayed quiet. Holds no text and no value."""
@@ -43,7 +47,8 @@ class WebServices:
 
     `session_key`: at least 16 random bytes, the "web" subkey. `public_url`: how users reach the page; https makes the
     cookie Secure. `notified` takes a change notification of Graph, None where there are none. `labels` and `clauses` put
-    words to labels and clause ids beyond those that `wording` knows.
+    words to labels and clause ids beyond those that `wording` knows. `known_as` gives the names of our people behind keyed
+    fingerprints of a passed-on mail, as far as the directory has them.
     """
 
     store: Store
@@ -66,3 +71,4 @@ class WebServices:
     # is closed: both the policy's decision.
     may_reveal: frozenset[str] = frozenset({"dpo", "manager"})
     must_pursue: bool = False
+    known_as: Callable[[Collection[str]], Mapping[str, str]] = _nobody

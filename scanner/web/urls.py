@@ -52,6 +52,7 @@ URLS: Final = (
     Url("POST", "/cases/{case_id}/decisions", cases.decide),
     Url("POST", "/cases/{case_id}/reveal", cases.reveal),
     Url("POST", "/cases/{case_id}/explain", cases.explain),
+    Url("GET", "/cases/{case_id}/spread.graphml", cases.spread_file),
     Url("GET", "/problems", problems.show_problems),
     Url("GET", "/coverage", problems.show_coverage),
     Url("GET", "/rules", rules.show_rules),

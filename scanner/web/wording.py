@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from scanner.labels import LABELS as EXPLAINED
+
 LONDON = ZoneInfo("Europe/London")
 
 
@@ -241,88 +243,7 @@ ACTIONS: Mapping[str, str] = {
 }
 
 # In the middle of a sentence, as above.
-LABELS: Mapping[str, str] = {
-    "nino": "National Insurance number",
-    "nhs": "NHS number",
-    "upn": "unique pupil number",
-    "payment_card": "payment card number",
-    "iban": "international bank account number",
-    "sort_code_account": "bank sort code and account number",
-    "chi": "CHI number (NHS Scotland)",
-    "dbs_certificate": "DBS certificate number",
-    "driving_licence": "driving licence number",
-    "uk_passport": "passport number",
-    "ip_address": "IP address",
-    "laestab": "school number (LAESTAB)",
-    "urn_school": "school number (URN)",
-    "pnc_id": "Police National Computer number",
-    "trn": "teacher reference number",
-    "uci": "unique candidate identifier",
-    "uln": "unique learner number",
-    "utr": "tax reference (UTR)",
-    "vat": "VAT number",
-    "vrn": "vehicle registration",
-    "postcode": "postcode",
-    "phone": "telephone number",
-    "email": "e-mail address",
-    "person": "name of a person",
-    "address": "postal address",
-    "date_of_birth": "date of birth",
-    "health": "health",
-    "sen": "special educational needs",
-    "safeguarding": "safeguarding",
-    "ethnicity": "ethnic origin",
-    "religion": "religion or belief",
-    "sexual_orientation": "sexual orientation",
-    "union": "trade union membership",
-    "criminal": "criminal record or allegation",
-    "care_status": "in care, or known to social care",
-    "behaviour": "behaviour or exclusion",
-    "payroll": "pay",
-    "password": "password",
-    "profanity": "swearing",
-    "sexual": "sexual words",
-    "threat": "threat",
-    "harassment": "harassment",
-    "discrimination": "discriminatory words",
-    "abuse": "abusive words",
-    "address_colleague": "a colleague's private address",
-    "address_self": "the sender's own private address",
-    "advert": "advertisement",
-    "ai_link": "link to an AI service",
-    "auction": "own dealings at an auction",
-    "broadcast": "mail to everybody",
-    "chain_letter": "chain letter",
-    "child_in_subject": "a child's name in the subject line",
-    "class_list": "list of several people",
-    "cloud_link": "link to a private cloud",
-    "commercial_media": "film or music that is sold",
-    "commitment": "words that accept an offer",
-    "confidential": "confidential business",
-    "disparagement": "harsh words about the organisation or a person",
-    "file_password": "password of a file",
-    "gambling": "betting",
-    "gossip": "gossip",
-    "joke_round_robin": "joke sent round",
-    "login_secret": "log-in password or secret",
-    "lookalike_domain": "look-alike address",
-    "phishing_lure": "bait of a false message",
-    "private_business": "private business",
-    "private_contact": "private contact details",
-    "private_errand": "private errand",
-    "reply_demand": "demand for an answer",
-    "school_records": "school records",
-    "sent_as_other": "another person's name as sender",
-    "sent_as_other_granted": "another person's name as sender, with a grant",
-    "social_account": "social network account",
-    "staff_name": "name of a member of staff",
-    "staff_private_sender": "private address of staff as sender",
-    "trivia": "trivia",
-    "visible_families": "families who see one another's addresses",
-    "work_content": "work content",
-    "wrong_family": "another family's child",
-    "wrong_salutation": "salutation of somebody else",
-}
+LABELS: Mapping[str, str] = {label: words.title for label, words in EXPLAINED.items()}
 
 SEGMENT_OWNERS: Mapping[str, str] = {
     "sender": "the sender's own words",
@@ -382,6 +303,14 @@ def part_words(path: str) -> str:
         return f"Attachment {number}: {name.replace('/', ' › ')}" if name else f"Attachment {number}"
     known = {"subject": "Subject line", "body": "Message text", "document": "Document", "headers": "Message headers"}
     return known.get(kind, capital(spaced(kind))) + (f" › {rest.replace('/', ' › ')}" if rest else "")
+
+
+SPREAD_ACTS: Mapping[str, str] = {
+    "started": "sent it first",
+    "passed": "passed it on",
+    "replied": "replied with it",
+    "received": "sent it in from outside",
+}
 
 
 def london(moment: datetime | None) -> str:
