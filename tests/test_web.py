@@ -534,7 +534,7 @@ def test_the_rules_explain_a_case_and_the_asking_is_recorded(desk: Desk) -> None
     answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
     assert answer.status_code == 200
     assert "the nearest miss first" in answer.text
-    assert "No betting seen with a certainty of 75% or more" in answer.text
+    assert f"No {wording.LABELS['gambling']} seen with a certainty of 75% or more" in answer.text
     assert "Betting or a syndicate over work mail" in answer.text
     assert "1 of 2 conditions hold" in answer.text
     assert ("dana", "rules explained", "case/1") in acts(desk)
