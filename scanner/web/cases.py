@@ -20,6 +20,8 @@ from scanner.web.services import Explained, RevealResult, WebServices
 from scanner.web.spread import names, outbreak_of, outbreak_view, written
 
 PAGE_SIZE = 50
+# Of the rules that stayed quiet so many are shown at once; the others are a click away.
+NEAR_SHOWN = 5
 MAX_NOTE = 2000
 MIN_REASON = 8
 MAX_REASON = 500
@@ -425,6 +427,8 @@ def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[No
     if told is None:
         sentence = "The message could not be fetched, so the rules could not be asked again. Nothing was changed."
         return _case_page(services, visitor, detail, wrong=sentence, status=502)
+    titles = {rule.id: rule.title for rule in services.rulebook.rules}
+    known = {**wording.LABELS, **services.labels}
     values = {
         **frame(services, visitor, "/cases"),
         "case": _row_view(services, detail.case),
@@ -435,20 +439,22 @@ def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[No
                 "whose": wording.SEGMENT_OWNERS[item.owner],
                 "excuse": item.exempted_by,
                 "shadow": item.shadow,
-                "reasons": item.reasons,
+                "reasons": [wording.reason_words(reason, known) for reason in item.reasons],
             }
             for item in told.findings
         ],
         "quiet": [
             {
                 "rule": item.rule,
+                "title": titles.get(item.rule, item.rule),
                 "whose": wording.SEGMENT_OWNERS[item.owner],
                 "met": item.met,
                 "needed": item.needed,
-                "missing": item.missing,
+                "missing": [wording.wish_words(wish, known) for wish in item.missing],
             }
             for item in told.silences
         ],
+        "near": NEAR_SHOWN,
     }
     return page("explain.html", values)
 

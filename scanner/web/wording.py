@@ -5,6 +5,7 @@ Every topic, problem kind, severity, state and role of the contract has an entry
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -269,6 +270,19 @@ def reason_words(reason: str, labels: Mapping[str, str]) -> str:
     name = head.partition(" (")[0]
     words = labels.get(name.replace(" ", "_")) if ":" in reason or head != name else None
     return capital(words + reason[len(name) :] if words else reason)
+
+
+_WISH = re.compile(r"no ([a-z_]+(?: or [a-z_]+)*) of confidence ([0-9.]+) or more")
+
+
+def wish_words(wish: str, labels: Mapping[str, str]) -> str:
+    """What a rule missed, with labels in words: `no nhs of confidence 0.75 or more` → `No NHS number seen with …`."""
+
+    def words(match: re.Match[str]) -> str:
+        named = " or ".join(labels.get(label) or spaced(label) for label in match[1].split(" or "))
+        return f"no {named} seen with a certainty of {float(match[2]):.0%} or more"
+
+    return capital(_WISH.sub(words, wish))
 
 
 def spaced(name: str) -> str:
