@@ -22,6 +22,8 @@ from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The terminal is for a first look; the HTML page and the JSON lines have all of them.
+_MOST_REASONS = 3
 _SEVERITY_STYLE = {"minor": "cyan", "moderate": "yellow", "severe": "bold red"}
 PROBLEM_WORDS = {
     "encrypted": "locked, so nobody but the key's holder can say what is in it",
@@ -229,6 +231,8 @@ def print_line(console: Console, line: Line) -> None:
             )
         if item.evidence:
             console.print(shown, highlight=False)
+        for reason in item.reasons[:_MOST_REASONS]:
+            console.print(f"           why: {escape(_visible(reason))}", style="dim", highlight=False)
         if item.clauses:
             console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
     for problem in line.verdict.problems:
