@@ -23,12 +23,18 @@ GLOBAL_AUTHORITY = "https://login.microsoftonline.com"
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,253}")
 # `error` values of RFC 6749 section 5.2 and Entra that asking again may mend.
 _TRANSIENT_ERRORS = frozenset({"temporarily_unavailable", "server_error", "service_unavailable"})
+# What a machine's identity service says where asking again is of no use; anything else of it passes (its documentation asks
+# for new attempts after 404, 410, 429 and 5xx, and msal does not tell the status).
+_LASTING_IDENTITY_ERRORS = frozenset({"invalid_request", "invalid_resource", "invalid_scope", "unauthorized_client"})
 _ADVICE = {
     "AADSTS7000215": "the client secret is wrong (its value is needed, not its id)",
     "AADSTS7000222": "the client secret has expired",
     "AADSTS700016": "the app (client_id) is not known in this tenant",
     "AADSTS90002": "the tenant (tenant_id) does not exist in this cloud",
     "AADSTS700027": "the certificate is not the one uploaded to the app registration, or has expired",
+    "AADSTS70021": "no federated credential of the app registration fits the token file (issuer, subject or audience)",
+    "AADSTS700024": "the token file is out of date; whoever writes it has stopped, or a clock is wrong",
+    "Identity not found": "this machine has no such identity (managed_identity)",
     "AADSTS500011": "this cloud does not know the Graph address (graph_url)",
 }
 
@@ -75,8 +81,9 @@ Credential = ClientSecret | PemCertificate | PfxCertificate | FederatedToken | M
 class EntraTokens:
     """Tokens for Graph as the app itself. Satisfies `connectors.graph.Tokens`; safe to share between threads.
 
-    `authority` is the login host of the cloud. `instance_discovery=False` keeps msal from asking the global cloud about
-    a login host that it does not know (a private cloud, the fake tenant).
+    `authority` is the login host of the cloud, as the settings name it. msal is kept from asking that host (or the global cloud, for
+    one that it does not know) which other names it goes by: nothing is to be had from that, and where it fails msal shows its
+    failure instead of the refusal that matters.
     """
 
     def __init__(
@@ -88,7 +95,6 @@ class EntraTokens:
         authority: str = GLOBAL_AUTHORITY,
         graph_url: str = GLOBAL_GRAPH,
         ca_file: Path | None = None,
-        instance_discovery: bool = True,
     ) -> None:
         if not _TENANT.fullmatch(tenant_id):
             raise ConfigError("tenant_id", "must be the tenant's id (a GUID) or one of its domains")
@@ -100,13 +106,14 @@ class EntraTokens:
         if parts.scheme != "https" or not parts.hostname:
             raise ConfigError("authority", f"must be an https address such as {GLOBAL_AUTHORITY}")
         self._authority = f"{authority.rstrip('/')}/{tenant_id}"
-        self._host = parts.hostname
+        self._host = (
+            parts.hostname if not isinstance(credential, ManagedIdentity) else "this machine's identity service"
+        )
         self._client_id = client_id
         self._identity = credential if isinstance(credential, ManagedIdentity) else None
         self._credential = _for_msal(credential) if not isinstance(credential, ManagedIdentity) else ""
         self._resource = graph_url.rstrip("/")
         self._scopes = [graph_url.rstrip("/") + "/.default"]
-        self._instance_discovery = instance_discovery
         self._session = HttpSession(ca_file)
         self._app: Any = None
         self._last = ""
@@ -143,6 +150,8 @@ class EntraTokens:
             else:
                 result = self._application().acquire_token_for_client(self._scopes, claims_challenge=claims)
         except (ValueError, TypeError) as error:
+            if self._identity is not None:
+                raise ConnectorError(f"{self._host} did not answer with a token", permanent=False) from error
             raise self._unusable(error) from error
         except msal.exceptions.MsalError as error:
             # What msal raises for any 5xx of the token endpoint; it answers from memory for some seconds afterwards.
@@ -170,7 +179,7 @@ class EntraTokens:
                     client_credential=self._credential,
                     authority=self._authority,
                     http_client=self._session,
-                    instance_discovery=None if self._instance_discovery else False,
+                    instance_discovery=False,
                     # Without it Entra sends no claims challenge and we could not answer one.
                     client_capabilities=["CP1"],
                 )
@@ -195,7 +204,8 @@ class EntraTokens:
         sentence = f"{self._host} gave no token: {code}"
         sentence += f" {numbers[0]}" if numbers else ""
         sentence += f": {advice}" if advice else ""
-        return ConnectorError(sentence, permanent=code not in _TRANSIENT_ERRORS, code=code)
+        lasting = code in _LASTING_IDENTITY_ERRORS if self._identity is not None else code not in _TRANSIENT_ERRORS
+        return ConnectorError(sentence, permanent=lasting, code=code)
 
 
 def _for_msal(credential: ClientSecret | PemCertificate | PfxCertificate | FederatedToken) -> str | dict[str, object]:
@@ -206,11 +216,7 @@ def _for_msal(credential: ClientSecret | PemCertificate | PfxCertificate | Feder
         return credential.value.strip()
     if isinstance(credential, FederatedToken):
         _read(credential.file, "federated_token_file")
-        return {
-            "client_assertion": lambda: (
-                _read(credential.file, "federated_token_file").decode("ascii", "replace").strip()
-            )
-        }
+        return {"client_assertion": lambda: _assertion(credential.file)}
     if isinstance(credential, PfxCertificate):
         _read(credential.file, "certificate")
         return {
@@ -229,6 +235,17 @@ def _for_msal(credential: ClientSecret | PemCertificate | PfxCertificate | Feder
         "public_certificate": certificate.decode("ascii", "replace"),
         "passphrase": credential.passphrase or None,
     }
+
+
+def _assertion(path: Path) -> str:
+    """The token file as it is now: whoever writes it replaces it every hour or so, and may be at it."""
+    try:
+        token = path.read_bytes().decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConnectorError(f"{path} (federated_token_file) cannot be read just now", permanent=False) from error
+    if not token:
+        raise ConnectorError(f"{path} (federated_token_file) is empty just now", permanent=False)
+    return token
 
 
 def _read(path: Path, setting: str) -> bytes:

@@ -42,8 +42,12 @@ IN_MEMORY = 8 * 1024 * 1024
 # An answer that drips for longer than this is broken off, however alive the connection looks.
 _ANSWER_SECONDS = 900.0
 _CONNECT_SECONDS = 10.0
+# A wait that Graph asks for is told of from so many seconds on; shorter ones are daily life.
+_WORTH_SAYING = 10.0
 _READ_SECONDS = 100.0
 _TRANSIENT = frozenset({429, 500, 502, 503, 504, 509})
+# What a server says that could not do so much at a time.
+_TOO_MUCH = frozenset({500, 503, 504})
 # The codes of an expired delta or skip token, compared without case (delta query overview; issue threads).
 _STATE_GONE = frozenset({"syncstatenotfound", "syncstateinvalid", "resyncrequired"})
 # What an admin can do about an error code; the code itself is always shown too.
@@ -86,7 +90,8 @@ class HttpSession(requests.Session):
     """A requests session with time limits and a fixed trust store, whose failures are `ConnectorError`s.
 
     `ca_file` (PEM) replaces the built-in trust store and, unlike requests' own setting, is not overruled by the environment.
-    Proxies are taken from the environment, except for loopback addresses.
+    Proxies are taken from the environment, except for loopback addresses and for link-local ones, where the identity service of
+    a machine in Azure is (no proxy can reach that).
     """
 
     def __init__(self, ca_file: Path | None = None) -> None:
@@ -101,7 +106,7 @@ class HttpSession(requests.Session):
         kwargs["verify"] = self._trust
         kwargs["allow_redirects"] = False
         kwargs.setdefault("timeout", (_CONNECT_SECONDS, _READ_SECONDS))
-        if is_loopback(host):
+        if is_near(host):
             kwargs["proxies"] = {"no_proxy": host}
         try:
             return super().request(method, address, *args, **kwargs)
@@ -112,11 +117,13 @@ class HttpSession(requests.Session):
             raise NotReached(f"{host}: {self._trust} is not a readable file of certificates", permanent=True) from error
 
 
-def is_loopback(host: str) -> bool:
+def is_near(host: str) -> bool:
+    """A loopback or link-local address: on this machine or on its own wire."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
+    return address.is_loopback or address.is_link_local
 
 
 def _transport_error(host: str, error: requests.RequestException) -> ConnectorError:
@@ -344,6 +351,7 @@ class GraphClient:
         self._wait = wait
         self._clock = clock
         self.sent_requests = 0
+        self._quiet_until = 0.0
         self.skew: float | None = None
 
     @property
@@ -503,18 +511,23 @@ class GraphClient:
         scope = f"mailbox {mailbox}" if mailbox else _scope(url)
         once = method == "POST"
         token = ""
-        refreshed = False
+        refreshed = waited = False
         failures = 0
         with self._places.one(mailbox):
             while True:
                 pause: float | None = None
-                if not failures and (held := self._pace.left(scope)) > 0:
-                    self._wait(held)
                 try:
                     if not plain:
                         token = token or self._tokens.token()
                     with self._pace.one():
-                        answer = self._exchange(method, address, what, token, params, headers, limit, body, spool)
+                        # Looked at only now: it may have been set while this request waited for its turn.
+                        held = 0.0 if failures or waited else self._pace.left(scope)
+                        if not held:
+                            answer = self._exchange(method, address, what, token, params, headers, limit, body, spool)
+                    if held:
+                        waited = True
+                        self._wait(held)
+                        continue
                 except ConnectorError as error:
                     failure = error
                     if once and isinstance(error, Interrupted) and token:
@@ -546,10 +559,23 @@ class GraphClient:
                     if once and answer.status != 429 and not (answer.status == 503 and pause is not None):
                         raise UnsureOutcome(str(failure), permanent=True, status=answer.status, code=failure.code)
                 failures += 1
-                most = attempts if attempts is not None and pause is None else self._patience.attempts
+                # Another way to ask helps against a server that fails; a full one and a line that is down want patience.
+                fails = pause is None and failure.status in _TOO_MUCH
+                most = attempts if attempts is not None and fails else self._patience.attempts
                 if failures >= most or (pause or 0) > self._patience.longest_wait:
                     raise failure
-                self._wait(pause if pause is not None else self._backoff(failures))
+                delay = pause if pause is not None else self._backoff(failures)
+                if failures > 1 or failure.status is not None or isinstance(failure, NotReached):
+                    self._say(failure, delay)
+                self._wait(delay)
+
+    def _say(self, failure: ConnectorError, delay: float) -> None:
+        """Tell whoever watches why nothing happens: once for all the requests that wait together, and without an address."""
+        why = str(failure) if failure.status is None else f"Graph asks us to wait (status {failure.status})"
+        if self._clock() < self._quiet_until or (failure.status is not None and delay < _WORTH_SAYING):
+            return
+        self._quiet_until = self._clock() + delay
+        log.warning("%s; trying again in %.0f s", why, delay)
 
     def _exchange(
         self,
@@ -719,7 +745,7 @@ def _warned(headers: Mapping[str, str]) -> float:
     with suppress(ValueError):
         used = float(headers.get("x-ms-throttle-limit-percentage", "nan"))
         if used >= 0.8:
-            return min(10.0, 1.0 + 10.0 * (used - 0.8))
+            return min(10.0, 2.0 + 40.0 * (used - 0.8))
     return 0.0
 
 

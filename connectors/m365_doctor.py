@@ -16,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from connectors.entra import Credential, EntraTokens, PemCertificate, PfxCertificate
-from connectors.graph import GraphClient, segment
+from connectors.graph import GraphClient, segment, text
 from connectors.m365_settings import GAPS
 from scanner.errors import ConnectorError
 
@@ -86,7 +86,7 @@ def examine(
             "/users", what="reading the directory", params={"$select": "id,mail,userType", "$top": "100"}
         ):
             if user.get("mail") and str(user.get("userType") or "Member").lower() != "guest":
-                mailboxes[str(user["mail"]).lower()] = str(user["id"])
+                mailboxes[str(user["mail"]).lower()] = text(user, "id", "reading the directory")
             if len(mailboxes) >= 200:
                 break
         checks.append(Check("User.Read.All", "good", "users can be read"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import logging
 import re
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -23,7 +24,8 @@ from scanner.errors import ConnectorError
 from scanner.model import Blob, Cursor, Envelope, Problem, ProblemKind, Share
 from scanner.ports import Folder, ItemRef, Page, RawItem, Sharing, SpooledItem
 
-_PROPERTIES = "id,name,size,file,folder,package,root,deleted,malware,shared,parentReference,cTag"
+log = logging.getLogger("mailwarden.files")
+_PROPERTIES = "id,name,size,file,folder,root,deleted,malware,shared,parentReference,cTag"
 _PAGE = "200"
 # With Sites.FullControl.All a new link shows as a change of the item; without, the daily reading finds it.
 _SHARING_CHANGES = (
@@ -31,6 +33,9 @@ _SHARING_CHANGES = (
 )
 _TOKEN_BYTES = 64 * 1024 * 1024
 _RECHECK = timedelta(days=1)
+_KEPT = timedelta(hours=1)
+# In the login name of "Everyone except external users".
+_EVERYBODY = "spo-grid-all-users"
 # What Graph writes for "no end".
 _NO_END = 1
 _GUEST = re.compile(r"(?:.*\|)?([^|]+)_([^_|]+)#ext#@.*", re.IGNORECASE)
@@ -97,6 +102,7 @@ class M365Files:
     ) -> None:
         self._client = client
         self._user_ids = user_ids
+        self._who = _Who(client, user_ids, clock)
         self._leave_out = tuple(ending.lower() for ending in leave_out)
         self._max_bytes = max_bytes
         self._sees_sharing = sees_sharing
@@ -222,7 +228,8 @@ class M365Files:
         return [entry for entry in found.values() if self._is_candidate(state, entry)]
 
     def _is_candidate(self, state: _State, entry: Json) -> bool:
-        if entry.get("file") is None or entry.get("deleted") is not None or entry.get("package") is not None:
+        # A notebook is a package of files and has no facet `file` of its own.
+        if entry.get("file") is None or entry.get("deleted") is not None:
             return False
         if str(entry.get("name") or "").lower().endswith(self._leave_out or ("\0",)):
             return False
@@ -329,19 +336,116 @@ class M365Files:
 
     def _audience(self, folder: Folder, item: str, what: str) -> tuple[Share, ...]:
         """Everybody besides the owner, each once; links that have run out are left out."""
-        addresses = {identifier: address for address, identifier in self._user_ids().items()}
         found: dict[Share, None] = {}
         for permission in self._client.pages(
             f"/drives/{segment(folder.id)}/items/{segment(item)}/permissions", what=what
         ):
-            for share in _shares(permission, addresses):
+            for share in _shares(permission, self._who):
                 over = share.until is not None and share.until <= self._clock()
                 if not over and share.address != folder.mailbox.lower():
                     found[share] = None
         return tuple(sorted(found, key=lambda share: (share.scope, share.address, share.may_edit)))
 
 
-def _shares(permission: Json, addresses: Mapping[str, str]) -> Iterator[Share]:
+class _Who:
+    """Who is behind a grant: a user of ours, a guest, or a group with the guests in it. What was read of a group or of somebody
+    without a mailbox here counts for an hour.
+    """
+
+    def __init__(
+        self, client: GraphClient, user_ids: Callable[[], Mapping[str, str]], clock: Callable[[], datetime]
+    ) -> None:
+        self._client = client
+        self._user_ids = user_ids
+        self._clock = clock
+        self._addresses: tuple[Mapping[str, str], dict[str, str]] = ({}, {})
+        self._guests: dict[str, tuple[datetime, tuple[str, ...]]] = {}
+
+    def guests(self, group: str) -> tuple[str, ...]:
+        """The addresses of the guests in a group and in the groups in it; none where it cannot be read."""
+
+        def read() -> Iterator[str]:
+            for member in self._client.pages(
+                f"/groups/{segment(group)}/transitiveMembers",
+                what="reading a group that a file is shared with",
+                params={"$select": "mail,userPrincipalName,userType", "$top": "999"},
+            ):
+                yield _guest(member)
+
+        return self._kept(f"group {group}", read)
+
+    def user(self, identifier: str) -> str:
+        """The address of a guest whom a permission names by id alone; empty for anybody else."""
+
+        def read() -> Iterator[str]:
+            yield _guest(
+                self._client.get(
+                    f"/users/{segment(identifier)}",
+                    what="reading whom a file is shared with",
+                    params={"$select": "mail,userPrincipalName,userType"},
+                )
+            )
+
+        return next(iter(self._kept(f"user {identifier}", read)), "")
+
+    def address(self, identities: Mapping[str, Any]) -> str:
+        """The address behind a grant. Guests carry theirs in the login name; a group or an app has none."""
+        for kind in ("user", "siteUser"):
+            identity = identities.get(kind)
+            if not isinstance(identity, dict):
+                continue
+            identifier = str(identity.get("id") or "")
+            if known := self._ours().get(identifier):
+                return known
+            if "@" in (email := str(identity.get("email") or "")):
+                return email.lower()
+            if named := _named(str(identity.get("loginName") or "")):
+                return named
+            if kind == "user" and identifier and not identities.get("siteUser"):
+                return self.user(identifier)
+        return ""
+
+    def _ours(self) -> Mapping[str, str]:
+        """Object id → address of everybody of ours; turned round once for each reading of the directory."""
+        known = self._user_ids()
+        if self._addresses[0] is not known:
+            self._addresses = known, {identifier: address for address, identifier in known.items()}
+        return self._addresses[1]
+
+    def _kept(self, name: str, read: Callable[[], Iterator[str]]) -> tuple[str, ...]:
+        now = self._clock()
+        if name not in self._guests or now - self._guests[name][0] > _KEPT:
+            try:
+                found = tuple(sorted({address for address in read() if address}))
+            except ConnectorError as error:
+                if not error.permanent:
+                    raise
+                log.warning("whom a file is shared with is not known status=%s code=%s", error.status, error.code)
+                found = ()
+            self._guests[name] = now, found
+        return self._guests[name][1]
+
+
+def _guest(user: Json) -> str:
+    """The address of a guest; empty for a member and for what is no user."""
+    principal = str(user.get("userPrincipalName") or "")
+    if str(user.get("userType") or "").lower() != "guest" and "#ext#" not in principal.lower():
+        return ""
+    return str(user.get("mail") or "").lower() or _named(principal)
+
+
+def _named(login: str) -> str:
+    """The address in a login name (`i:0#.f|membership|…`), in a guest's the one that they were invited under."""
+    if guest := _SPO_GUEST.match(login):
+        return guest[1].lower()
+    if guest := _GUEST.match(login):
+        return f"{guest[1]}@{guest[2]}".lower()
+    if plain := _LOGIN.match(login):
+        return plain[1].lower()
+    return ""
+
+
+def _shares(permission: Json, who: _Who) -> Iterator[Share]:
     roles = [str(role).lower() for role in permission.get("roles") or ()]
     link = permission.get("link") or {}
     may_edit = "write" in roles or "owner" in roles or str(link.get("type") or "").lower() == "edit"
@@ -360,31 +464,17 @@ def _shares(permission: Json, addresses: Mapping[str, str]) -> Iterator[Share]:
     for identities in granted:
         if isinstance(identities, dict):
             named = True
-            address = _address(identities, addresses)
+            group = identities.get("group")
+            if isinstance(group, dict) and group.get("id"):
+                yield from (Share("person", guest, may_edit, until) for guest in who.guests(str(group["id"])))
+            if _EVERYBODY in str((identities.get("siteUser") or {}).get("loginName") or ""):
+                yield Share("organisation", "", may_edit, until)
+                continue
+            address = who.address(identities)
             yield Share("person" if address else "unknown", address, may_edit, until)
     invited = str((permission.get("invitation") or {}).get("email") or "").lower()
     if invited and not named:
         yield Share("person", invited, may_edit, until)
-
-
-def _address(identities: Mapping[str, Any], addresses: Mapping[str, str]) -> str:
-    """The address behind a grant. Guests carry theirs in the login name; a group or an app has none."""
-    for kind in ("user", "siteUser"):
-        identity = identities.get(kind)
-        if not isinstance(identity, dict):
-            continue
-        if known := addresses.get(str(identity.get("id") or "")):
-            return known
-        if "@" in (email := str(identity.get("email") or "")):
-            return email.lower()
-        login = str(identity.get("loginName") or "")
-        if guest := _SPO_GUEST.match(login):
-            return guest[1].lower()
-        if guest := _GUEST.match(login):
-            return f"{guest[1]}@{guest[2]}".lower()
-        if plain := _LOGIN.match(login):
-            return plain[1].lower()
-    return ""
 
 
 def _end(value: object) -> datetime | None:

@@ -7,7 +7,8 @@ also has the last word on a person's role and school.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from connectors.graph import GraphClient, Json, is_state_gone, items, missing, segment, text
@@ -25,9 +26,15 @@ _PROPERTIES = (
     "department",
     "officeLocation",
     "accountEnabled",
+    "assignedLicenses",
     "userType",
 )
 _USERS_A_PAGE = "999"
+# Mailboxes that nobody signs in to as a person (mailboxSettings.userPurpose).
+_NOBODYS = frozenset({"shared", "room", "equipment"})
+# How many mailboxes are asked at a time what they are for, and after how many refusals nobody is asked any more.
+_ASKED_AT_ONCE = 8
+_REFUSALS = 3
 _MOST_CHANGES = 300  # so many single readings cost as much as reading a directory of thousands by pages
 # Whole words of a job title or department that say what somebody is; anybody else with an enabled account is staff.
 _ROLE_WORDS: tuple[tuple[PersonRole, frozenset[str]], ...] = (
@@ -39,15 +46,21 @@ _ROLE_WORDS: tuple[tuple[PersonRole, frozenset[str]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _User:
+    """`unclear`: the account is blocked or has no licence, so that it may stand for a shared mailbox, a room or a device."""
+
     id: str
     manager_id: str
     person: Person
+    unclear: bool = False
 
 
 class M365People:
-    """The people of one tenant. `extra` is what people.yaml adds; `schools` of it name the schools to look for.
+    """The people of one tenant. `extra` is what people.yaml adds, or gives it each time; `schools` of it name the schools to
+    look for.
 
-    `school_words`: (word, school) pairs; the first word that office or department holds decides. Members of the groups in
+    `purposes`: ask mailboxes without a usable account what they are for (needs MailboxSettings.Read); without it a blocked account
+    counts as a shared mailbox, which it mostly is. `school_words`: (word, school) pairs; the first word that office or
+    department holds decides. Members of the groups in
     `exempt_groups` are not scanned, those of `protected_groups` are sealed correspondents. After the first reading
     of the directory only what changed is read, by delta.
     """
@@ -57,17 +70,22 @@ class M365People:
     def __init__(
         self,
         client: GraphClient,
-        extra: People | None = None,
+        extra: People | Callable[[], People] | None = None,
         *,
         school_words: Sequence[tuple[str, str]] = (),
         exempt_groups: Sequence[str] = (),
         protected_groups: Sequence[str] = (),
+        purposes: bool = False,
     ) -> None:
         self._client = client
-        self._extra = extra or People()
+        given = People() if extra is None or callable(extra) else extra
+        self._added = extra if callable(extra) else lambda: given
+        self._extra = self._added()
         self._school_words = tuple((word.casefold(), school) for word, school in school_words)
         self._exempt_groups = tuple(exempt_groups)
         self._protected_groups = tuple(protected_groups)
+        self._purposes = purposes
+        self._purpose: dict[str, str] = {}
         self._exempt: frozenset[str] = frozenset()
         self._known: dict[str, _User] = {}
         self._delta = ""
@@ -88,6 +106,7 @@ class M365People:
 
     def load(self) -> People:
         """A fresh snapshot. Raises ConnectorError; a half-read directory is never handed out."""
+        self._extra = self._added()
         organisation, domains = self._organisation()
         users = self._refreshed()
         addresses = {user.id: user.person.email for user in users}
@@ -123,6 +142,10 @@ class M365People:
                 self._ids = found
         return self._ids
 
+    def has_news(self) -> bool:
+        """Whether what is added to the directory is not what the last snapshot was made with."""
+        return self._added() is not self._extra
+
     @property
     def extra(self) -> People:
         """What people.yaml and the imported contacts add."""
@@ -142,7 +165,7 @@ class M365People:
             for member in self._client.pages(
                 f"/groups/{segment(group)}/transitiveMembers",
                 what=what,
-                params={"$select": "id,mail,userPrincipalName", "$top": _USERS_A_PAGE},
+                params={"$select": "id,mail", "$top": _USERS_A_PAGE},
             ):
                 address = addresses.get(text(member, "id", what)) or str(member.get("mail") or "").lower()
                 if address:
@@ -155,12 +178,59 @@ class M365People:
         if changed is None:
             self._delta = self._latest()  # before the reading, so that what changes meanwhile is told next time
             self._known = {user.id: user for user in self._users()}
+            self._purpose = {identifier: said for identifier, said in self._purpose.items() if said}
         else:
             for identifier in changed:
                 self._known.pop(identifier, None)
+                self._purpose.pop(identifier, None)
                 if (user := self._one(identifier)) is not None:
                     self._known[identifier] = user
-        return sorted(self._known.values(), key=lambda user: user.person.email)
+        if self._purposes:
+            self._ask_purposes([user for user in self._known.values() if user.unclear and user.id not in self._purpose])
+        return sorted(
+            (self._as_it_is(user) for user in self._known.values()),
+            key=lambda user: user.person.email,
+        )
+
+    def _ask_purposes(self, users: Sequence[_User]) -> None:
+        """What each of these mailboxes is for; empty where it does not say. Only a user's own settings tell, so that it costs a
+        request for each, once.
+        """
+        refused = threading.Semaphore(_REFUSALS)
+        over = threading.Event()
+
+        def ask(user: _User) -> None:
+            if over.is_set():
+                return
+            try:
+                settings = self._client.get(
+                    f"/users/{segment(user.id)}/mailboxSettings",
+                    what="reading what a mailbox is for",
+                    mailbox=user.person.email,
+                    params={"$select": "userPurpose"},
+                )
+            except ConnectorError as error:
+                if not error.permanent:
+                    return  # busy or moving just now: asked again the next time
+                if error.status == 403 and not refused.acquire(blocking=False):
+                    over.set()  # a permission that nobody gave; asked again at the next whole reading
+                    return
+                self._purpose[user.id] = ""
+            else:
+                self._purpose[user.id] = text(settings, "userPurpose", "reading what a mailbox is for").lower()
+
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as threads:
+            list(threads.map(ask, users))
+
+    def _as_it_is(self, user: _User) -> _User:
+        """Shared where the mailbox says so; a blocked account of a person who left stays a person."""
+        purpose = self._purpose.get(user.id, "")
+        if not purpose or user.person.role not in ("staff", "shared"):
+            return user
+        role: PersonRole = (
+            "shared" if purpose in _NOBODYS else "staff" if purpose in ("user", "linked") else user.person.role
+        )
+        return replace(user, person=replace(user.person, role=role))
 
     def _latest(self) -> str:
         """A delta link from now on; empty where the directory gives none, which means whole readings."""
@@ -265,6 +335,7 @@ class M365People:
                 school=self._school(str(item["officeLocation"] or ""), department),
                 aliases=tuple(alias for alias in dict.fromkeys(aliases) if alias != email),
             ),
+            unclear=item["accountEnabled"] is False or not item["assignedLicenses"],
         )
 
     def _school(self, office: str, department: str) -> str:

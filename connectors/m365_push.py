@@ -47,6 +47,8 @@ class M365Push:
         self._lock = threading.Lock()
         self._woken: set[str] = set()
         self._lost: set[str] = set()
+        self._ageing: set[str] = set()
+        self._numbers: tuple[Mapping[str, str], dict[str, str]] = ({}, {})
 
     def renew(self, mailboxes: Sequence[str]) -> int:
         """Make, prolong and end subscriptions so that each of these mailboxes has one; returns how many requests were refused.
@@ -57,6 +59,7 @@ class M365Push:
         refused = 0
         with self._lock:
             lost, self._lost = self._lost, set()
+            ageing, self._ageing = self._ageing, set()
         ours = [
             each
             for each in self._client.pages("/subscriptions", what="listing subscriptions")
@@ -72,7 +75,7 @@ class M365Push:
                     )
                     if mailbox is not None:
                         wanted[self._state(mailbox)] = mailbox
-                elif self._ends(each) - self._clock() < _RENEW_BEFORE:
+                elif mailbox in ageing or self._ends(each) - self._clock() < _RENEW_BEFORE:
                     body = {"expirationDateTime": self._until()}
                     self._client.change(
                         "PATCH", f"/subscriptions/{segment(identifier)}", body, what="renewing a subscription"
@@ -121,8 +124,10 @@ class M365Push:
                 assert mailbox is not None
                 # A lost subscription and missed notifications mean the same as a change: look what there is.
                 self._woken.add(mailbox)
-                if each.get("lifecycleEvent") in ("subscriptionRemoved", "reauthorizationRequired"):
+                if each.get("lifecycleEvent") == "subscriptionRemoved":
                     self._lost.add(mailbox)
+                elif each.get("lifecycleEvent") == "reauthorizationRequired":
+                    self._ageing.add(mailbox)
         return True
 
     def woken(self) -> set[str]:
@@ -134,7 +139,7 @@ class M365Push:
     def needs_renewal(self) -> bool:
         """Whether Graph said that a subscription was lost or has to be authorised again."""
         with self._lock:
-            return bool(self._lost)
+            return bool(self._lost or self._ageing)
 
     def _state(self, mailbox: str) -> str:
         """clientState: at most 128 characters. The mailbox's number and a seal; Graph sends it back with each notification."""
@@ -142,12 +147,15 @@ class M365Push:
         return f"{_MARK}{_number(mailbox)}:{seal}"
 
     def _mailbox_of(self, notification: Json) -> str | None:
+        """The mailbox whose sealed state this is. The number finds it among thousands, the seal proves it."""
         given = str(notification.get("clientState") or "")
-        for mailbox in self._mailbox_ids():
-            state = self._state(mailbox) if given.startswith(f"{_MARK}{_number(mailbox)}:") else ""
-            if state and hmac.compare_digest(state.encode(), given.encode()):
-                return mailbox
-        return None
+        known = self._mailbox_ids()
+        if self._numbers[0] is not known:
+            self._numbers = known, {_number(mailbox): mailbox for mailbox in known}
+        mailbox = self._numbers[1].get(given.removeprefix(_MARK).partition(":")[0], "")
+        if not mailbox or not hmac.compare_digest(self._state(mailbox).encode(), given.encode()):
+            return None
+        return mailbox
 
     def _until(self) -> str:
         return f"{self._clock() + _LASTS:%Y-%m-%dT%H:%M:%SZ}"

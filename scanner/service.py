@@ -7,27 +7,34 @@ from __future__ import annotations
 
 import calendar
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol, get_args
 
 from scanner import correlate, notify
-from scanner.errors import ConnectorError
+from scanner.errors import ConnectorError, MailwardenError
+from scanner.evidence import FingerprintKey
+from scanner.exemptions import Exemptions
 from scanner.governance import Leave, leave, may_read
+from scanner.inspection import Regime, nearness
 from scanner.keys import RootKey
-from scanner.model import People, PersonRole, Problem, Severity, Verdict
+from scanner.model import Envelope, People, PersonRole, Problem, Severity, Verdict
 from scanner.pipeline import Pipeline, Tally, parked_as
 from scanner.policy import Policy
-from scanner.ports import ItemRef, Sender, Source, SpooledItem
+from scanner.ports import ItemRef, RawItem, Sender, Source, SpooledItem
+from scanner.rule_sets import Change
+from scanner.rulebook import Rulebook
 from scanner.store import Appearance, Committed, RunCounts, Store
-from scanner.web import RevealResult, WebServices
+from scanner.web import Explained, RevealResult, WebServices
 from scanner.work import WorkerPool
 
 log = logging.getLogger("mailwarden.service")
 # A mailbox that was out of reach is tried again after this time: scopes and licences change without telling us.
 RETEST_AFTER = timedelta(days=1)
+# Under which name a source is set aside that every mailbox refuses.
+_EVERYBODY = "every mailbox"
 
 
 class Directory(Protocol):
@@ -53,13 +60,14 @@ class Push(Protocol):
 @dataclass(frozen=True, slots=True)
 class Further:
     """A source beside the mail: files, mailbox settings. `places` are what it covers besides the mailboxes; `every` is the
-    least time between two rounds over it.
+    least time between two rounds over it. `without` says what goes unseen where every mailbox refuses it.
     """
 
     source: Source
     places: Callable[[], Sequence[str]] = tuple
     of_mailboxes: bool = True
     every: timedelta = timedelta(hours=1)
+    without: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +88,10 @@ class Service:
     sender: Sender | None
     public_url: str
     clock: Callable[[], datetime]
+    rulebook: Rulebook
+    exemptions: Exemptions = field(default_factory=Exemptions)
+    rules_notice: str = ""
+    rule_changes: Callable[[], list[Change]] = list
     wanted: Callable[[str], bool] = lambda address: True
     look_back: timedelta = timedelta(0)
     keep_clean: timedelta = timedelta(days=14)
@@ -90,6 +102,8 @@ class Service:
     tenant: str = ""
     slot: int = 0
     push: Push | None = None
+    # Whether what is added to the directory (people.yaml, imported contacts) has changed since it was last read.
+    has_news: Callable[[], bool] = lambda: False
     _last: dict[str, datetime] = field(default_factory=dict)
 
     def refresh_people(self) -> People:
@@ -113,6 +127,8 @@ class Service:
         tally = Tally()
         error = ""
         try:
+            if self.has_news():
+                self.refresh_people()
             mailboxes = self._mailboxes()
             tally = self._pipeline(self.source, self.look_back).round(mailboxes, progress)
             self._unpark(self.source, mailboxes, tally)
@@ -139,6 +155,18 @@ class Service:
             len(tally.unfinished),
         )  # fmt: skip
         return tally
+
+    def regime(self) -> Regime:
+        """What mail is judged by at present."""
+        return Regime(self.rulebook, self.policy, (), self.exemptions)
+
+    def reads(self, mailbox: str) -> bool:
+        """Whether the mailbox is one of this tenant's and in scope."""
+        return self.wanted(mailbox) and any(mailbox == known.lower() for known in self.directory.mailbox_ids())
+
+    def mail(self) -> Pipeline:
+        """The way to the mailboxes, for whoever wants to look at mail again."""
+        return self._pipeline(self.source, self.look_back)
 
     def _pipeline(self, source: Source, look_back: timedelta) -> Pipeline:
         """Whatever the source and the occasion, leave is asked for before each message (Never 1)."""
@@ -212,7 +240,10 @@ class Service:
     def _round_of(self, other: Further, tally: Tally) -> None:
         """One pass over a further source. What fails there leaves the mail's round as it is."""
         due = self._last.get(other.source.name)
+        everybody = parked_as(other.source, _EVERYBODY)
         if self.stop.is_set() or (due is not None and self.clock() - due < other.every):
+            return
+        if everybody in self._parked_now():
             return
         try:
             places = [*(self._mailboxes(other.source) if other.of_mailboxes else ()), *self._places(other)]
@@ -221,7 +252,15 @@ class Service:
             log.warning("%s not read status=%s code=%s", other.source.name, error.status, error.code)
             return
         found = self._pipeline(other.source, timedelta(0)).round(places)
-        self._unpark(other.source, places, found)
+        if len(places) > 1 and {parked_as(other.source, place) for place in places} == set(found.denied):
+            # Nobody let us in: that is one permission that is not there, and not as many mailboxes that were not scanned.
+            for name in found.denied:
+                self.store.unpark_mailbox(name)
+            self.store.park_mailbox(everybody, other.without or "refused (403) for every mailbox", self.clock())
+            found.gaps.append(other.without or f"{everybody}: refused (403)")
+            found.parked = [everybody]
+            log.warning("%s refused for all %d mailboxes", other.source.name, len(places))
+        self._unpark(other.source, [*places, _EVERYBODY], found)
         found.mailboxes = 0  # they were counted with the mail
         tally.add(found)
         self._last[other.source.name] = self.clock()
@@ -264,6 +303,7 @@ class Service:
         """Forget the facts of clean messages, and the cases, whose time is over."""
         now = self.clock()
         self.store.forget_trails(now - correlate.WINDOW)
+        self.store.forget_outbreaks(now - correlate.OUTBREAK_KEPT)
         log.info("facts of %d clean messages forgotten", self.store.forget_clean(now - self.keep_clean))
         before = {severity: months_before(now, months) for severity, months in self.policy.retention.items()}
         log.info("%d cases forgotten", self.store.forget_cases(before))
@@ -276,9 +316,7 @@ class Service:
 
     def reveal(self, appearance: Appearance) -> RevealResult:
         """Fetch a message again and have a worker read it, for one pair of eyes. Nothing of it is kept."""
-        ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
-        sources = (self.source, *(other.source for other in self.further))
-        fetched = next(source for source in sources if source.name == appearance.source).fetch(ref)
+        fetched = self.fetch(appearance)
         try:
             with self.pool.worker() as worker:
                 shown = worker.reveal(fetched)
@@ -291,6 +329,24 @@ class Service:
             return RevealResult((), (), (withheld,), frozenset(shown.parties))
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
+    def fetch(self, appearance: Appearance) -> Envelope | RawItem | SpooledItem:
+        """The message again, from where it lies. Raises ConnectorError."""
+        ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
+        sources = (self.source, *(other.source for other in self.further))
+        return next(source for source in sources if source.name == appearance.source).fetch(ref)
+
+    def explain(self, appearance: Appearance) -> Explained:
+        """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept."""
+        fetched = self.fetch(appearance)
+        try:
+            outcomes = self.pool.judge(fetched, explain=True)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
+        findings = tuple(finding for outcome in outcomes for finding in outcome.verdict.findings)
+        silences = sorted((item for outcome in outcomes for item in outcome.silences), key=nearness)
+        return Explained(findings, tuple(silences))
+
     def web_services(self) -> WebServices:
         return WebServices(
             store=self.store,
@@ -298,18 +354,36 @@ class Service:
             session_key=self.key.subkey("web"),
             public_url=self.public_url,
             reveal=self.reveal,
+            explain=self.explain,
+            rulebook=self.rulebook,
+            policy=self.policy,
+            rules_notice=self.rules_notice,
+            exemptions=self.exemptions,
+            rule_changes=self.rule_changes,
             policy_title=self.policy.title,
             clauses=self.policy.wording(),
             may_reveal=frozenset(self.policy.may_reveal),
             must_pursue=self.policy.words["pursue"] == "must",
+            known_as=self.known_as,
         )
 
+    def known_as(self, fingerprints: Collection[str]) -> Mapping[str, str]:
+        """The names of our people behind fingerprints of a passed-on mail."""
+        people = self.store.load_people(key=self.key.subkey("contacts"), slot=self.slot)
+        key = FingerprintKey(self.key.number, self.key.subkey("spread"))
+        every = {key.fingerprint("address", person.email): person.name for person in people.people} if people else {}
+        return {wanted: every[wanted] for wanted in fingerprints if wanted in every}
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Services:
-    """Every tenant of an installation: each with its own sign-in, people, workers and policy pack, over one store."""
+    """Every tenant of an installation: each with its own sign-in, people, workers and policy pack, over one store.
+
+    `renewed` gives the same tenants under a rule set that was changed meanwhile; the same tuple where none was.
+    """
 
     each: tuple[Service, ...]
+    renewed: Callable[[tuple[Service, ...]], tuple[Service, ...]] = lambda each: each
 
     @property
     def stop(self) -> Event:
@@ -336,6 +410,7 @@ class Services:
 
     def round(self, progress: Callable[[Tally], None] | None = None) -> Tally:
         """One round for each tenant in turn. One that is out of reach leaves the others alone."""
+        self.refresh_rules()
         total = Tally()
         failures = []
         for service in self.each:
@@ -348,10 +423,18 @@ class Services:
             raise failures[0]
         return total
 
+    def refresh_rules(self) -> None:
+        """Take up a changed rule set between two rounds. Where that fails the one in force stays, and the round goes on."""
+        try:
+            self.each = self.renewed(self.each)
+        except MailwardenError as error:
+            log.error("rules not looked at again: %s", error)
+
     def clear(self) -> None:
         self.each[0].clear()
 
     def wake(self) -> None:
+        self.refresh_rules()
         for service in self.each:
             service.wake()
 
@@ -363,9 +446,14 @@ class Services:
         return sum(service.push.notified(body) for service in self.each if service.push is not None) > 0
 
     def reveal(self, appearance: Appearance) -> RevealResult:
-        """By the tenant that the mailbox belongs to: the one whose directory lists it, else whose domain it is in."""
-        owner = next((s for s in self.each if appearance.mailbox in s.directory.mailbox_ids()), self.each[0])
-        return owner.reveal(appearance)
+        return self.owner(appearance).reveal(appearance)
+
+    def explain(self, appearance: Appearance) -> Explained:
+        return self.owner(appearance).explain(appearance)
+
+    def owner(self, appearance: Appearance) -> Service:
+        """The tenant that the mailbox belongs to: the one whose directory lists it, else the first."""
+        return next((s for s in self.each if appearance.mailbox in s.directory.mailbox_ids()), self.each[0])
 
     def web_services(self) -> WebServices:
         """The page of one installation; the clauses of every pack in force can be read on it."""
@@ -376,6 +464,7 @@ class Services:
         return replace(
             pages[0],
             reveal=self.reveal,
+            explain=self.explain,
             policy_title=titles,
             clauses=clauses,
             may_reveal=frozenset.intersection(*(page.may_reveal for page in pages)),

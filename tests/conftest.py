@@ -1,8 +1,9 @@
-"""Fixtures that several test files share: one store on SQLite and the same on PostgreSQL."""
+"""Fixtures that several test files share: one store on SQLite and the same on PostgreSQL; and what was held against Graph's contract."""
 
 from __future__ import annotations
 
 import itertools
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -71,3 +72,11 @@ def store(store_url: str) -> Iterator[Store]:
     opened = Store.open(store_url, AUDIT_KEY)
     yield opened
     opened.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """How many requests and answers of this run were held against the description of Graph; each was valid, or its test failed."""
+    checked = sys.modules.get("graph.contract")
+    if checked is not None and (counts := checked.contract().counts):
+        told = ", ".join(f"{number:,} {name}" for name, number in sorted(counts.items()))
+        terminalreporter.write_line(f"held against the Graph contract: {told}")

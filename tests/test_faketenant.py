@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import time
+from contextlib import suppress
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ import pytest
 from graph.contract import checked_fake, client_for
 from graph.tenants import JO, SAM, mail, two_mailboxes
 
-from connectors.faketenant.faults import Chaos
+from connectors.faketenant.faults import Chaos, Latency, Plan, throttled
 from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import FakeUser, Tenant
 from connectors.graph import GraphClient, Json, segment
 from connectors.m365_mail import M365Mail
+from connectors.m365_people import M365People
 from scanner.errors import ConfigError, ConnectorError
 
 PEOPLE = """
@@ -190,7 +193,7 @@ def test_two_thousand_mailboxes_cost_nothing_until_they_are_asked_for() -> None:
 
 def test_microsofts_limits_are_enforced_and_breaking_them_is_told() -> None:
     with checked_fake(two_mailboxes(0)) as fake:
-        fake.requests_per_window = 5
+        fake.limits.requests_per_window = 5
         client = client_for(fake, wait=lambda _: None)
         for _ in range(5):
             client.get(f"/users/{JO}/mailFolders/inbox", what="x", mailbox=JO)
@@ -208,3 +211,108 @@ def test_chaos_is_the_same_for_the_same_seed_and_never_strikes_three_times_in_a_
     assert struck(1) == struck(1) != struck(2)
     assert "TTT" not in "".join("FT"[hit] for hit in struck(1))
     assert 60 < sum(struck(1)) < 200
+
+
+# --- limits, waits and latencies --------------------------------------------------------------------------------------
+
+
+class Seconds:
+    """A clock that only moves when somebody waits."""
+
+    def __init__(self) -> None:
+        self.at = 1_000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def wait(self, seconds: float) -> None:
+        self.at += seconds
+
+
+def test_the_directory_counts_cost_units_and_a_client_that_heeds_its_headers_is_never_refused() -> None:
+    clock = Seconds()
+    with FakeTenant(two_mailboxes(0), clock=clock.now) as fake:
+        fake.limits.directory_units = 20
+        client = client_for(fake, wait=clock.wait, clock=clock.now)
+        for _ in range(60):
+            client.get("/users", what="asking", params={"$select": "id"})
+        costs = [e.answer_headers["x-ms-resource-unit"] for e in fake.graph("/users")]
+        assert set(costs) == {"1"}  # two for users, less one for $select
+        assert [e.status for e in fake.graph("/users")] == [200] * 60
+        assert any("x-ms-throttle-limit-percentage" in e.answer_headers for e in fake.graph())
+        assert fake.violations == []
+        heedless = client_for(fake, wait=lambda _: None, clock=time.monotonic)
+        for _ in range(10):
+            with suppress(ConnectorError):
+                heedless.get("/users", what="asking", params={"$expand": "manager"})
+        refused = next(e for e in fake.graph() if e.status == 429)
+        assert {"Retry-After", "x-ms-throttle-scope", "x-ms-throttle-information"} <= refused.answer_headers.keys()
+
+
+def test_sharepoint_counts_five_units_for_permissions_and_says_what_is_left() -> None:
+    tenant = two_mailboxes(0)
+    drive = tenant.add_drive(JO)
+    clock = Seconds()
+    with FakeTenant(tenant, clock=clock.now) as fake:
+        fake.limits.files_units = 12
+        client = client_for(fake, wait=clock.wait, clock=clock.now)
+        for _ in range(3):
+            client.get(f"/drives/{segment(drive.id)}/items/root/permissions", what="asking")
+        left = [e.answer_headers.get("RateLimit-Remaining") for e in fake.graph("/permissions")]
+        assert left == ["7", "2", "0", "7"]
+        assert [e.status for e in fake.graph("/permissions")] == [200, 200, 429, 200]
+        assert fake.violations == []  # it waited the minute that it was told
+
+
+def test_coming_back_before_retry_after_is_a_violation() -> None:
+    clock = Seconds()
+    with FakeTenant(two_mailboxes(0), Plan(throttled("/inbox", "30")), clock=clock.now) as fake:
+        get(client_for(fake, wait=lambda _: clock.wait(10)), f"{ME}/mailFolders/inbox")
+        assert fake.violations == ["mailbox: came back 10.0 s after being told to wait 30 s"]
+
+
+def test_a_place_that_is_freed_late_refuses_a_client_that_keeps_to_three_and_does_not_blame_it() -> None:
+    with FakeTenant(two_mailboxes(0)) as fake:
+        fake.limits.frees_late = 30.0
+        client = client_for(fake, wait=lambda _: setattr(fake.limits, "clock", lambda: time.monotonic() + 60))
+        for _ in range(5):
+            get(client, f"{ME}/mailFolders/inbox")
+        assert [e.status for e in fake.graph("/inbox")] == [200, 200, 200, 200, 429, 200]
+        assert fake.violations == []
+
+
+def test_latencies_are_the_same_for_the_same_seed_and_a_slow_request_keeps_its_place() -> None:
+    def drawn(seed: int) -> list[float]:
+        slept: list[float] = []
+        latency = Latency(0.2, seed=seed, sleep=slept.append)
+        for path in ("/v1.0/users", "/v1.0/users/x/messages/y/$value") * 50:
+            latency.pass_time(path)
+        return slept
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert sum(drawn(1)[1::2]) > 2 * sum(drawn(1)[::2])
+    tenant = two_mailboxes(0)
+    plan = Plan()
+    seen: list[int] = []
+    with checked_fake(tenant, plan) as fake:
+        plan.latency = Latency(0.2, sleep=lambda _: seen.append(fake.limits.in_flight[JO]))
+        get(client_for(fake), f"{ME}/mailFolders/inbox")
+        client_for(fake).get("/organization", what="asking")
+    assert seen == [1, 0]
+
+
+def test_two_thousand_mailboxes_are_made_only_when_they_are_asked_for_and_read_to_the_last() -> None:
+    tenant = two_mailboxes(0)
+    for number in range(2_000):
+        tenant.announce(
+            FakeUser(f"p{number:04}@elt.example", f"P {number}"),
+            lambda tenant, address: tenant.deliver(address, "inbox", mail(1)) and None,
+        )
+    with checked_fake(tenant) as fake:
+        people = M365People(client_for(fake))
+        assert len(people.load().people) == 2_002
+        assert len(fake.graph("/users")) == 3 + 1
+        source = M365Mail(client_for(fake), mailbox_ids=people.mailbox_ids)
+        (page,) = source.changes(next(f for f in source.folders("p1999@elt.example") if f.kind == "inbox"), None)
+        assert len(page.items) == 1
+    assert len(tenant.mailboxes) == 3

@@ -124,7 +124,7 @@ def test_an_expired_token_is_replaced_once_and_a_second_refusal_is_final() -> No
     with checked_fake(two_mailboxes()) as fake:
         client = client_for(fake)
         read_inbox(client)
-        fake.expire_tokens()
+        fake.sign_in.expire()
         read_inbox(client)
         assert [request.status for request in fake.graph()] == [200, 401, 200]
         fake.plan.add(Fault("/inbox", times=9, status=401, code="InvalidAuthenticationToken"))
@@ -208,12 +208,12 @@ def test_at_most_three_requests_a_mailbox_are_in_flight() -> None:
         threads = [threading.Thread(target=read_inbox, args=(client,)) for _ in range(8)]
         for thread in threads:
             thread.start()
-        assert fake.wait_for_requests(JO, 3, seconds=10)
-        assert not fake.wait_for_requests(JO, 4, seconds=0.2)
+        assert fake.limits.wait_for(JO, 3, seconds=10)
+        assert not fake.limits.wait_for(JO, 4, seconds=0.2)
         plan.hold.set()
         for thread in threads:
             thread.join(10)
-        assert fake.peak[JO] == 3
+        assert fake.limits.peak[JO] == 3
         assert len(fake.graph("/inbox")) == 8
 
 
@@ -232,7 +232,7 @@ def test_the_fake_refuses_the_fifth_request_in_flight() -> None:
         threads += [threading.Thread(target=read_inbox, args=(client,)) for client in clients]
         for thread in threads[:4]:
             thread.start()
-        assert fake.wait_for_requests(JO, 4, seconds=10)
+        assert fake.limits.wait_for(JO, 4, seconds=10)
         threads[4].start()
         for thread in threads:
             thread.join(10)

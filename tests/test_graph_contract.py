@@ -6,8 +6,10 @@ The OpenAPI subset is checked against in every Graph test (`graph.contract.check
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,9 @@ import pytest
 from graph.contract import checked_fake, client_for, contract
 from graph.tenants import JO, SAM, mail, two_mailboxes
 
-from connectors.faketenant.faults import Fault, Plan
+from connectors.faketenant.faults import Fault, Plan, throttled
 from connectors.faketenant.server import FakeTenant
-from connectors.faketenant.tenant import Tenant
+from connectors.faketenant.tenant import FakeRule, Tenant, attachments_json
 from connectors.graph import segment
 from connectors.m365_mail import WELL_KNOWN, M365Mail
 from connectors.m365_notices import M365Notices
@@ -322,3 +324,118 @@ def test_the_fake_takes_an_official_message_to_send(example: Json) -> None:
     with FakeTenant(two_mailboxes()) as fake:
         client_for(fake).post(f"/users/{segment(JO)}/sendMail", example["request"]["body"], what="sending", mailbox=JO)
         assert len(fake.sent) == 1
+
+
+# --- what the fake answers where the documentation gives an example ---------------------------------------------------
+
+
+def full_tenant() -> Tenant:
+    """Something of every kind that the examples show."""
+    tenant = two_mailboxes(1)
+    nested = EmailMessage()
+    nested["From"], nested["To"], nested["Subject"] = JO, SAM, "outer"
+    nested.set_content("see attached")
+    inner = EmailMessage()
+    inner["Subject"] = "inner"
+    inner.set_content("inside")
+    nested.add_attachment(inner)
+    nested.add_attachment(b"a,b", maintype="text", subtype="csv", filename="a.csv")
+    tenant.deliver(JO, "inbox", nested.as_bytes()).links = ("plan.docx",)
+    tenant.add_folder(JO, "Trips", below="inbox")
+    tenant.mailboxes[JO].rules.append(FakeRule("tidy", {"markAsRead": True}))
+    tenant.add_group("All staff", [JO, SAM])
+    drive = tenant.add_drive(JO)
+    link = {"id": "l", "roles": ["read"], "link": {"scope": "anonymous", "type": "view"}}
+    tenant.put_file(drive, "lists/a.csv", b"a", link)
+    lists = next(item for item in drive.items.values() if item.name == "lists")
+    tenant.share(drive, lists, {**link, "id": "m"})
+    tenant.add_site("Northfield")
+    return tenant
+
+
+def asked_as(fake: FakeTenant, template: str, names: set[str], url: str) -> list[Json]:
+    """The objects that the fake answers to a request for these properties at this path."""
+    tenant = fake.tenant
+    box = tenant.mailboxes[JO]
+    drive = next(iter(tenant.drives.values()))
+    outer = next(message for message in box.messages.values() if message.links)
+    kinds = {each["@odata.type"]: each["id"] for each in attachments_json(outer)}
+    kind = "fileAttachment" if "contentBytes" in names else "itemAttachment"
+    file = next(item for item in drive.items.values() if item.data is not None)
+    ids = {
+        "user-id": JO,
+        "group-id": next(iter(tenant.groups)),
+        "drive-id": drive.id,
+        "driveItem-id": file.id,
+        "permission-id": "owner",
+        "site-id": next(iter(tenant.sites)),
+        "message-id": outer.id,
+        "mailFolder-id": next(f.id for f in box.folders.values() if f.search) if "filterQuery" in names else "inbox",
+        "attachment-id": kinds[f"#microsoft.graph.{kind}"],
+    }
+    path = re.sub(r"\{([A-Za-z-]+)\}", lambda found: segment(ids[found[1]]), template)
+    client = client_for(fake)
+    ask = {"what": "asking", "mailbox": JO if "/users/" in path else "", "headers": {"Prefer": 'IdType="ImmutableId"'}}
+    if path.endswith("translateExchangeIds"):
+        body = {"InputIds": [outer.id], "TargetIdType": "restId", "SourceIdType": "restImmutableEntryId"}
+        return list(client.post(path, body, **ask)["value"])
+    if path.endswith("extractSensitivityLabels"):
+        return [client.post(path, None, what="asking")]
+    if path == "/$batch":
+        return [client.post(path, {"requests": [{"id": "1", "method": "GET", "url": f"/users/{JO}"}]}, what="asking")]
+    expand = {
+        "manager": "manager",
+        "item": "microsoft.graph.itemattachment/item",
+        "singleValueExtendedProperties": "singleValueExtendedProperties($filter=id eq 'String 0x001A')",
+    }
+    params = {"$select": ",".join(sorted(names - expand.keys()))} if names - {"value", "responses"} else {}
+    if "token=latest" in url:
+        params = {"token": "latest"}
+    for name in names & expand.keys():
+        params["$expand"] = expand[name]
+    page = client.get(path, params=params, **ask)
+    if "deleted" in names:
+        tenant.remove_file(drive, file)
+        page["value"] += client.get(page["@odata.deltaLink"], **ask)["value"]
+    return list(page.get("value", [page]))
+
+
+def properties(objects: Iterable[Json]) -> set[str]:
+    """Names without annotations; the id is Graph's to send always."""
+    return {name for each in objects for name in each if "@" not in name} - {"id"}
+
+
+def _is_shown(example: Json) -> bool:
+    body = (example.get("response") or {}).get("body")
+    return _conforms(example) and bool(example.get("path")) and isinstance(body, dict) and "error" not in body
+
+
+@pytest.mark.parametrize("example", examples(_is_shown))
+def test_the_fake_answers_an_official_example_with_the_same_set_of_properties(example: Json) -> None:
+    body = example["response"]["body"]
+    shown = body["value"] if isinstance(body.get("value"), list) else [body]
+    names = properties(shown)
+    with FakeTenant(full_tenant()) as fake:
+        answered = asked_as(fake, example["path"], names, example["request"].get("url") or "")
+        assert properties(answered) == names
+        name = "get" if fake.exchanges[-1].method == "GET" else "post"
+        pointer = f"/paths/{example['path'].replace('/', '~1')}/{name}/responses/200/content/application~1json/schema"
+        assert contract().body_errors(pointer, json.loads(fake.exchanges[-1].answer)) == []
+
+
+def test_a_batch_answers_each_request_by_itself() -> None:
+    plan = Plan(throttled("/mailFolders/inbox", "3"))
+    with checked_fake(two_mailboxes(), plan) as fake:
+        requests: list[Json] = [
+            {"id": "a", "method": "GET", "url": f"/users/{JO}/mailFolders/inbox?$select=id"},
+            {"id": "b", "method": "GET", "url": f"users/{JO}/mailFolders/inbox?$select=id"},
+            {"id": "c", "method": "GET", "url": "/organization", "dependsOn": ["a"]},
+        ]
+        answers = client_for(fake).post("/$batch", {"requests": requests}, what="asking")["responses"]
+        assert [(each["id"], each["status"]) for each in answers] == [("a", 429), ("b", 200), ("c", 424)]
+        assert answers[0]["headers"]["Retry-After"] == "3"
+        for wrong in ([*requests, requests[0]], [{**requests[0], "id": str(n)} for n in range(21)]):
+            with pytest.raises(ConnectorError) as caught:
+                client_for(fake).post("/$batch", {"requests": wrong}, what="asking")
+            assert caught.value.status == 400
+        fake.exchanges.clear()  # the last two broke the description on purpose

@@ -79,6 +79,57 @@ def test_the_role_is_read_from_whole_titles_only(user: FakeUser, role: str) -> N
     assert person.role == role
 
 
+@pytest.mark.parametrize(
+    ("user", "role"),
+    [
+        (FakeUser("a@elt.example", "Office", enabled=False, licensed=False, purpose="shared"), "shared"),
+        (FakeUser("a@elt.example", "Hall", enabled=False, licensed=False, purpose="room"), "shared"),
+        (FakeUser("a@elt.example", "Projector", enabled=False, licensed=False, purpose="equipment"), "shared"),
+        # Made shared for somebody's successor, and the sign-in forgotten.
+        (FakeUser("a@elt.example", "Jo Lee", enabled=True, licensed=False, purpose="shared"), "shared"),
+        # Left, blocked, and the mailbox is kept.
+        (FakeUser("a@elt.example", "Jo Lee", enabled=False, purpose="user"), "staff"),
+        (FakeUser("a@elt.example", "Jo Lee", enabled=False, purpose="others"), "shared"),
+        (FakeUser("a@elt.example", "Sam", job_title="Pupil", enabled=False, purpose="user"), "pupil"),
+        (FakeUser("a@elt.example", "Hall", enabled=False, mailbox="denied", purpose="user"), "shared"),
+    ],
+)
+def test_a_mailbox_without_a_usable_account_is_asked_what_it_is_for(user: FakeUser, role: str) -> None:
+    tenant = Tenant()
+    tenant.add_user(user)
+    tenant.add_user(FakeUser("b@elt.example", "B"))
+    with checked_fake(tenant) as fake:
+        source = M365People(client_for(fake), purposes=True)
+        people = source.load()
+        assert [person.role for person in people.people] == [role, "staff"]
+        # Whoever has a usable account is not asked, and nobody twice.
+        assert len(fake.graph("/mailboxSettings")) == 1
+        assert source.load().version == people.version
+        assert len(fake.graph("/mailboxSettings")) == 1
+        tenant.change_user(user.address, purpose="shared", mailbox="ok")
+        assert source.load().people[0].role in ("shared", "pupil")
+        assert len(fake.graph("/mailboxSettings")) == 2
+
+
+def test_a_permission_that_is_missing_is_noticed_after_a_few_mailboxes() -> None:
+    tenant = Tenant()
+    for number in range(60):
+        tenant.add_user(FakeUser(f"p{number:02}@elt.example", f"P {number}", enabled=False))
+    fault = Fault("/mailboxSettings", times=999, status=403, code="ErrorAccessDenied", message="Access is denied.")
+    with checked_fake(tenant, Plan(fault)) as fake:
+        people = M365People(client_for(fake), purposes=True).load()
+        assert {person.role for person in people.people} == {"shared"}
+        assert len(fake.graph("/mailboxSettings")) < 20
+
+
+def test_a_busy_mailbox_is_asked_again_and_holds_nobody_up() -> None:
+    tenant = Tenant()
+    tenant.add_user(FakeUser("a@elt.example", "A", enabled=False))
+    with checked_fake(tenant, Plan(unavailable("/mailboxSettings", 503, times=4))) as fake:
+        source = M365People(client_for(fake), purposes=True)
+        assert [source.load().people[0].role for _ in range(2)] == ["shared", "staff"]
+
+
 def test_guests_and_users_without_an_address_are_not_ours() -> None:
     tenant = two_mailboxes()
     tenant.add_user(FakeUser("guest@partner.example", "Guest", user_type="Guest"))

@@ -1,18 +1,26 @@
-"""Notifications only wake; the subscriptions behind them are made, kept and ended."""
+"""Notifications only wake; the subscriptions behind them are made, kept and ended. The door is the real one of the triage page."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
-from graph.contract import checked_fake, client_for
-from graph.tenants import JO, SAM, two_mailboxes
+from fastapi.testclient import TestClient
+from graph.contract import checked_fake, client_for, contract
+from graph.tenants import JO, SAM, mail, two_mailboxes
+from tenant_service import service
 
 from connectors.faketenant.faults import Plan, unavailable
 from connectors.faketenant.server import FakeTenant
 from connectors.m365_push import M365Push
+from scanner.service import Service, Services
+from scanner.web import create_app
 
 URL = "https://mailwarden.elt.example/graph/notifications"
 KEY = bytes(range(32))
@@ -90,7 +98,10 @@ def test_a_lifecycle_event_wakes_and_a_lost_subscription_is_made_again(event: st
         assert door.needs_renewal() is (event != "missed")
         door.renew([JO])
         assert len(fake.subscriptions) == 1
-        assert (set(fake.subscriptions) != before) is (event != "missed")
+        # Only one that is gone is made anew; one to be authorised again is prolonged.
+        assert (set(fake.subscriptions) != before) is (event == "subscriptionRemoved")
+        changed = [e.method for e in fake.graph("/subscriptions/")]
+        assert changed == {"subscriptionRemoved": ["DELETE"], "reauthorizationRequired": ["PATCH"], "missed": []}[event]
 
 
 def test_an_unsure_subscription_is_looked_for_before_another_is_made() -> None:
@@ -100,3 +111,93 @@ def test_an_unsure_subscription_is_looked_for_before_another_is_made() -> None:
         door.renew([JO])
         door.renew([JO])
         assert len(fake.subscriptions) == 1
+
+
+# --- the whole way: Graph knocks, the page opens, the cursors walk ----------------------------------------------------
+
+WEBHOOK = "/webhooks/changeNotification/post/requestBody/content/application~1json/schema"
+
+
+@contextmanager
+def behind_the_page(fake: FakeTenant, database: str) -> Iterator[tuple[Service, TestClient]]:
+    """A service with push, and its triage page, which the fake tenant reaches at URL."""
+    arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+    with service(*arguments) as plain:
+        running = replace(plain, push=M365Push(client_for(fake), URL, KEY, mailbox_ids=plain.directory.mailbox_ids))
+        with TestClient(create_app(Services((running,)).web_services())) as page:
+
+            def post(url: str, body: bytes) -> tuple[int, str, bytes]:
+                assert url.startswith(URL)
+                answer = page.post(url.removeprefix("https://mailwarden.elt.example"), content=body)
+                return answer.status_code, answer.headers.get("content-type", ""), answer.content
+
+            fake.post = post
+            yield running, page
+
+
+def test_graph_validates_the_page_wakes_one_mailbox_and_its_cursors_find_the_mail(tmp_path: Path) -> None:
+    tenant = two_mailboxes(0)
+    with (
+        checked_fake(tenant) as fake,
+        behind_the_page(fake, f"sqlite:///{tmp_path / 'store.db'}") as (running, page),
+    ):
+        running.round()
+        running.renew_push()
+        assert len(fake.subscriptions) == 2  # both addresses of each answered the validation
+        text = b"letter 1.\n\nLeila Haddad, NHS number 943 476 5919\n"
+        tenant.deliver(JO, "sentitems", mail(1).replace(b"letter 1.\n", text))
+        before = len(fake.graph("/messages/delta"))
+        assert fake.notify(JO) == [202]
+        assert len(fake.graph("/messages/delta")) == before  # the answer does not wait for the walk
+        assert running.wake().new_cases == 1
+        asked = fake.graph("/messages/delta")[before:]
+        assert {tenant.users[JO].id in e.path for e in asked} == {True}
+        assert running.wake().mailboxes == 0
+        # Never the notification's word: an id in it is not asked for.
+        assert not fake.graph("/messages/AAMk")
+        for event in ("reauthorizationRequired", "subscriptionRemoved", "missed"):
+            assert fake.notify(JO, lifecycle=event) == [202]
+            assert running.wake().mailboxes == 1
+            assert len(fake.subscriptions) == 2
+        forged = {"value": [{"subscriptionId": "x", "clientState": "mailwarden:guess", "changeType": "created"}]}
+        assert page.post("/graph/notifications", json=forged).status_code == 400
+        assert page.post("/graph/notifications", content=b"x" * 70_000).status_code in (400, 413)
+        assert running.wake().mailboxes == 0
+        for told in fake.notified:
+            assert contract().body_errors(WEBHOOK, told) == []
+
+
+def test_a_page_that_is_not_reached_leaves_the_polling(tmp_path: Path) -> None:
+    with (
+        checked_fake(two_mailboxes(1)) as fake,
+        behind_the_page(fake, f"sqlite:///{tmp_path / 'store.db'}") as (running, _),
+    ):
+        fake.post = lambda url, body: (502, "text/html", b"nobody is here")
+        running.renew_push()
+        assert fake.subscriptions == {}
+        assert running.round().messages == 4
+
+
+def test_a_shorter_life_than_asked_for_is_renewed_in_time() -> None:
+    with checked_fake(two_mailboxes()) as fake:
+        fake.subscription_lasts = timedelta(minutes=4_230)  # what older documentation says
+        now = [datetime.now(UTC)]
+        door = push(fake, now)
+        door.renew([JO])
+        now[0] += timedelta(days=1, hours=22)
+        door.renew([JO])
+        assert not fake.graph("/subscriptions/")
+        now[0] += timedelta(hours=1)
+        door.renew([JO])
+        assert [e.method for e in fake.graph("/subscriptions/")] == ["PATCH"]
+
+
+def test_a_validation_token_is_given_back_decoded_as_text_and_never_as_a_page(tmp_path: Path) -> None:
+    with (
+        checked_fake(two_mailboxes()) as fake,
+        behind_the_page(fake, f"sqlite:///{tmp_path / 'store.db'}") as (_, page),
+    ):
+        answer = page.post("/graph/notifications", params={"validationToken": "<b>a + b & c</b>"})
+        assert (answer.status_code, answer.text) == (200, "<b>a + b & c</b>")
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert page.post("/graph/notifications", params={"validationToken": "x" * 5000}).status_code == 400

@@ -20,7 +20,10 @@ from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import FakeRule
 from connectors.m365_doctor import Check, examine
 from connectors.m365_files import M365Files
+from connectors.m365_mail import M365Mail
+from connectors.m365_people import M365People
 from connectors.m365_settings import M365Settings
+from scanner.app import _Added
 from scanner.contacts import difference, load_contacts, save_contacts
 from scanner.errors import ConfigError, ConfigErrors, ConnectorError
 from scanner.service import Further, Service, Services
@@ -102,6 +105,53 @@ def test_a_mailbox_that_moved_away_and_back_between_rounds_is_not_lost(tmp_path:
             assert running.round().new_cases == 1
 
 
+def test_a_finding_outlives_its_mail_and_deleted_mail_is_still_searched(tmp_path: Path) -> None:
+    """Deleting helps nobody: the case stays with its evidence, and what lies in Recoverable Items is read."""
+    tenant = two_mailboxes(0)
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    with checked_fake(tenant) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as plain:
+            source = M365Mail(client_for(fake), mailbox_ids=plain.directory.mailbox_ids, recoverable=True)
+            running = replace(plain, source=source)
+            running.round()
+            letter = mail(1).replace(b"letter 1.\n", b"letter 1.\n\nLeila Haddad, NHS number 943 476 5919\n")
+            message = tenant.deliver(JO, "sentitems", letter)
+            assert running.round().new_cases == 1
+            case = running.store.cases()[0]
+            tenant.delete(JO, message.id)
+            running.round()
+            detail = running.store.case(case.id)
+            assert detail is not None
+            assert detail.case.state == "new"
+            assert [line.label for finding in detail.findings for line in finding.evidence if line.label == "nhs"] == [
+                "nhs"
+            ]
+            with pytest.raises(ConnectorError):
+                running.fetch(detail.appearances[0])
+            other = mail(2).replace(b"letter 2.\n", b"letter 2.\n\nBen Jones, NHS number 943 476 5870\n")
+            tenant.deliver(JO, "recoverableitemsdeletions", other)
+            assert running.round().new_cases == 1
+
+
+def test_the_outbox_copy_and_the_sent_copy_of_a_mail_are_one_case(tmp_path: Path) -> None:
+    """Gotcha 24: what leaves the Outbox lies in Sent Items under another id."""
+    tenant = two_mailboxes(0)
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    content = mail(1).replace(b"letter 1.\n", b"letter 1.\n\nLeila Haddad, NHS number 943 476 5919\n")
+    with checked_fake(tenant) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            waiting = tenant.deliver(JO, "outbox", content)
+            first = running.round().new_cases
+            tenant.delete(JO, waiting.id)
+            sent = tenant.deliver(JO, "sentitems", content)
+            assert sent.id != waiting.id
+            again = running.round()
+            assert first > 0
+            assert (again.messages, again.new_cases) == (1, 0)
+
+
 # --- several tenants --------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +226,35 @@ def test_a_mistake_is_told_by_line_and_never_by_value(tmp_path: Path, text: str,
     assert "not-an-address" not in str(caught.value)
 
 
+def test_new_contacts_and_people_count_from_the_next_round_on(tmp_path: Path) -> None:
+    people, kept, key = tmp_path / "people.yaml", tmp_path / "contacts.sealed", bytes(32)
+    people.write_text(
+        "organisation: Example Learning Trust\ndomains: [elt.example]\nroles: {dpo: sam.hale@elt.example}\n"
+    )
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    with checked_fake(two_mailboxes(0)) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as plain:
+            directory = M365People(client_for(fake), _Added(people, kept, key))
+            running = replace(plain, directory=directory, has_news=directory.has_news)
+            running.refresh_people()
+            before = len(fake.graph("/organization"))
+            running.round()
+            assert len(fake.graph("/organization")) == before  # nothing new, nothing asked
+            save_contacts(kept, read_contacts(csv(tmp_path, "email,name,pupil\npat@mail.example,Pat,Sam\n")), key)
+            running.round()
+            stored = running.store.load_people(key=running.key.subkey("contacts"))
+            assert stored is not None
+            assert [contact.email for contact in stored.contacts] == ["pat@mail.example"]
+            people.write_text("organisation: [half written")
+            kept.write_bytes(b"half written")
+            running.round()
+            stored = running.store.load_people(key=running.key.subkey("contacts"))
+            assert stored is not None
+            assert [contact.email for contact in stored.contacts] == ["pat@mail.example"]
+            assert stored.roles["dpo"] == {"": SAM}
+
+
 # --- the doctor -------------------------------------------------------------------------------------------------------
 
 
@@ -208,7 +287,7 @@ def test_what_is_refused_or_too_much_comes_with_the_step_that_mends_it() -> None
     tenant = two_mailboxes()
     tenant.users[JO].mailbox = tenant.users[SAM].mailbox = "denied"
     with checked_fake(tenant) as fake:
-        fake.roles = (*fake.roles, "Mail.ReadWrite", "Mail.Send")
+        fake.sign_in.roles = (*fake.sign_in.roles, "Mail.ReadWrite", "Mail.Send")
         bad = [check for check in examined(fake) if check.grade == "bad"]
     assert {check.name for check in bad} == {"Mail.Read", "MailboxSettings.Read", "more than needed"}
     assert all(check.mend for check in bad)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -51,12 +52,40 @@ def state_gone(on: str, after: int = 0, times: int = 1) -> Fault:
     return Fault(on, times, after, status=410, code="SyncStateNotFound", message=message)
 
 
+class Latency:
+    """How long answers take: around `median` seconds, now and then many times as long, drawn by a seed (log-normal).
+
+    `slower` multiplies it for paths that hold one of these words. `sleep` is what passes the time.
+    """
+
+    def __init__(
+        self,
+        median: float,
+        *,
+        spread: float = 0.8,
+        seed: int = 1,
+        slower: Mapping[str, float] | None = None,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._median, self._spread, self._sleep = median, spread, sleep
+        self._slower = dict(slower or {"/$value": 3.0, "/delta": 2.0, "/content": 3.0})
+        self._dice = random.Random(seed)  # noqa: S311 - repeatable waits
+        self._lock = threading.Lock()
+
+    def pass_time(self, path: str) -> None:
+        with self._lock:
+            seconds = self._median * self._dice.lognormvariate(0.0, self._spread)
+        factor = max((factor for words, factor in self._slower.items() if words in path), default=1.0)
+        self._sleep(seconds * factor)
+
+
 class Plan:
     """Faults in the order they were added; the first that matches a request strikes.
 
     `refuse_filter`: a delta takes no filter. `empty_pages`: every other delta page is empty. `repeat_items`: each delta page
     repeats its last item and the next page brings it again. `page_cap`: no page holds more than this. `hold`: mailbox
-    requests wait until it is set.
+    requests wait until it is set. `latency`: how long answers take, none by default. `skew`: seconds by which the service's
+    clock is ahead of ours, in each answer's Date.
     """
 
     def __init__(self, *faults: Fault) -> None:
@@ -65,12 +94,19 @@ class Plan:
         self.repeat_items = False
         self.page_cap: int | None = None
         self.hold: threading.Event | None = None
+        self.latency: Latency | None = None
+        self.skew = 0.0
         self._faults = list(faults)
         self._lock = threading.Lock()
 
     def add(self, *faults: Fault) -> None:
         with self._lock:
             self._faults.extend(faults)
+
+    def delay(self, path: str) -> None:
+        """Let the time pass that an answer takes; a request to a mailbox holds its place meanwhile."""
+        if self.latency is not None:
+            self.latency.pass_time(path)
 
     def strike(self, path: str) -> Fault | None:
         with self._lock:

@@ -16,10 +16,9 @@ import tempfile
 import threading
 import time
 import uuid
-from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,15 +29,15 @@ from typing import Any, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import trustme
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from connectors.faketenant.exchange import Answer, Exchange, Refused
 from connectors.faketenant.faults import Fault, Plan
+from connectors.faketenant.limits import Limits
+from connectors.faketenant.sign_in import SignIn
 from connectors.faketenant.tenant import (
     FakeDrive,
     FakeFolder,
+    FakeGroup,
     FakeItem,
     FakeMailbox,
     FakeMessage,
@@ -46,20 +45,23 @@ from connectors.faketenant.tenant import (
     Tenant,
     attachment_content,
     attachments_json,
+    domain_json,
+    drive_json,
     folder_json,
+    group_json,
     item_json,
+    licence_json,
     message_json,
+    organisation_json,
     permissions_json,
     rule_json,
     settings_json,
+    site_json,
     stable_guid,
     stamp,
     user_json,
 )
 
-# Exchange Online's limit for an app and mailbox.
-_CONCURRENT = 4
-_WINDOW_SECONDS = 600.0
 _ROLES = (
     "Mail.Read",
     "MailboxSettings.Read",
@@ -75,39 +77,12 @@ _USER_DEFAULT = (
     "surname,userPrincipalName"
 )
 # Properties of a message that come only when they are selected.
-_ONLY_SELECTED = ("internetMessageHeaders",)
+_ONLY_SELECTED = ("internetMessageHeaders", "uniqueBody")
+# Below a user and yet not of the mailbox.
+_OF_THE_DIRECTORY = ("manager", "memberOf", "transitiveMemberOf", "drives", "drive")
+# Properties of a group that come only with one group by name, and only when they are selected.
+_OF_ONE_GROUP = ("allowExternalSenders", "autoSubscribeNewMembers", "isSubscribedByMail", "unseenCount")
 _ONLY_EXPANDED = ("singleValueExtendedProperties",)
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request and its answer. `path` is as sent, without query; bodies of JSON are parsed, others are bytes."""
-
-    method: str
-    path: str
-    query: list[tuple[str, str]]
-    headers: dict[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
-    status: int = 0
-    answer_headers: dict[str, str] = field(default_factory=dict, repr=False)
-    answer: bytes = field(default=b"", repr=False)
-
-    @property
-    def is_graph(self) -> bool:
-        return self.path.startswith("/v1.0/")
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    body: Json | bytes | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class _Refused(Exception):
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
-        super().__init__(code)
-        self.status, self.code, self.message, self.headers = status, code, message, headers or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,40 +117,45 @@ _State = _Listing | _Walk | tuple[_Listing, int]
 class FakeTenant:
     """`with FakeTenant(tenant) as fake:` gives a running service.
 
-    `fake.url` is both graph_url and authority, `fake.ca_file` the CA to trust; sign-in takes `client_secret` or an assertion by a
-    certificate given to `trust`.
+    `fake.url` is both graph_url and authority, `fake.ca_file` the CA to trust; `fake.sign_in` says what signs in, `fake.limits`
+    what the client did against Microsoft's limits. `cloud`: login and Graph address of another cloud, whose names the client has
+    to find at `fake.port` of this machine. `clock` counts the seconds of the limits.
     """
 
-    def __init__(self, tenant: Tenant, plan: Plan | None = None, *, port: int = 0) -> None:
+    def __init__(
+        self,
+        tenant: Tenant,
+        plan: Plan | None = None,
+        *,
+        port: int = 0,
+        cloud: tuple[str, str] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.tenant = tenant
         self.plan = plan or Plan()
         self.tenant_id = tenant.id
         self.client_id = stable_guid("app", tenant.id)
-        self.client_secret = secrets.token_urlsafe(24)
+        self.sign_in = SignIn(self.tenant_id, self.client_id, _ROLES)
+        self.client_secret = self.sign_in.client_secret
         self.exchanges: list[Exchange] = []
-        self.peak: Counter[str] = Counter()
-        self.in_flight: Counter[str] = Counter()
+        self.limits = Limits(clock)
         self.url = ""
         self._port = port
-        self._certificates: dict[str, x509.Certificate] = {}
-        self._tokens: set[str] = set()
+        self._cloud = cloud
         self._states: dict[str, _State] = {}
         self._contents: dict[str, bytes] = {}
-        self._recent: dict[str, deque[float]] = {}
         self._content_server: _Server | None = None
         self.content_url = ""
-        self.requests_per_window = 10_000
         self.filtered_at_most = 5_000
-        # What the client did against the limits that Microsoft sets, in words.
-        self.violations: list[str] = []
         self.subscriptions: dict[str, Json] = {}
-        # Whether a notification address answers its validation; None believes every address.
-        self.reach: Callable[[str], bool] | None = None
-        self.roles: tuple[str, ...] = _ROLES
+        self.notified: list[Json] = []
+        # Posts to a notification address: (url, body) → status, media type, answer. None believes every address.
+        self.post: Callable[[str, bytes], tuple[int, str, bytes]] | None = None
+        # The longest that a subscription lasts here, whatever is asked for (10,080 minutes for messages).
+        self.subscription_lasts = timedelta(minutes=10_080)
         self.records = True
         # The other origin that file contents come from must not see a token.
         self._lock = threading.RLock()
-        self._changed = threading.Condition(self._lock)
         self._folder = tempfile.TemporaryDirectory(prefix="faketenant-")
         self.ca_file = Path(self._folder.name) / "ca.pem"
         self._server: _Server | None = None
@@ -184,9 +164,12 @@ class FakeTenant:
         authority = trustme.CA(organization_name="Fake tenant of Mailwarden")
         authority.cert_pem.write_to_path(str(self.ca_file))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        authority.issue_cert("127.0.0.1", "localhost").configure_cert(context)
+        names = {str(urlsplit(address).hostname) for address in self._cloud or ()}
+        authority.issue_cert("127.0.0.1", "localhost", *sorted(names)).configure_cert(context)
         self._server = _Server(self, context, self._port)
-        self.url = f"https://127.0.0.1:{self._server.server_address[1]}"
+        self.port = int(self._server.server_address[1])
+        self.sign_in.login, self.url = self._cloud or (f"https://127.0.0.1:{self.port}",) * 2
+        self.sign_in.graph = self.url
         self._content_server = _Server(self, context, 0, is_content=True)
         self.content_url = f"https://127.0.0.1:{self._content_server.server_address[1]}"
         for server in (self._server, self._content_server):
@@ -212,84 +195,89 @@ class FakeTenant:
         """The Graph requests so far whose path holds `part`."""
         return [exchange for exchange in list(self.exchanges) if exchange.is_graph and part in exchange.path]
 
-    def trust(self, certificate_pem: bytes) -> None:
-        """Let the app sign in with the private key of this certificate."""
-        certificate = x509.load_pem_x509_certificate(certificate_pem)
-        self._certificates[_base64url(certificate.fingerprint(hashes.SHA256()))] = certificate
-
-    def expire_tokens(self) -> None:
-        """Access tokens given so far are refused from now on."""
-        with self._lock:
-            self._tokens.clear()
-
     def forget_links(self) -> None:
         """Next and delta links given so far answer 410 from now on."""
         with self._lock:
             self._states.clear()
 
-    def wait_for_requests(self, mailbox: str, count: int, seconds: float) -> bool:
-        """Wait until so many requests to a mailbox are in flight at once."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self.in_flight[mailbox] >= count, seconds)
+    @property
+    def violations(self) -> list[str]:
+        """What the client did against the limits that Microsoft sets, in words."""
+        return self.limits.violations
 
     # --- answering ----------------------------------------------------------------------------------------------------
 
-    def answer(self, exchange: Exchange) -> tuple[_Answer, Fault | None]:
+    def answer(self, exchange: Exchange) -> tuple[Answer, Fault | None]:
         """The answer to one request and the fault that still has to break the connection, if any."""
         fault = self.plan.strike(exchange.path)
         if fault is not None and fault.expire:
-            self.expire_tokens()
+            self.sign_in.expire()
         try:
             if fault is not None and fault.status:
                 if fault.body is not None:
-                    return _Answer(fault.status, fault.body, fault.headers), None
-                raise _Refused(fault.status, fault.code, fault.message, fault.headers)
-            answer = self._graph(exchange) if exchange.is_graph else self._sign_in(exchange)
-        except _Refused as refused:
-            return _Answer(refused.status, _error(refused, exchange), refused.headers), None
+                    return Answer(fault.status, fault.body, fault.headers), None
+                raise Refused(fault.status, fault.code, fault.message, fault.headers)
+            answer = self._graph(exchange) if exchange.is_graph else self.sign_in.answer(exchange)
+        except Refused as refused:
+            if exchange.is_graph and "Retry-After" in refused.headers:
+                self.limits.told(self._scope(_segments(exchange.path)), refused.headers["Retry-After"])
+            return Answer(refused.status, _error(refused, exchange), refused.headers), None
         if fault is not None and fault.change is not None and isinstance(answer.body, dict):
             answer = replace(answer, body=fault.change(json.loads(json.dumps(answer.body))))
         return answer, fault
 
-    def _graph(self, exchange: Exchange) -> _Answer:
-        scheme, _, token = exchange.headers.get("authorization", "").partition(" ")
-        if scheme != "Bearer" or token not in self._tokens:
-            challenge = {"WWW-Authenticate": f'Bearer realm="", authorization_uri="{self.url}/common/oauth2/authorize"'}
-            raise _Refused(
-                401, "InvalidAuthenticationToken", "Access token has expired or is not yet valid.", challenge
-            )
+    def _graph(self, exchange: Exchange) -> Answer:
+        self.sign_in.admit(exchange)
         segments = _segments(exchange.path)
         query = dict(exchange.query)
+        scope = self._scope(segments)
+        if scope.startswith("mailbox "):
+            return self._routed(segments, query, exchange)
+        headers: dict[str, str] = {}
+        if scope == "files":
+            headers = self.limits.files(_files_cost(segments, query))
+        elif scope == "directory":
+            headers = self.limits.directory(_directory_cost(segments, query))
+        self.plan.delay(exchange.path)
+        answer = self._routed(segments, query, exchange)
+        return replace(answer, headers={**headers, **answer.headers})
+
+    def _scope(self, segments: list[str]) -> str:
+        """Which of Microsoft's budgets a request counts against."""
+        if segments[0] in ("drives", "sites") or segments[2:3] in (["drives"], ["drive"]):
+            return "files"
+        if segments[0] == "users" and len(segments) > 2 and segments[2] not in _OF_THE_DIRECTORY:
+            user = self.tenant.user(segments[1])
+            return f"mailbox {user.address}" if user is not None else "mailbox"
+        return "directory" if segments[0] in ("users", "groups", "organization", "domains") else ""
+
+    def _routed(self, segments: list[str], query: dict[str, str], exchange: Exchange) -> Answer:
         top, *rest = segments
-        if top == "users" and len(rest) > 1 and rest[1] not in ("manager", "drives", "drive"):
+        if top == "users" and len(rest) > 1 and rest[1] not in _OF_THE_DIRECTORY:
             return self._in_mailbox(rest[0], rest[1:], query, exchange)
         if top == "subscriptions":
             return self._subscriptions(rest, exchange)
-        if exchange.method != "GET":
-            raise _Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+        if segments == ["$batch"]:
+            return self._batch(exchange)
+        if exchange.method != "GET" and segments[-1] != "extractSensitivityLabels":
+            raise Refused(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
         if top == "users":
             return self._users(rest, query, exchange.path)
         if top in ("drives", "sites"):
             return self._files(segments, query, exchange)
-        if top == "groups" and len(rest) == 2 and rest[0] in self.tenant.groups:
-            group = self.tenant.groups[rest[0]]
-            members = [self.tenant.users[address] for address in group.members if address in self.tenant.users]
-            found_members = [{"@odata.type": "#microsoft.graph.user", **user_json(member)} for member in members]
-            return self._listing(found_members, exchange.path, query, size=100, largest=999)
+        if top == "groups":
+            return self._groups(rest, query, exchange.path)
         if segments == ["domains"]:
             return self._listing(
-                [_domain(name, n == 0) for n, name in enumerate(self.tenant.domains)], "domains", query
+                [domain_json(name, n == 0) for n, name in enumerate(self.tenant.domains)], "domains", query
             )
         if segments == ["organization"]:
-            verified = [
-                {"name": name, "isDefault": n == 0, "isInitial": False, "type": "Managed", "capabilities": "Email"}
-                for n, name in enumerate(self.tenant.domains)
-            ]
-            found = {"id": self.tenant.id, "displayName": self.tenant.organisation, "verifiedDomains": verified}
-            return self._listing([found], exchange.path, query)
-        raise _Refused(400, "BadRequest", f"Resource not found for the segment '{top}'.")
+            return self._listing([organisation_json(self.tenant)], exchange.path, query)
+        if segments == ["subscribedSkus"]:
+            return self._listing([licence_json(self.tenant)], exchange.path, query)
+        raise Refused(400, "BadRequest", f"Resource not found for the segment '{top}'.")
 
-    def _users(self, rest: list[str], query: dict[str, str], path: str) -> _Answer:
+    def _users(self, rest: list[str], query: dict[str, str], path: str) -> Answer:
         if rest == ["delta"]:
             return self._users_delta(query)
         if len(rest) == 2 and rest[1] in ("drives", "drive"):
@@ -298,30 +286,34 @@ class FakeTenant:
                 drive for drive in self.tenant.drives.values() if owner is not None and drive.owner == owner.address
             ]
             if not owned:
-                raise _Refused(404, "ResourceNotFound", "User's mysite not found.")
-            return self._listing([_drive_json(drive) for drive in owned], path, query, size=200)
+                raise Refused(404, "ResourceNotFound", "User's mysite not found.")
+            return self._listing([drive_json(drive) for drive in owned], path, query, size=200)
         if not rest:
             with self.tenant.lock:
                 found = [self._user(user.address, query) for user in self.tenant.users.values()]
             return self._listing(found, path, {"$select": _USER_DEFAULT, **query}, size=100, largest=999)
         user = self.tenant.user(rest[0])
         if user is None:
-            raise _Refused(404, "Request_ResourceNotFound", f"Resource '{rest[0]}' does not exist.")
+            raise Refused(404, "Request_ResourceNotFound", f"Resource '{rest[0]}' does not exist.")
         if len(rest) == 1:
             return self._one(self._user(user.address, query), {"$select": _USER_DEFAULT, **query}, "users/$entity")
+        if rest[1] in ("memberOf", "transitiveMemberOf"):
+            return self._listing(
+                self._memberships(user.address, transitive=rest[1] != "memberOf"), path, query, size=100
+            )
         manager = self.tenant.users.get(user.manager)
         if manager is None:
-            raise _Refused(404, "Request_ResourceNotFound", "Resource 'manager' does not exist.")
+            raise Refused(404, "Request_ResourceNotFound", "Resource 'manager' does not exist.")
         found_manager = {"@odata.type": "#microsoft.graph.user", **user_json(manager)}
         return self._one(found_manager, {"$select": _USER_DEFAULT, **query}, "directoryObjects/$entity")
 
-    def _users_delta(self, query: dict[str, str]) -> _Answer:
+    def _users_delta(self, query: dict[str, str]) -> Answer:
         """All users, or those that changed since the token; `manager@delta` tells of managers, `@removed` of leavers."""
         with self.tenant.lock:
             if query.get("$deltatoken") == "latest":
                 kept = self._keep(_Listing((), query.get("$select", _USER_DEFAULT), 0, len(self.tenant.changed_users)))
                 link = f"{self.url}/v1.0/users/delta?$deltatoken={kept}"
-                return _Answer(200, {"value": [], "@odata.deltaLink": link})
+                return Answer(200, {"value": [], "@odata.deltaLink": link})
             token = query.get("$deltatoken")
             select = query.get("$select", _USER_DEFAULT)
             if token is None:
@@ -329,7 +321,7 @@ class FakeTenant:
             else:
                 state = self._state(token)
                 if not isinstance(state, _Listing):
-                    raise _Refused(400, "Directory_ExpiredPageToken", "The token is invalid.")
+                    raise Refused(400, "Directory_ExpiredPageToken", "The token is invalid.")
                 told, select = list(dict.fromkeys(self.tenant.changed_users[state.offset :])), state.path
             value: list[Json] = []
             for address in told:
@@ -346,22 +338,23 @@ class FakeTenant:
             kept = self._keep(_Listing((), select, 0, len(self.tenant.changed_users)))
         page: Json = {"@odata.context": f"{self.url}/v1.0/$metadata#users", "value": value}
         page["@odata.deltaLink"] = f"{self.url}/v1.0/users/delta?$deltatoken={kept}"
-        return _Answer(200, page)
+        return Answer(200, page)
 
     # --- drives ---------------------------------------------------------------------------------------------------------
 
-    def _files(self, segments: list[str], query: dict[str, str], exchange: Exchange) -> _Answer:
-        headers = {"RateLimit-Limit": "1200", "RateLimit-Remaining": "900", "RateLimit-Reset": "30"}
+    def _files(self, segments: list[str], query: dict[str, str], exchange: Exchange) -> Answer:
         with self.tenant.lock:
             match segments:
                 case ["sites"] | ["sites", "getAllSites"]:
-                    sites = [
-                        {"id": s.id, "displayName": s.name, "webUrl": s.url, "isPersonalSite": False}
-                        for s in self.tenant.sites.values()
-                    ]
-                    return replace(self._listing(sites, exchange.path, query, size=200), headers=headers)
+                    return self._listing(
+                        [site_json(s) for s in self.tenant.sites.values()], exchange.path, query, size=200
+                    )
+                case ["sites", site] if site in self.tenant.sites:
+                    return self._one(site_json(self.tenant.sites[site]), query, "sites/$entity")
+                case ["drives", name] if name in self.tenant.drives:
+                    return self._one(drive_json(self.tenant.drives[name]), query, "drives/$entity")
                 case ["sites", site, "drives"] if site in self.tenant.sites:
-                    owned = [_drive_json(self.tenant.drives[drive]) for drive in self.tenant.sites[site].drives]
+                    owned = [drive_json(self.tenant.drives[drive]) for drive in self.tenant.sites[site].drives]
                     return self._listing(owned, exchange.path, query, size=200)
                 case ["drives", name, "root", "delta"] if name in self.tenant.drives:
                     return self._drive_delta(self.tenant.drives[name], query)
@@ -369,13 +362,13 @@ class FakeTenant:
                     drive = self.tenant.drives[name]
                     item = drive.items.get(drive.root if identifier == "root" else identifier)
                     if item is None or item.gone:
-                        raise _Refused(404, "itemNotFound", "The resource could not be found.")
+                        raise Refused(404, "itemNotFound", "The resource could not be found.")
                     return self._drive_item(drive, item, below, query, exchange)
-        raise _Refused(404, "itemNotFound", "The resource could not be found.")
+        raise Refused(404, "itemNotFound", "The resource could not be found.")
 
     def _drive_item(
         self, drive: FakeDrive, item: FakeItem, below: list[str], query: dict[str, str], exchange: Exchange
-    ) -> _Answer:
+    ) -> Answer:
         match below:
             case []:
                 return self._one(item_json(drive, item), query, "drives/items/$entity")
@@ -384,16 +377,20 @@ class FakeTenant:
                 return self._listing(inside, exchange.path, query, size=200)
             case ["permissions"]:
                 return self._listing(permissions_json(drive, item), exchange.path, query, size=200)
+            case ["permissions", identifier]:
+                return self._one(_by_id(permissions_json(drive, item), identifier), query, "permissions/$entity")
+            case ["extractSensitivityLabels"]:
+                return Answer(200, {"value": {"labels": []}})
             case ["content"]:
                 if item.malware:
-                    raise _Refused(403, "malwareDetected", "Malware detected.")
+                    raise Refused(403, "malwareDetected", "Malware detected.")
                 token = secrets.token_urlsafe(16)
                 with self._lock:
                     self._contents[token] = item.data or b""
-                return _Answer(302, None, {"Location": f"{self.content_url}/content/{token}"})
-        raise _Refused(400, "invalidRequest", "Resource not found for the segment.")
+                return Answer(302, None, {"Location": f"{self.content_url}/content/{token}"})
+        raise Refused(400, "invalidRequest", "Resource not found for the segment.")
 
-    def _drive_delta(self, drive: FakeDrive, query: dict[str, str]) -> _Answer:
+    def _drive_delta(self, drive: FakeDrive, query: dict[str, str]) -> Answer:
         token = query.get("token")
         if token in (None, "latest"):
             told = tuple(dict.fromkeys(drive.log)) if token is None else ()
@@ -403,11 +400,11 @@ class FakeTenant:
         else:
             try:
                 state = self._state(token)
-            except _Refused as gone:
+            except Refused as gone:
                 fresh = f"{self.url}/v1.0/drives/{drive.id}/root/delta"
-                raise _Refused(410, "resyncChangesApplyDifferences", gone.message, {"Location": fresh}) from gone
+                raise Refused(410, "resyncChangesApplyDifferences", gone.message, {"Location": fresh}) from gone
             if not isinstance(state, tuple):
-                raise _Refused(400, "invalidRequest", "The token is invalid.")
+                raise Refused(400, "invalidRequest", "The token is invalid.")
             walk, end_of_log = state
             if not walk.items:
                 changed = tuple(dict.fromkeys(drive.log[end_of_log:]))
@@ -421,7 +418,7 @@ class FakeTenant:
             page["@odata.nextLink"] = link + self._keep((replace(walk, offset=end), end_of_log))
         else:
             page["@odata.deltaLink"] = link + self._keep((replace(walk, items=(), offset=0), end_of_log))
-        return _Answer(200, page)
+        return Answer(200, page)
 
     @staticmethod
     def _told_items(drive: FakeDrive, identifiers: tuple[str, ...], *, is_first: bool) -> Iterator[Json]:
@@ -430,98 +427,190 @@ class FakeTenant:
             if not (is_first and item.gone):
                 yield item_json(drive, item)
 
-    def content(self, exchange: Exchange) -> _Answer:
+    def content(self, exchange: Exchange) -> Answer:
         """What the other host answers: a token that arrives there was given away."""
         if "authorization" in exchange.headers:
             self.violations.append("the access token was sent to the content host")
-            return _Answer(401, b"", {"Content-Type": "text/plain"})
+            return Answer(401, b"", {"Content-Type": "text/plain"})
         data = self._contents.get(exchange.path.rpartition("/")[2])
         if data is None:
-            return _Answer(404, b"", {"Content-Type": "text/plain"})
-        return _Answer(200, data, {"Content-Type": "application/octet-stream"})
+            return Answer(404, b"", {"Content-Type": "text/plain"})
+        return Answer(200, data, {"Content-Type": "application/octet-stream"})
 
     # --- subscriptions --------------------------------------------------------------------------------------------------
 
-    def _subscriptions(self, rest: list[str], exchange: Exchange) -> _Answer:
+    def _subscriptions(self, rest: list[str], exchange: Exchange) -> Answer:
         body = json.loads(exchange.body) if exchange.body else {}
         if not rest and exchange.method == "GET":
             return self._listing(list(self.subscriptions.values()), exchange.path, dict(exchange.query), size=100)
         if not rest and exchange.method == "POST":
             for url in (body.get("notificationUrl"), body.get("lifecycleNotificationUrl")):
-                if url and self.reach is not None and not self.reach(url):
-                    raise _Refused(400, "InvalidRequest", "Subscription validation request failed.")
+                if url and not self._is_valid(url):
+                    raise Refused(400, "InvalidRequest", "Subscription validation request failed.")
             identifier = str(uuid.uuid4())
-            self.subscriptions[identifier] = {**body, "id": identifier, "applicationId": self.client_id}
-            return _Answer(201, self.subscriptions[identifier])
+            made = {**body, "id": identifier, "applicationId": self.client_id}
+            self.subscriptions[identifier] = {**made, "expirationDateTime": self._end(body["expirationDateTime"])}
+            return Answer(201, self.subscriptions[identifier])
         found = self.subscriptions.get(rest[0]) if rest else None
         if found is None:
-            raise _Refused(404, "ResourceNotFound", "The object was not found.")
+            raise Refused(404, "ResourceNotFound", "The object was not found.")
         if exchange.method == "PATCH":
-            found["expirationDateTime"] = body["expirationDateTime"]
-            return _Answer(200, found)
+            found["expirationDateTime"] = self._end(body["expirationDateTime"])
+            return Answer(200, found)
         if exchange.method == "DELETE":
             del self.subscriptions[rest[0]]
-        return _Answer(204) if exchange.method != "GET" else _Answer(200, found)
+        return Answer(204) if exchange.method != "GET" else Answer(200, found)
+
+    def _is_valid(self, url: str) -> bool:
+        """Whether the address answers a validation within its rules: 200, text/plain, the token decoded."""
+        if self.post is None:
+            return True
+        token = f"Validation: Testing client application reachability <{uuid.uuid4()}> & more"
+        status, media_type, answer = self.post(f"{url}?validationToken={quote(token, safe='')}", b"")
+        return (status, media_type.partition(";")[0], answer.decode()) == (200, "text/plain", token)
+
+    def _end(self, wanted: str) -> str:
+        """Asked for too long, a subscription lasts as long as may be."""
+        longest = datetime.now(UTC) + self.subscription_lasts
+        return f"{min(datetime.fromisoformat(wanted), longest):%Y-%m-%dT%H:%M:%SZ}"
+
+    def notify(self, address: str, *, lifecycle: str = "") -> list[int]:
+        """Tell every subscription to a mailbox that something came, or of its own fate; the statuses answered."""
+        assert self.post is not None
+        user = self.tenant.users[address]
+        statuses = []
+        for identifier, each in list(self.subscriptions.items()):
+            if f"/{user.id}/" not in each["resource"] and f"/{address}/" not in each["resource"]:
+                continue
+            told: Json = {
+                "subscriptionId": identifier,
+                "subscriptionExpirationDateTime": each["expirationDateTime"],
+                "clientState": each["clientState"],
+                "tenantId": self.tenant_id,
+            }
+            if lifecycle:
+                told |= {"lifecycleEvent": lifecycle, "resource": each["resource"]}
+            else:
+                told |= {
+                    "changeType": "created",
+                    "resource": f"Users/{user.id}/Messages/AAMk",
+                    "resourceData": {
+                        "@odata.type": "#Microsoft.Graph.Message",
+                        "@odata.id": f"Users/{user.id}/Messages/AAMk",
+                        "id": "AAMk",
+                    },
+                }
+            if lifecycle == "subscriptionRemoved":
+                del self.subscriptions[identifier]
+            body = {"value": [told]}
+            self.notified.append(body)
+            where = each["lifecycleNotificationUrl"] if lifecycle else each["notificationUrl"]
+            statuses.append(self.post(where, json.dumps(body).encode())[0])
+        return statuses
+
+    def _groups(self, rest: list[str], query: dict[str, str], path: str) -> Answer:
+        if not rest:
+            found = [_select(group_json(group), "", left_out=_OF_ONE_GROUP) for group in self.tenant.groups.values()]
+            return self._listing(found, path, query, size=100, largest=999)
+        group = self.tenant.groups.get(rest[0])
+        if group is None:
+            raise Refused(404, "Request_ResourceNotFound", f"Resource '{rest[0]}' does not exist.")
+        if len(rest) == 1:
+            return self._one(group_json(group), query, "groups/$entity", left_out=_OF_ONE_GROUP)
+        members = list(self._members(group, transitive=rest[1] == "transitiveMembers"))
+        if rest[2:] in (["microsoft.graph.user"], ["graph.user"]):
+            members = [member for member in members if member["@odata.type"] == "#microsoft.graph.user"]
+        return self._listing(members, path, query, size=100, largest=999)
+
+    def _memberships(self, address: str, *, transitive: bool) -> list[Json]:
+        return [
+            {"@odata.type": "#microsoft.graph.group", **_select(group_json(group), "", left_out=_OF_ONE_GROUP)}
+            for group in self.tenant.groups.values()
+            if any(
+                member.get("id") == self.tenant.users[address].id
+                for member in self._members(group, transitive=transitive)
+            )
+        ]
+
+    def _batch(self, exchange: Exchange) -> Answer:
+        """Each inner request by itself; one whose predecessor failed gets 424. Bodies other than JSON come as base64."""
+        try:
+            requests = json.loads(exchange.body)["requests"]
+            identifiers = [request["id"] for request in requests]
+        except (ValueError, KeyError, TypeError) as error:
+            raise Refused(400, "BadRequest", "Invalid batch payload format.") from error
+        if len(requests) > 20 or len(set(identifiers)) != len(identifiers):
+            raise Refused(400, "BadRequest", "Number of batch request steps exceeds 20, or an id is there twice.")
+        statuses: dict[str, int] = {}
+        responses = []
+        for request in requests:
+            parts = urlsplit("/v1.0/" + str(request["url"]).lstrip("/"))
+            inner = Exchange(
+                request["method"],
+                parts.path,
+                parse_qsl(parts.query, keep_blank_values=True),
+                {**exchange.headers, **{name.lower(): value for name, value in request.get("headers", {}).items()}},
+                json.dumps(request["body"]).encode() if "body" in request else b"",
+            )
+            if any(statuses.get(before, 424) >= 400 for before in request.get("dependsOn", ())):
+                answer = Answer(424, _error(Refused(424, "FailedDependency", "A request before it failed."), inner))
+            else:
+                answer, _ = self.answer(inner)
+            statuses[request["id"]] = answer.status
+            body = answer.body if not isinstance(answer.body, bytes) else base64.b64encode(answer.body).decode()
+            told = {"id": request["id"], "status": answer.status, "headers": answer.headers}
+            responses.append({**told, "body": body} if body is not None else told)
+        return Answer(200, {"responses": responses})
+
+    def _members(self, group: FakeGroup, *, transitive: bool) -> Iterator[Json]:
+        """Users and groups in a group, and with `transitive` those in the groups in it, each once."""
+        waiting, seen = [*group.members], set(group.members)
+        while waiting:
+            member = waiting.pop(0)
+            if member in self.tenant.users:
+                yield {"@odata.type": "#microsoft.graph.user", **user_json(self.tenant.users[member])}
+            elif member in self.tenant.groups:
+                inner = self.tenant.groups[member]
+                yield {"@odata.type": "#microsoft.graph.group", **group_json(inner)}
+                waiting += [each for each in inner.members if transitive and each not in seen]
+                seen.update(inner.members)
 
     def _user(self, address: str, query: dict[str, str]) -> Json:
         user = self.tenant.users[address]
         found = user_json(user)
         expand = re.fullmatch(r"manager(?:\(\$select=([A-Za-z,]+)\))?", query.get("$expand", ""))
         if "$expand" in query and expand is None:
-            raise _Refused(400, "Request_UnsupportedQuery", "Unsupported expand.")
+            raise Refused(400, "Request_UnsupportedQuery", "Unsupported expand.")
         manager = self.tenant.users.get(user.manager)
         if expand is not None and manager is not None:
             chosen = _select(user_json(manager), expand[1] or _USER_DEFAULT)
             found["manager"] = {"@odata.type": "#microsoft.graph.user", **chosen}
         return found
 
-    def _in_mailbox(self, who: str, rest: list[str], query: dict[str, str], exchange: Exchange) -> _Answer:
+    def _in_mailbox(self, who: str, rest: list[str], query: dict[str, str], exchange: Exchange) -> Answer:
         user = self.tenant.user(who)
         if user is None:
-            raise _Refused(404, "ErrorInvalidUser", f"The requested user '{who}' is invalid.")
+            raise Refused(404, "ErrorInvalidUser", f"The requested user '{who}' is invalid.")
         if user.mailbox == "none":
-            raise _Refused(404, "MailboxNotEnabledForRESTAPI", "REST API is not yet supported for this mailbox.")
+            raise Refused(404, "MailboxNotEnabledForRESTAPI", "REST API is not yet supported for this mailbox.")
         if user.mailbox == "denied":
             said = "Access to OData is disabled: [RAOP] : Blocked by tenant configured AppOnly AccessPolicy settings."
-            raise _Refused(403, "ErrorAccessDenied", said)
-        self._count(user.address)
-        with self._changed:
-            self.in_flight[user.address] += 1
-            count = self.in_flight[user.address]
-            self.peak[user.address] = max(self.peak[user.address], count)
-            self._changed.notify_all()
-        try:
-            if count > _CONCURRENT:
-                self.violations.append(f"{count} requests at once to one mailbox")
-                said = "Application is over its MailboxConcurrency limit."
-                raise _Refused(429, "ApplicationThrottled", said, {"Retry-After": "1"})
+            raise Refused(403, "ErrorAccessDenied", said)
+        with self.limits.mailbox(user.address):
             if self.plan.hold is not None:
                 self.plan.hold.wait()
+            self.plan.delay(exchange.path)
             with self.tenant.lock:
                 return self._mail(self.tenant.mailboxes[user.address], rest, query, exchange)
-        finally:
-            with self._changed:
-                self.in_flight[user.address] -= 1
 
-    def _count(self, address: str) -> None:
-        """10,000 requests in 10 minutes for an app and mailbox."""
-        with self._lock:
-            recent = self._recent.setdefault(address, deque())
-            now = time.monotonic()
-            while recent and now - recent[0] > _WINDOW_SECONDS:
-                recent.popleft()
-            recent.append(now)
-            if len(recent) <= self.requests_per_window:
-                return
-            self.violations.append("more than the allowed requests in ten minutes to one mailbox")
-        raise _Refused(429, "ApplicationThrottled", "Application is over its request limit.", {"Retry-After": "30"})
-
-    def _mail(self, box: FakeMailbox, rest: list[str], query: dict[str, str], exchange: Exchange) -> _Answer:
+    def _mail(self, box: FakeMailbox, rest: list[str], query: dict[str, str], exchange: Exchange) -> Answer:
         immutable = 'idtype="immutableid"' in exchange.headers.get("prefer", "").lower()
         hidden = query.get("includeHiddenFolders") == "true"
         if exchange.method == "POST":
+            if rest == ["translateExchangeIds"]:
+                return self._translated(box, json.loads(exchange.body))
             if rest != ["sendMail"]:
-                raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
+                raise Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
             return self._send_mail(box, exchange)
         match rest:
             case ["mailboxSettings"]:
@@ -535,6 +624,9 @@ class FakeTenant:
                 return self._listing([folder_json(box, f, hidden=hidden) for f in shown], exchange.path, query)
             case ["mailFolders", name]:
                 return self._one(folder_json(box, _folder(box, name), hidden=hidden), query, "mailFolders/$entity")
+            case ["messages"]:
+                everything = [message_json(box, message, immutable=immutable) for message in box.messages.values()]
+                return self._listing(everything, exchange.path, query, left_out=_ONLY_SELECTED)
             case ["mailFolders", name, "messages"]:
                 since = re.fullmatch(r"sentDateTime ge (\S+)", query.get("$filter", ""))
                 listed = [
@@ -542,38 +634,38 @@ class FakeTenant:
                     for message in box.inside(_folder(box, name))
                     if since is None or _received(message) >= datetime.fromisoformat(since[1])
                 ]
-                return self._listing(listed, exchange.path, query)
+                return self._listing(listed, exchange.path, query, left_out=_ONLY_SELECTED)
             case ["mailFolders", name, "messages", "delta"]:
                 return self._delta(box, name, query, exchange, immutable=immutable)
             case ["mailFolders", _, "messages", _, "$value"]:
-                raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
+                raise Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
             case ["messages", identifier, *_] if _message(box, identifier).poisoned:
-                raise _Refused(500, "ErrorContentConversionFailed", "Content conversion failed.")
+                raise Refused(500, "ErrorContentConversionFailed", "Content conversion failed.")
             case ["messages", identifier]:
                 found = message_json(box, _message(box, identifier), immutable=immutable)
                 return self._one(found, query, "messages/$entity", left_out=_ONLY_SELECTED)
             case ["messages", identifier, "$value"]:
-                return _Answer(200, _message(box, identifier).mime, {"Content-Type": "text/plain"})
+                return Answer(200, _message(box, identifier).mime, {"Content-Type": "text/plain"})
             case ["messages", identifier, "attachments"]:
                 return self._listing(attachments_json(_message(box, identifier)), exchange.path, query)
             case ["messages", identifier, "attachments", attachment]:
                 listed = attachments_json(_message(box, identifier))
-                return self._one(_by_id(listed, attachment), query, "attachments/$entity")
+                return self._one(self._attachment(_by_id(listed, attachment), query), query, "attachments/$entity")
             case ["messages", identifier, "attachments", attachment, "$value"]:
                 listed = attachments_json(_message(box, identifier))
                 if _by_id(listed, attachment)["@odata.type"] == "#microsoft.graph.referenceAttachment":
-                    raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
+                    raise Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
                 content = attachment_content(_message(box, identifier), attachment)
                 if content is None:
                     raise _not_found()
-                return _Answer(200, content[1], {"Content-Type": content[0]})
-        raise _Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
+                return Answer(200, content[1], {"Content-Type": content[0]})
+        raise Refused(405, "ErrorInvalidRequest", "The OData request is not supported.")
 
     # --- delta --------------------------------------------------------------------------------------------------------
 
     def _delta(
         self, box: FakeMailbox, name: str, query: dict[str, str], exchange: Exchange, *, immutable: bool
-    ) -> _Answer:
+    ) -> Answer:
         token = query.get("$skiptoken") or query.get("$deltatoken")
         folder = _folder(box, name)
         if token is None:
@@ -586,16 +678,16 @@ class FakeTenant:
         else:
             state = self._state(token)
             if not isinstance(state, _Walk) or state.folder != folder.id:
-                raise _Refused(400, "ErrorInvalidUrlQuery", "The sync state is invalid.")
+                raise Refused(400, "ErrorInvalidUrlQuery", "The sync state is invalid.")
             walk = state if "$skiptoken" in query else _later(box, folder, state)
         return self._delta_page(box, folder, walk, _preferred_size(exchange, self.plan.page_cap), immutable=immutable)
 
-    def _delta_page(self, box: FakeMailbox, folder: FakeFolder, walk: _Walk, size: int, *, immutable: bool) -> _Answer:
+    def _delta_page(self, box: FakeMailbox, folder: FakeFolder, walk: _Walk, size: int, *, immutable: bool) -> Answer:
         more = walk.offset < len(walk.entries)
         empty = self.plan.empty_pages and more and not walk.was_empty
         shown = () if empty else walk.entries[walk.offset : walk.offset + size]
         if "body" in walk.select and any(message.poisoned for _, message in shown):
-            raise _Refused(500, "InternalServerError", "Error while processing response.")
+            raise Refused(500, "InternalServerError", "Error while processing response.")
         value = [self._told(box, folder, change, message, walk.select, immutable) for change, message in shown]
         if self.plan.repeat_items and value:
             value.append(value[-1])
@@ -609,7 +701,7 @@ class FakeTenant:
             page["@odata.nextLink"] = f"{link}?$skiptoken={self._keep(rest)}"
         else:
             page["@odata.deltaLink"] = f"{link}?$deltatoken={self._keep(replace(rest, entries=(), offset=0))}"
-        return _Answer(200, page)
+        return Answer(200, page)
 
     def _told(
         self, box: FakeMailbox, folder: FakeFolder, change: str, message: FakeMessage, select: str, immutable: bool
@@ -636,23 +728,29 @@ class FakeTenant:
         with self._lock:
             state = self._states.get(token)
         if state is None:
-            raise _Refused(410, "SyncStateNotFound", "The sync state generation is not found; generation=149.")
+            raise Refused(410, "SyncStateNotFound", "The sync state generation is not found; generation=149.")
         return state
 
     # --- collections and single objects -------------------------------------------------------------------------------
 
     def _listing(
-        self, found: list[Json], path: str, query: dict[str, str], size: int = 10, largest: int = 1000
-    ) -> _Answer:
+        self,
+        found: list[Json],
+        path: str,
+        query: dict[str, str],
+        size: int = 10,
+        largest: int = 1000,
+        left_out: tuple[str, ...] = (),
+    ) -> Answer:
         token = query.get("$skiptoken")
         if token is not None:
             kept = self._state(token)
             if not isinstance(kept, _Listing):
-                raise _Refused(400, "ErrorInvalidUrlQuery", "The skip token is invalid.")
+                raise Refused(400, "ErrorInvalidUrlQuery", "The skip token is invalid.")
             listing = kept
         else:
             wanted = min(int(query.get("$top", size)), largest)
-            chosen = tuple(_select(item, query.get("$select", "")) for item in found)
+            chosen = tuple(_select(item, query.get("$select", ""), left_out=left_out) for item in found)
             listing = _Listing(chosen, path, wanted, 0)
         end = listing.offset + min(listing.size, self.plan.page_cap or listing.size)
         page: Json = {
@@ -661,7 +759,7 @@ class FakeTenant:
         }
         if end < len(listing.items):
             page["@odata.nextLink"] = f"{self.url}{listing.path}?$skiptoken={self._keep(replace(listing, offset=end))}"
-        return _Answer(200, page)
+        return Answer(200, page)
 
     def _one(
         self,
@@ -669,21 +767,40 @@ class FakeTenant:
         query: dict[str, str],
         context: str,
         left_out: tuple[str, ...] = (),
-    ) -> _Answer:
+    ) -> Answer:
         chosen = _select(found, query.get("$select", ""), left_out=left_out, expanded=query.get("$expand", ""))
-        return _Answer(200, {"@odata.context": f"{self.url}/v1.0/$metadata#{context}", **chosen})
+        return Answer(200, {"@odata.context": f"{self.url}/v1.0/$metadata#{context}", **chosen})
+
+    def _attachment(self, found: Json, query: dict[str, str]) -> Json:
+        """An attached item comes with `$expand` only, and without an id of its own."""
+        is_item = found["@odata.type"] == "#microsoft.graph.itemAttachment"
+        if not is_item or query.get("$expand", "").lower() != "microsoft.graph.itemattachment/item":
+            return found
+        item = {"@odata.type": "#microsoft.graph.message", "id": "", "subject": found["name"]}
+        context = f"{self.url}/v1.0/$metadata#message/$entity"
+        return {**found, "item@odata.context": context, "item": item}
+
+    def _translated(self, box: FakeMailbox, body: Json) -> Answer:
+        """Ids that change with a move to those that do not, and back."""
+        wanted: list[str] = body.get("InputIds") or body.get("inputIds") or []
+        to_immutable = body.get("TargetIdType", body.get("targetIdType")) == "restImmutableEntryId"
+        value = []
+        for source in wanted:
+            message = _message(box, source)
+            value.append({"sourceId": source, "targetId": message.id if to_immutable else message.mutable_id})
+        return Answer(200, {"@odata.context": f"{self.url}/v1.0/$metadata#Collection(convertIdResult)", "value": value})
 
     # --- sendMail -----------------------------------------------------------------------------------------------------
 
-    def _send_mail(self, box: FakeMailbox, exchange: Exchange) -> _Answer:
+    def _send_mail(self, box: FakeMailbox, exchange: Exchange) -> Answer:
         try:
             body = json.loads(exchange.body)
             message = body["message"]
             to = [recipient["emailAddress"]["address"] for recipient in message["toRecipients"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise _Refused(400, "ErrorInvalidRequest", "The request body is not a message to send.") from error
+            raise Refused(400, "ErrorInvalidRequest", "The request body is not a message to send.") from error
         if not to:
-            raise _Refused(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
+            raise Refused(400, "ErrorInvalidRecipients", "At least one recipient isn't valid.")
         self.tenant.sent.append((box.address, body))
         if str(body.get("saveToSentItems", True)).lower() != "false":
             mail = EmailMessage()
@@ -693,67 +810,7 @@ class FakeTenant:
             mail["Date"] = datetime.now(UTC)
             mail.set_content(message.get("body", {}).get("content", ""))
             self.tenant.deliver(box.address, "sentitems", mail.as_bytes())
-        return _Answer(202)
-
-    # --- signing in ---------------------------------------------------------------------------------------------------
-
-    def _sign_in(self, exchange: Exchange) -> _Answer:
-        base = f"{self.url}/{self.tenant_id}"
-        if exchange.path == f"/{self.tenant_id}/v2.0/.well-known/openid-configuration":
-            return _Answer(
-                200,
-                {
-                    "issuer": f"{base}/v2.0",
-                    "authorization_endpoint": f"{base}/oauth2/v2.0/authorize",
-                    "token_endpoint": f"{base}/oauth2/v2.0/token",
-                    "device_authorization_endpoint": f"{base}/oauth2/v2.0/devicecode",
-                    "jwks_uri": f"{base}/discovery/v2.0/keys",
-                    "token_endpoint_auth_methods_supported": ["client_secret_post", "private_key_jwt"],
-                },
-            )
-        if exchange.path != f"/{self.tenant_id}/oauth2/v2.0/token" or exchange.method != "POST":
-            said = "AADSTS90002: Tenant not found. Check to make sure you have the correct tenant ID."
-            return _Answer(400, {"error": "invalid_tenant", "error_description": said, "error_codes": [90002]})
-        return self._token(dict(parse_qsl(exchange.body.decode("utf-8", "replace"))), f"{base}/oauth2/v2.0/token")
-
-    def _token(self, form: dict[str, str], endpoint: str) -> _Answer:
-        def no(status: int, error: str, number: int, said: str) -> _Answer:
-            described = f"AADSTS{number}: {said}"
-            return _Answer(status, {"error": error, "error_description": described, "error_codes": [number]})
-
-        if form.get("grant_type") != "client_credentials" or not form.get("scope", "").endswith("/.default"):
-            return no(400, "invalid_scope", 70011, "The provided value for the input parameter 'scope' is not valid.")
-        if form.get("client_id") != self.client_id:
-            return no(400, "unauthorized_client", 700016, "Application was not found in the directory.")
-        if "client_assertion" in form:
-            if not self._is_valid_assertion(form["client_assertion"], endpoint):
-                return no(
-                    401, "invalid_client", 700027, "The certificate used to sign the assertion is not registered."
-                )
-        elif not secrets.compare_digest(form.get("client_secret", ""), self.client_secret):
-            return no(401, "invalid_client", 7000215, "Invalid client secret provided.")
-        claims = {"aud": self.url, "appid": self.client_id, "roles": list(self.roles), "jti": secrets.token_urlsafe(24)}
-        token = ".".join(_base64url(json.dumps(part).encode()) for part in ({"alg": "none"}, claims)) + ".made-up"
-        with self._lock:
-            self._tokens.add(token)
-        return _Answer(200, {"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token})
-
-    def _is_valid_assertion(self, assertion: str, endpoint: str) -> bool:
-        """A JWT signed by PS256 with a trusted certificate's key, for this endpoint and app, not expired (RFC 7523 section 3)."""
-        try:
-            head64, claims64, signature64 = assertion.split(".")
-            head, claims = json.loads(_unbase64url(head64)), json.loads(_unbase64url(claims64))
-            certificate = self._certificates.get(str(head.get("x5t#S256")).rstrip("="))
-            if certificate is None or head.get("alg") != "PS256":
-                return False
-            key = certificate.public_key()
-            assert isinstance(key, rsa.RSAPublicKey)
-            pss = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
-            key.verify(_unbase64url(signature64), f"{head64}.{claims64}".encode(), pss, hashes.SHA256())
-        except (ValueError, InvalidSignature):
-            return False
-        about_us = claims.get("iss") == claims.get("sub") == self.client_id and claims.get("aud") == endpoint
-        return about_us and float(claims.get("exp", 0)) > datetime.now(UTC).timestamp()
+        return Answer(202)
 
 
 class _Server(ThreadingHTTPServer):
@@ -840,7 +897,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.send_response_only(answer.status)
         if "Date" not in headers:
-            self.send_header("Date", self.date_time_string())
+            self.send_header("Date", self.date_time_string(int(time.time() + fake.plan.skew)))
         for name, value in headers.items():
             self.send_header(name, value)
         is_short = fault is not None and fault.reset == "short"
@@ -878,6 +935,21 @@ def _segments(path: str) -> list[str]:
     return [names.get(name.lower(), name) for name in found]
 
 
+def _directory_cost(segments: list[str], query: dict[str, str]) -> int:
+    """Cost units of a directory request (docs-contrib concepts/throttling-limits.md)."""
+    cost = {"members": 3, "transitiveMembers": 5}.get(segments[-1], 2 if segments == ["users"] else 1)
+    cost += ("$expand" in query) - ("$select" in query) - (int(query.get("$top", 100)) < 20)
+    return max(1, cost)
+
+
+def _files_cost(segments: list[str], query: dict[str, str]) -> int:
+    """Resource units of a SharePoint request: 5 for permissions, 2 for many items, 1 for one, for a delta or a download."""
+    if segments[-1] == "permissions":
+        return 5
+    many = segments[-1] in ("children", "drives", "getAllSites", "sites")
+    return 2 if many or (segments[-1] == "delta" and "token" not in query) else 1
+
+
 def _context(path: str) -> str:
     return path.rpartition("/")[2]
 
@@ -888,7 +960,8 @@ def _select(item: Json, names: str, *, left_out: tuple[str, ...] = (), expanded:
     if not names:
         return {name: value for name, value in item.items() if name not in hidden}
     wanted = ({name.strip() for name in names.split(",")} | {"id", *_ONLY_EXPANDED, "deleted"}) - hidden
-    if expanded or "manager" in item:
+    wanted.add(expanded.partition("(")[0].rpartition("/")[2])
+    if "manager" in item:  # expanded for every user of a list
         wanted.add("manager")
     if names and left_out:
         wanted |= {name.strip() for name in names.split(",")}
@@ -901,17 +974,13 @@ def _since(condition: str, *, refused: bool) -> datetime | None:
         return None
     found = re.fullmatch(r"receivedDateTime ge (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)", condition)
     if found is None or refused:
-        raise _Refused(400, "ErrorInvalidUrlQuery", "The query filter is not supported for this operation.")
+        raise Refused(400, "ErrorInvalidUrlQuery", "The query filter is not supported for this operation.")
     return datetime.fromisoformat(found[1])
 
 
 def _received(message: FakeMessage) -> datetime:
     head = message_from_bytes(message.mime[:100_000], policy=policy.default)
     return stamp(head.get("Date"), message.received)
-
-
-def _drive_json(drive: FakeDrive) -> Json:
-    return {"id": drive.id, "name": "Documents", "driveType": "business"}
 
 
 def _later(box: FakeMailbox, folder: FakeFolder, state: _Walk) -> _Walk:
@@ -931,7 +1000,7 @@ def _preferred_size(exchange: Exchange, cap: int | None) -> int:
 def _folder(box: FakeMailbox, name: str) -> FakeFolder:
     folder = box.folder(name)
     if folder is None:
-        raise _Refused(404, "ErrorFolderNotFound", "The specified folder could not be found in the store.")
+        raise Refused(404, "ErrorFolderNotFound", "The specified folder could not be found in the store.")
     return folder
 
 
@@ -949,35 +1018,14 @@ def _by_id(listed: list[Json], identifier: str) -> Json:
     raise _not_found()
 
 
-def _not_found() -> _Refused:
-    return _Refused(404, "ErrorItemNotFound", "The specified object was not found in the store.")
+def _not_found() -> Refused:
+    return Refused(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
 
-def _domain(name: str, first: bool) -> Json:
-    return {
-        "id": name,
-        "authenticationType": "Managed",
-        "isAdminManaged": True,
-        "isDefault": first,
-        "isInitial": False,
-        "isRoot": True,
-        "isVerified": True,
-        "supportedServices": ["Email"],
-    }
-
-
-def _error(refused: _Refused, exchange: Exchange) -> Json:
+def _error(refused: Refused, exchange: Exchange) -> Json:
     inner = {
         "date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"),
         "request-id": str(uuid.uuid4()),
         "client-request-id": exchange.headers.get("client-request-id", ""),
     }
     return {"error": {"code": refused.code, "message": refused.message, "innerError": inner}}
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _unbase64url(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

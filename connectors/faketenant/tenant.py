@@ -16,6 +16,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import getaddresses, parsedate_to_datetime
 from functools import lru_cache
+from mimetypes import guess_type
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -66,11 +67,13 @@ class FakeUser:
     manager: str = ""
     aliases: tuple[str, ...] = ()
     enabled: bool = True
+    licensed: bool = True
     user_type: str = "Member"
     mailbox: Literal["ok", "none", "denied"] = "ok"
     purpose: str = "user"
     reply: str = ""
     reply_audience: str = "all"
+    replies: bool = True
 
 
 @dataclass(slots=True)
@@ -85,6 +88,8 @@ class FakeRule:
 
 @dataclass(slots=True)
 class FakeGroup:
+    """`members` are addresses of users and ids of groups."""
+
     id: str
     name: str
     members: list[str]
@@ -121,6 +126,7 @@ class FakeSite:
     id: str
     name: str
     url: str
+    personal: bool = False
     drives: list[str] = field(default_factory=list)
 
 
@@ -462,8 +468,10 @@ def user_json(user: FakeUser) -> Json:
         "mobilePhone": None,
         "businessPhones": [],
         "preferredLanguage": None,
-        "assignedLicenses": [],
+        "assignedLicenses": [{"skuId": stable_guid("sku"), "disabledPlans": []}] if user.licensed else [],
         "usageLocation": "GB",
+        "mailNickname": user.address.partition("@")[0],
+        "postalCode": None,
     }
 
 
@@ -487,7 +495,7 @@ def settings_json(user: FakeUser) -> Json:
         "userPurpose": user.purpose,
         "archiveFolder": None,
         "automaticRepliesSetting": {
-            "status": "alwaysEnabled" if user.reply else "disabled",
+            "status": "alwaysEnabled" if user.reply and user.replies else "disabled",
             "externalAudience": user.reply_audience,
             "internalReplyMessage": "",
             "externalReplyMessage": user.reply,
@@ -496,7 +504,111 @@ def settings_json(user: FakeUser) -> Json:
 
 
 def group_json(group: FakeGroup) -> Json:
-    return {"id": group.id, "displayName": group.name, "mail": None, "groupTypes": [], "securityEnabled": True}
+    nickname = group.name.replace(" ", "").lower()
+    return {
+        "id": group.id,
+        "deletedDateTime": None,
+        "classification": None,
+        "createdDateTime": _utc(_EPOCH),
+        "description": None,
+        "displayName": group.name,
+        "expirationDateTime": None,
+        "groupTypes": ["Unified"],
+        "isAssignableToRole": None,
+        "mail": f"{nickname}@elt.example",
+        "mailEnabled": True,
+        "mailNickname": nickname,
+        "membershipRule": None,
+        "membershipRuleProcessingState": None,
+        "onPremisesLastSyncDateTime": None,
+        "onPremisesProvisioningErrors": [],
+        "onPremisesSecurityIdentifier": None,
+        "onPremisesSyncEnabled": None,
+        "preferredDataLocation": None,
+        "preferredLanguage": None,
+        "proxyAddresses": [f"SMTP:{nickname}@elt.example"],
+        "renewedDateTime": _utc(_EPOCH),
+        "resourceBehaviorOptions": [],
+        "resourceProvisioningOptions": [],
+        "securityEnabled": False,
+        "theme": None,
+        "visibility": "Private",
+        # Only where one group is asked for by name.
+        "allowExternalSenders": False,
+        "autoSubscribeNewMembers": False,
+        "isSubscribedByMail": False,
+        "unseenCount": 0,
+    }
+
+
+def organisation_json(tenant: Tenant) -> Json:
+    return {
+        "id": tenant.id,
+        "displayName": tenant.organisation,
+        "assignedPlans": [],
+        "businessPhones": [],
+        "city": None,
+        "country": None,
+        "countryLetterCode": "GB",
+        "verifiedDomains": [
+            {"name": name, "isDefault": n == 0, "isInitial": False, "type": "Managed", "capabilities": "Email"}
+            for n, name in enumerate(tenant.domains)
+        ],
+    }
+
+
+def domain_json(name: str, first: bool) -> Json:
+    return {
+        "id": name,
+        "authenticationType": "Managed",
+        "availabilityStatus": None,
+        "isAdminManaged": True,
+        "isDefault": first,
+        "isInitial": False,
+        "isRoot": True,
+        "isVerified": True,
+        "supportedServices": ["Email"],
+    }
+
+
+def licence_json(tenant: Tenant) -> Json:
+    return {
+        "id": f"{tenant.id}_{stable_guid('sku')}",
+        "skuId": stable_guid("sku"),
+        "skuPartNumber": "STANDARDWOFFPACK_FACULTY",
+        "appliesTo": "User",
+        "capabilityStatus": "Enabled",
+        "consumedUnits": sum(user.licensed for user in tenant.users.values()),
+        "prepaidUnits": {"enabled": 500, "suspended": 0, "warning": 0},
+        "servicePlans": [],
+    }
+
+
+def drive_json(drive: FakeDrive) -> Json:
+    return {
+        "id": drive.id,
+        "name": "Documents",
+        "driveType": "business",
+        "owner": {"user": {"id": stable_guid("user", drive.owner), "displayName": "Owner"}},
+        "quota": {
+            "total": 1 << 40,
+            "used": sum(len(item.data or b"") for item in drive.items.values()),
+            "state": "normal",
+        },
+    }
+
+
+def site_json(site: FakeSite) -> Json:
+    return {
+        "id": site.id,
+        "name": site.name,
+        "displayName": site.name,
+        "description": "",
+        "webUrl": site.url,
+        "isPersonalSite": site.personal,
+        "createdDateTime": _utc(_EPOCH),
+        "lastModifiedDateTime": _utc(_EPOCH),
+    }
 
 
 def item_json(drive: FakeDrive, item: FakeItem) -> Json:
@@ -513,13 +625,16 @@ def item_json(drive: FakeDrive, item: FakeItem) -> Json:
         "lastModifiedDateTime": _utc(_EPOCH + timedelta(minutes=item.revision)),
         "parentReference": {"driveId": drive.id, "driveType": "business", "id": item.parent},
     }
-    if item.id == drive.root:
-        return {**found, "root": {}, "folder": {"childCount": len(drive.items) - 1}}
     if any("owner" not in permission.get("roles", ()) for permission in item.permissions):
         found["shared"] = {"scope": "users"}
+    if item.id == drive.root:
+        return {**found, "root": {}, "folder": {"childCount": len(drive.items) - 1}}
     if item.data is None:
         return {**found, "folder": {"childCount": sum(i.parent == item.id for i in drive.items.values())}}
-    found["file"] = {"mimeType": "application/octet-stream", "hashes": {"quickXorHash": digest[:27] + "="}}
+    found["file"] = {
+        "mimeType": guess_type(item.name)[0] or "application/octet-stream",
+        "hashes": {"quickXorHash": digest[:27] + "="},
+    }
     if item.malware:
         found["malware"] = {"description": "EICAR"}
     return found
@@ -531,6 +646,7 @@ def permissions_json(drive: FakeDrive, item: FakeItem) -> list[Json]:
         {
             "id": "owner",
             "roles": ["owner"],
+            "grantedTo": {"user": {"id": stable_guid("user", drive.owner), "displayName": "Owner"}},
             "grantedToV2": {"user": {"id": stable_guid("user", drive.owner), "displayName": "Owner"}},
         }
     ]
@@ -611,6 +727,7 @@ def message_json(box: FakeMailbox, message: FakeMessage, *, immutable: bool) -> 
         "replyTo": _recipients(mail, "Reply-To"),
         "flag": {"flagStatus": "notFlagged"},
     }
+    found["uniqueBody"] = found["body"]
     if from_:
         found["from"], found["sender"] = from_[0], sender[0]
     kind = mail.get_content_type()

@@ -42,7 +42,7 @@ def serve(mails: int, large: int, megabytes: int) -> None:
         tenant.deliver(JO, "inbox", big)
     with FakeTenant(tenant) as fake:
         fake.records = False
-        fake.requests_per_window = 10**9  # the walk is measured here, not the pace
+        fake.limits.requests_per_window = 10**9  # the walk is measured here, not the pace
         print(json.dumps([fake.url, str(fake.ca_file), fake.tenant_id, fake.client_id, fake.client_secret]), flush=True)
         sys.stdin.read()
 
@@ -70,7 +70,6 @@ def main() -> int:
             authority=url,
             graph_url=url,
             ca_file=Path(ca_file),
-            instance_discovery=False,
         )
         client = GraphClient(tokens, graph_url=url, ca_file=Path(ca_file))
         source = M365Mail(client, page_size=250)

@@ -19,8 +19,9 @@ import jsonschema_rs
 from ruamel.yaml import YAML
 
 from connectors.entra import ClientSecret, EntraTokens
+from connectors.faketenant.exchange import Exchange
 from connectors.faketenant.faults import Plan
-from connectors.faketenant.server import Exchange, FakeTenant
+from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import Tenant
 from connectors.graph import GraphClient, Patience
 
@@ -36,6 +37,7 @@ HTTP_HEADERS = {
     "content-type",
     "content-length",
 }
+_Link = tuple[str, tuple[tuple[str, str], ...]]
 IMPATIENT = Patience(attempts=4, first_wait=0, longest_backoff=0)
 
 
@@ -51,7 +53,7 @@ class Contract:
 
     def violations(self, exchanges: list[Exchange]) -> list[str]:
         """Every way in which the exchanges break the contract, in words; sign-in is no part of Graph and is left out."""
-        given: set[str] = set()
+        given: set[_Link] = set()
         found: list[str] = []
         for exchange in exchanges:
             if not exchange.is_graph:
@@ -65,7 +67,8 @@ class Contract:
             pointer = f"/paths/{_escape(template)}/{exchange.method.lower()}"
             found += [f"{name}: {said}" for said in self._request(exchange, template, operation, pointer, given)]
             found += [f"{name}: {said}" for said in self._response(exchange, operation, pointer)]
-            given |= set(re.findall(rb'"@odata\.(?:nextLink|deltaLink)": "([^"]+)"', exchange.answer))
+            links = re.findall(rb'"@odata\.(?:nextLink|deltaLink)": "([^"]+)"', exchange.answer)
+            given |= {_link(link) for link in links}
         return found
 
     def template(self, path: str) -> str:
@@ -93,12 +96,12 @@ class Contract:
         ]
 
     def _request(
-        self, exchange: Exchange, template: str, operation: dict[str, Any], pointer: str, given: set[str]
+        self, exchange: Exchange, template: str, operation: dict[str, Any], pointer: str, given: set[_Link]
     ) -> Iterator[str]:
         self.counts["requests"] += 1
         declared = {(p["in"], p["name"].lower()): p["schema"] for p in self._parameters(template, operation)}
         # A link that Graph gave is followed as it is; its query is Graph's own.
-        is_given = any(_same(exchange, link) for link in given)
+        is_given = (exchange.path, tuple(exchange.query)) in given
         for name, value in () if is_given else exchange.query:
             schema = declared.get(("query", name.lower()))
             if schema is None:
@@ -154,9 +157,10 @@ def _escape(path: str) -> str:
     return path.replace("~", "~0").replace("/", "~1")
 
 
-def _same(exchange: Exchange, link: bytes) -> bool:
+def _link(link: bytes) -> _Link:
+    """A link as path and query, so that thousands of them can be looked up."""
     parts = urlsplit(link.decode())
-    return parts.path == exchange.path and parse_qsl(parts.query, keep_blank_values=True) == exchange.query
+    return parts.path, tuple(parse_qsl(parts.query, keep_blank_values=True))
 
 
 def _plain_errors(schema: dict[str, Any], value: Any) -> list[str]:
@@ -204,7 +208,6 @@ def tokens_for(fake: FakeTenant, **changed: Any) -> EntraTokens:
         "authority": fake.url,
         "graph_url": fake.url,
         "ca_file": fake.ca_file,
-        "instance_discovery": False,
     }
     return EntraTokens(**{**settings, **changed})
 
