@@ -244,7 +244,7 @@ def protection(
         console = Console(soft_wrap=False)
         console.print(table)
         console.print(
-            "weak: looks locked and protects nothing; unknown: a lock that cannot be judged, or too damaged to tell",
+            "weak: looks locked and is not; unknown: a lock that cannot be judged, or too damaged to tell",
             style="dim",
         )
     raise typer.Exit(2 if failed else 0)
