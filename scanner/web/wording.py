@@ -191,7 +191,7 @@ PROBLEMS: Mapping[str, ProblemWords] = {
     ),
     "unsupported": ProblemWords(
         "File type not read",
-        "Mailwarden cannot read this type of file yet, for example a recording, a film, a drawing or a notebook.",
+        "Mailwarden cannot read this type of file yet, for example a recording, a film or a drawing.",
         "Look at it by hand if the message matters.",
     ),
     "crashed": ProblemWords(

@@ -123,7 +123,9 @@ def seeds(target: str) -> dict[str, bytes]:
         "tnef": tnef,
     }
     more = {"pdf": pdf, "pgp": pgp, "rtf": rtf, "rar": old_rar, "seven": seven, "ole": ole}
-    more |= {"odf": open_document.getvalue(), "page": page, "rar5": bytes(packed_rar.to_bytes())}
+    notes = bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3") + "some words".encode("utf-16-le") + b"\x01\x00more words"
+    notes += bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac") + b"\x05" + bytes(19) + b"words"
+    more |= {"onenote": notes, "odf": open_document.getvalue(), "page": page, "rar5": bytes(packed_rar.to_bytes())}
     return dict(files if target == "mail" else files | more)
 
 
