@@ -26,7 +26,8 @@ _WIDE = re.compile(
 )
 _NARROW = re.compile(rb"[\x09\x0a\x0d\x20-\x7e\x91-\x94\xa3\xc0-\xff]{6,}")
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_NUMBER = re.compile(r"\d[\d /.-]{5,24}")
+# The byte in front of a text may read as one more character of it.
+_NUMBER = re.compile(r".?\d[\d /.-]{5,24}")
 # Names that the program itself writes: fonts, styles, identifiers.
 _PROGRAMS = re.compile(
     r"(?:calibri|cambria|arial|verdana|segoe ui|times new roman|consolas|georgia|page ?title|h[1-6]|p|cite|code|blockquote)[\w ]{0,8}$"
