@@ -28,7 +28,7 @@ _EXPIRES_SOON = timedelta(days=30)
 _WANTED = frozenset(
     {
         "Mail.Read", "MailboxSettings.Read", "User.Read.All", "GroupMember.Read.All", "Files.Read.All", "Sites.Read.All",
-        "Sites.Selected", "Mail.Send", "Organization.Read.All",
+        "Sites.Selected", "Mail.Send",
     }
 )  # fmt: skip
 _CONSENT = (
@@ -114,6 +114,9 @@ def examine(
         )
     roles = tokens.roles()
     checks += _beyond(roles, sharing_changes=sharing_changes, sends=sends)
+    if files and roles and "GroupMember.Read.All" not in roles:
+        said = "guests in a group that a file is shared with are not seen without it"
+        checks.append(Check("GroupMember.Read.All", "bad", said, _CONSENT))
     checks += [Check("cannot be seen", "note", gap) for gap in GAPS]
     return checks
 
