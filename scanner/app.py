@@ -32,7 +32,7 @@ from connectors.entra import (
 )
 from connectors.files import FileSource, shown_path
 from connectors.graph import GraphClient
-from connectors.m365_doctor import Check, examine
+from connectors.m365_doctor import Check, examine, examine_sender
 from connectors.m365_files import M365Files
 from connectors.m365_mail import M365Mail
 from connectors.m365_notices import M365Notices
@@ -721,6 +721,19 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
+def _sender_tokens(tenant: Tenant, sender: NoticeApp) -> EntraTokens:
+    """The sign-in of the registration that only sends notices."""
+    authority, graph_url = tenant.addresses
+    return EntraTokens(
+        tenant_id=tenant.tenant_id,
+        client_id=sender.client_id,
+        credential=_credential(sender, "notices.app"),
+        authority=authority,
+        graph_url=graph_url,
+        ca_file=tenant.ca_file,
+    )
+
+
 def _sender(settings: Settings, tenant: Tenant, prefix: str, client: GraphClient, stop: Event) -> Sender | None:
     notices = settings.notices
     if notices.via == "none":
@@ -730,15 +743,8 @@ def _sender(settings: Settings, tenant: Tenant, prefix: str, client: GraphClient
     if notices.via == "graph":
         if notices.app is None:
             return M365Notices(client, notices.from_mailbox, reader=client)
-        authority, graph_url = tenant.addresses
-        tokens = EntraTokens(
-            tenant_id=tenant.tenant_id,
-            client_id=notices.app.client_id,
-            credential=_credential(notices.app, "notices.app"),
-            authority=authority,
-            graph_url=graph_url,
-            ca_file=tenant.ca_file,
-        )
+        tokens = _sender_tokens(tenant, notices.app)
+        _, graph_url = tenant.addresses
         sending = GraphClient(tokens, graph_url=graph_url, ca_file=tenant.ca_file, wait=stop.wait)
         # The app that sends need not read: whether an unsure notice went out is looked up by the app that scans.
         return M365Notices(sending, notices.from_mailbox, reader=client)
@@ -873,6 +879,13 @@ def doctor(config: Path | None) -> Iterator[tuple[str, list[Check]]]:
                 now=_now(),
             ),
         )
+    if settings.notices.via == "graph" and settings.notices.app is not None:
+        _, first = each_tenant(settings)[0]
+        try:
+            credential = _credential(settings.notices.app, "notices.app")
+            yield "notices", examine_sender(_sender_tokens(first, settings.notices.app), credential, now=_now())
+        except ConfigError as error:
+            yield "notices", [Check("settings", "bad", str(error), "mend the setting that is named")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from connectors.contacts_csv import read_contacts
 from connectors.entra import ClientSecret
 from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import FakeRule
-from connectors.m365_doctor import Check, examine
+from connectors.m365_doctor import Check, examine, examine_sender
 from connectors.m365_files import M365Files
 from connectors.m365_people import M365People
 from connectors.m365_settings import M365Settings
@@ -270,6 +270,33 @@ def test_some_mailboxes_out_of_scope_are_a_fact_and_no_fault() -> None:
     with checked_fake(tenant) as fake:
         (check,) = [check for check in examined(fake) if check.name == "Mail.Read"]
     assert (check.grade, "1 of 2 sampled" in check.said) == ("note", True)
+
+
+@pytest.mark.parametrize(
+    ("roles", "grades"),
+    [
+        (("Mail.Send",), [("sign-in", "good"), ("Mail.Send", "note")]),
+        ((), [("sign-in", "good"), ("Mail.Send", "note")]),
+        (("Mail.Read",), [("sign-in", "good"), ("Mail.Send", "note"), ("more than needed", "bad")]),
+    ],
+)
+def test_the_app_that_sends_notices_is_tried_too(roles: tuple[str, ...], grades: list[tuple[str, str]]) -> None:
+    with checked_fake(two_mailboxes()) as fake:
+        fake.sign_in.roles = roles
+        checks = examine_sender(tokens_for(fake), ClientSecret("x"), now=datetime.now(UTC))
+        assert [(check.name, check.grade) for check in checks] == grades
+        wrong = examine_sender(
+            tokens_for(fake, credential=ClientSecret("no")), ClientSecret("no"), now=datetime.now(UTC)
+        )
+        assert [(check.name, check.grade) for check in wrong] == [("sign-in", "bad")]
+        assert fake.sent == []
+
+
+def test_files_without_the_permission_for_groups_are_a_fault() -> None:
+    with checked_fake(two_mailboxes()) as fake:
+        fake.sign_in.roles = tuple(role for role in fake.sign_in.roles if role != "GroupMember.Read.All")
+        assert "GroupMember.Read.All" in {check.name for check in examined(fake, files=True) if check.grade == "bad"}
+        assert "GroupMember.Read.All" not in {check.name for check in examined(fake)}
 
 
 def test_a_refused_sign_in_ends_the_examination() -> None:
