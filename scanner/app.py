@@ -38,7 +38,7 @@ from connectors.m365_mail import M365Mail
 from connectors.m365_notices import M365Notices
 from connectors.m365_people import M365People
 from connectors.m365_push import M365Push
-from connectors.m365_settings import M365Settings
+from connectors.m365_settings import GAPS, M365Settings
 from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import correlate, schedule
@@ -669,12 +669,28 @@ def _service(
             tenant=tenant.label,
             slot=number,
             has_news=directory.has_news,
+            gaps=_gaps(tenant),
             push=(
                 M365Push(client, _push_url(settings), key.subkey("push"), mailbox_ids=directory.mailbox_ids, clock=_now)
                 if settings.push.url
                 else None
             ),
         )
+
+
+def _gaps(tenant: Tenant) -> tuple[str, ...]:
+    """What nobody looks at in a tenant: what Graph cannot show, and what its settings leave out."""
+    left_out = []
+    if tenant.mailbox_settings == "off":
+        left_out.append("inbox rules and automatic replies: mailbox_settings is off")
+    if tenant.files != "all":
+        shared = "SharePoint sites" if tenant.files == "onedrive" else "shared files of OneDrive and SharePoint"
+        left_out.append(f"{shared}: files is {tenant.files}")
+    if tenant.leave_out_folders:
+        left_out.append(f"mail folders: {', '.join(tenant.leave_out_folders)} and what lies below them")
+    if "recoverable" not in tenant.also_folders:
+        left_out.append("mail that was deleted from Deleted Items: also_folders does not name recoverable")
+    return (*GAPS, *left_out)
 
 
 def _push_url(settings: Settings) -> str:

@@ -95,6 +95,8 @@ class Service:
     push: Push | None = None
     # Whether what is added to the directory (people.yaml, imported contacts) has changed since it was last read.
     has_news: Callable[[], bool] = lambda: False
+    # What nobody looks at, in sentences for the coverage page.
+    gaps: tuple[str, ...] = ()
     _last: dict[str, datetime] = field(default_factory=dict)
 
     def refresh_people(self) -> People:
@@ -320,6 +322,7 @@ class Service:
             clauses=self.policy.wording(),
             may_reveal=frozenset(self.policy.may_reveal),
             must_pursue=self.policy.words["pursue"] == "must",
+            gaps=self.gaps,
         )
 
 
@@ -399,6 +402,7 @@ class Services:
             may_reveal=frozenset.intersection(*(page.may_reveal for page in pages)),
             must_pursue=any(page.must_pursue for page in pages),
             notified=self.notified if has_push else None,
+            gaps=tuple(dict.fromkeys(gap for page in pages for gap in page.gaps)),
         )
 
 

@@ -21,11 +21,12 @@ from connectors.faketenant.tenant import FakeRule
 from connectors.m365_doctor import Check, examine, examine_sender
 from connectors.m365_files import M365Files
 from connectors.m365_people import M365People
-from connectors.m365_settings import M365Settings
-from scanner.app import _Added
+from connectors.m365_settings import GAPS, M365Settings
+from scanner.app import _Added, _gaps
 from scanner.contacts import difference, load_contacts, save_contacts
 from scanner.errors import ConfigError, ConfigErrors, ConnectorError
 from scanner.service import Further, Service, Services
+from scanner.settings import Tenant as TenantSettings
 
 SHEET = b"name,nhs number\nLeila Haddad,943 476 5919\nBen Jones,943 476 5870\n"
 ANYONE = {"id": "a", "roles": ["read"], "link": {"scope": "anonymous", "type": "view"}}
@@ -223,6 +224,20 @@ def test_new_contacts_and_people_count_from_the_next_round_on(tmp_path: Path) ->
             assert stored is not None
             assert [contact.email for contact in stored.contacts] == ["pat@mail.example"]
             assert stored.roles["dpo"] == {"": SAM}
+
+
+def test_what_graph_cannot_show_and_what_the_settings_leave_out_are_gaps_in_coverage() -> None:
+    given = {"tenant_id": "elt.example", "client_id": "app", "client_secret_file": "secret"}
+    everything = TenantSettings(**given, files="all", also_folders=("recoverable",))
+    assert _gaps(everything) == GAPS
+    less = TenantSettings(**given, mailbox_settings="off", files="onedrive", leave_out_folders=("drafts",))
+    said = _gaps(less)[len(GAPS) :]
+    assert [gap.partition(":")[0] for gap in said] == [
+        "inbox rules and automatic replies",
+        "SharePoint sites",
+        "mail folders",
+        "mail that was deleted from Deleted Items",
+    ]
 
 
 # --- the doctor -------------------------------------------------------------------------------------------------------

@@ -59,6 +59,7 @@ class Desk:
             public_url=public_url,
             reveal=self.reveal,
             policy_title="Example Learning Trust acceptable use",
+            gaps=("forwarding that an administrator set on a mailbox",),
         )
         return TestClient(
             create_app(services), follow_redirects=False, base_url=base_url, raise_server_exceptions=False
@@ -290,6 +291,12 @@ def test_a_manager_sees_only_what_was_sent_to_their_address(desk: Desk) -> None:
     ]
     for path in ("/problems", "/coverage"):
         assert browser.get(path).status_code == 403
+
+
+def test_coverage_names_what_nobody_looks_at(desk: Desk) -> None:
+    page = desk.signed_in("ada").get("/coverage").text
+    assert "What nobody looks at" in page
+    assert "forwarding that an administrator set on a mailbox" in page
 
 
 def test_an_admin_sees_coverage_and_problems_and_no_case(desk: Desk) -> None:
