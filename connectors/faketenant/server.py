@@ -209,7 +209,8 @@ class FakeTenant:
 
     def answer(self, exchange: Exchange) -> tuple[Answer, Fault | None]:
         """The answer to one request and the fault that still has to break the connection, if any."""
-        fault = self.plan.strike(exchange.path)
+        tokens = {"$skiptoken", "$deltatoken", "token"}
+        fault = self.plan.strike(exchange.path, resumed=not tokens.isdisjoint(dict(exchange.query)))
         if fault is not None and fault.expire:
             self.sign_in.expire()
         try:
