@@ -233,14 +233,14 @@ class Service:
             log.warning("%s not read status=%s code=%s", other.source.name, error.status, error.code)
             return
         found = self._pipeline(other.source, timedelta(0)).round(places)
-        if len(places) > 1 and {parked_as(other.source, place) for place in places} == set(found.denied):
+        if len(found.denied) > 1 and {parked_as(other.source, place) for place in places} == set(found.parked):
             # Nobody let us in: that is one permission that is not there, and not as many mailboxes that were not scanned.
             for name in found.denied:
                 self.store.unpark_mailbox(name)
             self.store.park_mailbox(everybody, other.without or "refused (403) for every mailbox", self.clock())
             found.gaps.append(other.without or f"{everybody}: refused (403)")
-            found.parked = [everybody]
-            log.warning("%s refused for all %d mailboxes", other.source.name, len(places))
+            found.parked = [*(name for name in found.parked if name not in found.denied), everybody]
+            log.warning("%s refused for all %d mailboxes", other.source.name, len(found.denied))
         self._unpark(other.source, [*places, _EVERYBODY], found)
         found.mailboxes = 0  # they were counted with the mail
         tally.add(found)

@@ -16,8 +16,10 @@ from tenant_service import service
 
 from connectors.contacts_csv import read_contacts
 from connectors.entra import ClientSecret
+from connectors.faketenant.faults import Fault, Plan
 from connectors.faketenant.server import FakeTenant
-from connectors.faketenant.tenant import FakeRule
+from connectors.faketenant.tenant import FakeRule, FakeUser
+from connectors.graph import segment
 from connectors.m365_doctor import Check, examine, examine_sender
 from connectors.m365_files import M365Files
 from connectors.m365_people import M365People
@@ -103,6 +105,46 @@ def test_a_mailbox_that_moved_away_and_back_between_rounds_is_not_lost(tmp_path:
             box = tenant.mailboxes[JO]
             box.folders[message.folder].log[-1] = ("removed", message)
             assert running.round().new_cases == 1
+
+
+def test_a_permission_that_nobody_gave_is_one_gap_until_somebody_gives_it(tmp_path: Path) -> None:
+    tenant = two_mailboxes(0)
+    tenant.add_user(FakeUser("kim@elt.example", "Kim"))
+    forward = {"forwardTo": [{"emailAddress": {"name": "X", "address": "collector@mailbox.example"}}]}
+    tenant.mailboxes[SAM].rules.append(FakeRule("all", forward))
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    # One mailbox is not there at all, the others refuse.
+    elsewhere = Fault(
+        f"/users/{segment(tenant.users['kim@elt.example'].id)}/",
+        times=99,
+        status=404,
+        code="MailboxNotEnabledForRESTAPI",
+    )
+    refused = Fault("/messageRules", times=2, status=403, code="ErrorAccessDenied")
+    with checked_fake(tenant, Plan(elsewhere, refused)) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as plain:
+            now = [datetime(2026, 11, 2, 9, tzinfo=UTC)]
+            source = M365Settings(client_for(fake), mailbox_ids=plain.directory.mailbox_ids)
+            rules = Further(source, every=timedelta(0), without="rules are not seen")
+            running = replace(plain, further=(rules,), clock=lambda: now[0])
+            assert running.round().gaps == ["rules are not seen"]
+            parked = {item.mailbox: item.reason for item in running.store.parked()}
+            assert parked.keys() == {
+                "kim@elt.example",
+                "kim@elt.example (m365_settings)",
+                "every mailbox (m365_settings)",
+            }
+            assert parked["every mailbox (m365_settings)"] == "rules are not seen"
+            before = len(fake.graph("/messageRules"))
+            assert running.round().gaps == []
+            assert len(fake.graph("/messageRules")) == before  # asked again tomorrow
+            now[0] += timedelta(days=1, minutes=1)
+            assert running.round().new_cases == 1
+            assert {item.mailbox for item in running.store.parked()} == {
+                "kim@elt.example",
+                "kim@elt.example (m365_settings)",
+            }
 
 
 def test_the_outbox_copy_and_the_sent_copy_of_a_mail_are_one_case(tmp_path: Path) -> None:
