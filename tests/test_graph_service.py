@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from graph.contract import checked_fake, client_for, tokens_for
 from graph.tenants import JO, SAM, mail, two_mailboxes
 from tenant_service import service
+from test_tenant_cli import pfx
 
 from connectors.contacts_csv import read_contacts
-from connectors.entra import ClientSecret
+from connectors.entra import ClientSecret, PfxCertificate
 from connectors.faketenant.faults import Fault, Plan
 from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import FakeRule, FakeUser
@@ -347,6 +348,35 @@ def test_the_app_that_sends_notices_is_tried_too(roles: tuple[str, ...], grades:
         )
         assert [(check.name, check.grade) for check in wrong] == [("sign-in", "bad")]
         assert fake.sent == []
+
+
+def test_the_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://scanner:hush-hush@proxy.elt.example:3128")
+    with checked_fake(two_mailboxes()) as fake:
+        (check,) = [check for check in examined(fake) if check.name == "proxy"]
+    assert check.said == "HTTPS_PROXY leads through proxy.elt.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("days", "grade", "said"), [(400, "good", "valid until"), (20, "note", "valid until"), (-1, "bad", "ran out on")]
+)
+def test_a_certificate_is_judged_by_its_last_day(tmp_path: Path, days: int, grade: str, said: str) -> None:
+    now = datetime.now(UTC)
+    file, _ = pfx(tmp_path, days=30)
+    credential = PfxCertificate(file, "made-up")
+    with checked_fake(two_mailboxes()) as fake:
+        (check,) = [
+            check
+            for check in examine_sender(tokens_for(fake), credential, now=now + timedelta(days=30 - days))
+            if check.name == "certificate"
+        ]
+        (locked,) = [
+            check
+            for check in examine_sender(tokens_for(fake), PfxCertificate(file, "wrong"), now=now)
+            if check.name == "certificate"
+        ]
+    assert (check.grade, said in check.said) == (grade, True)
+    assert (locked.grade, "wrong" in locked.said) == ("bad", False)
 
 
 def test_files_without_the_permission_for_groups_are_a_fault() -> None:
