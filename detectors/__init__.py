@@ -17,23 +17,32 @@ from pathlib import Path
 from detectors.analysis import Analysis
 from detectors.base import Context, MessageDetector, PatternDetector, TextDetector, Waking
 from detectors.gate import Gate
+from detectors.normalise import WAKE, view
+from detectors.own_patterns import own_patterns
 from detectors.tables import TableMap, delimited
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, People, Table
-from scanner.ports import Detectors, Message, NameBudget, NamesNear
+from scanner.ports import Detectors, Message, NameBudget, NamesNear, OwnPattern
 
 AnyDetector = PatternDetector | TextDetector | MessageDetector
 _FOLDER = Path(__file__).parent
 # A name matters to a rule only near something at least this sure; see `ports.Detectors.content`.
 _NAMES_STAGE = 2
+# The gate's own customer: where it wakes the text is put right before anybody reads it.
+_NORMALISE = "normalise"
 
 
-def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None) -> Detectors:
-    """All detectors of this folder and `extra` behind one door. `model` is the folder of another spaCy model.
+def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None, own: Sequence[OwnPattern] = ()) -> Detectors:
+    """All detectors of this folder and `extra` behind one door. `model` is the folder of another spaCy model, `own` are
+    the patterns of admins.
 
     Raises ConfigErrors naming every file that cannot be imported and every label or name that is used twice.
     """
-    return _Loaded(walk(extra), model)
+    found = walk(extra)
+    if own:
+        taken = frozenset(label for each in found.values() for label in each.labels)
+        found["own_patterns"] = own_patterns(own, taken)
+    return _Loaded(found, model, own)
 
 
 def walk(extra: Sequence[AnyDetector] = ()) -> dict[str, AnyDetector]:
@@ -77,16 +86,16 @@ def _label_clashes(found: Mapping[str, AnyDetector]) -> list[ConfigError]:
 class _Loaded:
     """The `Detectors` port."""
 
-    def __init__(self, found: Mapping[str, AnyDetector], model: Path | None) -> None:
+    def __init__(self, found: Mapping[str, AnyDetector], model: Path | None, own: Sequence[OwnPattern] = ()) -> None:
         self._patterns = {name: each for name, each in found.items() if isinstance(each, PatternDetector)}
         self._texts = {name: each for name, each in found.items() if isinstance(each, TextDetector)}
         self._messages = {name: each for name, each in found.items() if isinstance(each, MessageDetector)}
         awake: dict[str, PatternDetector | TextDetector] = {**self._patterns, **self._texts}
-        self._gate = Gate({name: each.wake for name, each in awake.items() if each.wake})
+        self._gate = Gate({_NORMALISE: WAKE, **{name: each.wake for name, each in awake.items() if each.wake}})
         self._analysis = Analysis(self._patterns) if model is None else Analysis(self._patterns, model)
         self._stages = sorted({each.stage for each in self._texts.values()} | {_NAMES_STAGE})
         self._labels = frozenset(label for each in found.values() for label in each.labels)
-        self._version = _version(found, self._analysis.model_version)
+        self._version = _version(found, self._analysis.model_version + (repr(tuple(own)) if own else ""))
 
     @property
     def version(self) -> str:
@@ -106,6 +115,10 @@ class _Loaded:
         budget: NameBudget | None = None,
     ) -> list[Hit]:
         wakings = self._gate.scan(text)
+        seen = view(text, frozenset(waking.index for waking in wakings.get(_NORMALISE, ())), tabular=bool(tables))
+        if seen is not None:
+            text, tables = seen.text, seen.moved(tables)
+            wakings = self._gate.scan(text)
         tables = tables or delimited(text)
         cells = TableMap(text, tables)
         hits = self._analysis.patterns(text, wakings, cells)
@@ -117,6 +130,9 @@ class _Loaded:
             for name, detector in self._texts.items():
                 if detector.stage == stage and (not detector.wake or name in wakings):
                     hits.extend(_signed(name, detector.detect(text, wakings.get(name, ()), context), cells))
+        if seen is not None:
+            spans = [seen.original(hit.start, hit.end) for hit in hits]
+            hits = [replace(hit, start=start, end=end) for hit, (start, end) in zip(hits, spans, strict=True)]
         hits.sort(key=lambda hit: (hit.start, hit.end, hit.label))
         return hits
 

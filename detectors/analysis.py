@@ -438,7 +438,8 @@ class Analysis:
         to_read: list[tuple[int, int]] = []
         for start, end, _ in _merged(len(text), ((start, end, _PERSON) for start, end in spans)):
             for piece in _pieces(text, *_whole_words(text, start, end)):
-                if not text[slice(*piece)].strip():
+                # A name begins with a capital; a call of spaCy for a word in small letters costs as much as for a page.
+                if _CAPITALS.search(text, *piece) is None:
                     continue
                 if budget is not None:
                     size = piece[1] - piece[0]

@@ -18,18 +18,36 @@ _EVERYBODY = re.compile(
     r"(?:staff|teachers|parents|pupils|students|users)[._ -]?(?:all|everyone|list)|(?:distribution|global)[._ -]?list",
     re.IGNORECASE,
 )
+_REPLY = re.compile(r"\s*(?:re|aw|sv)\s*:", re.IGNORECASE)
+_FORWARD = re.compile(r"\s*(?:fwd?|fw)\s*:", re.IGNORECASE)
+_FEW_WORDS = 45
+_REPLY_WORDS = 25
+# What everybody may need in a reply: a correction, a place, a time.
+_NEEDED = re.compile(
+    r"\b(?:correction|corrected|update|updated|cancelled|postponed|moved|room|hall|tomorrow|today|monday|tuesday|wednesday|thursday|"
+    r"friday|attached|deadline|please note|all staff|everyone (?:must|should|needs)|\d{1,2}[.:]\d\d)\b",
+    re.IGNORECASE,
+)
+
+
+def _small_talk(message: Message) -> bool:
+    # The subject is among one's own words, and another's in a reply.
+    said = message.own_words().replace(message.envelope.subject, "", 1)
+    return len(said.split()) <= _REPLY_WORDS and not _NEEDED.search(said)
 
 
 class BulkMail(MessageDetector):
     """A message to an all-user group, or to twelve and more people, by somebody with no standing leave to broadcast."""
 
-    labels: ClassVar[tuple[str, ...]] = ("broadcast",)
+    labels: ClassVar[tuple[str, ...]] = ("broadcast", "broadcast_reply", "passed_on_lightly")
 
     def detect(self, message: Message) -> Iterable[Hit]:
         envelope = message.envelope
         origin = envelope.from_ or envelope.sender
         if origin is None or message.direction not in ("outbound", "internal"):
             return
+        if _FORWARD.match(envelope.subject) and len(message.own_words().split()) <= _FEW_WORDS:
+            yield Hit("passed_on_lightly", 0, 0, "", 0.8, ("forwarded with few words of one's own",), part="headers")
         sent = envelope.sent_at.date() if envelope.sent_at else None
         for grant in message.directory.people.grants:
             lasts = grant.until is None or sent is None or sent <= grant.until
@@ -43,6 +61,9 @@ class BulkMail(MessageDetector):
             ):
                 reasons = ("sent to an all-user group", "no standing leave to broadcast")
                 yield Hit("broadcast", 0, 0, recipient.address, 0.9, reasons, part="headers")
+                if _REPLY.match(envelope.subject) and _small_talk(message):
+                    reasons = ("a short reply to everybody", "nothing in it that everybody needs")
+                    yield Hit("broadcast_reply", 0, 0, "", 0.8, reasons, part="headers")
                 return
         if len(envelope.recipients) >= MANY:
             reasons = (f"sent to {len(envelope.recipients)} people", "no standing leave to broadcast")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from detectors.base import Context, TextDetector, Waking
-from detectors.wording import LISTS, Match, WordList, read_list
+from detectors.wording import LISTS, WordList, read_list, weigh_signs
 from scanner.model import Hit
 
 LABELS = (
@@ -38,36 +38,11 @@ class ConductSigns(TextDetector):
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        matches = self._words.matches(text, wakings)
-        for label in LABELS:
-            group: list[Match] = []
-            for match in matches:
-                if match.entry.label != label:
-                    continue
-                if group and match.start - group[-1].end > _NEAR:
-                    yield from _judged(text, label, group)
-                    group = []
-                group.append(match)
-            yield from _judged(text, label, group)
+        matches = self._words.matches(text, wakings, context.budget)
+        yield from weigh_signs(text, matches, _NEAR, _sure)
 
 
-def _judged(text: str, label: str, group: list[Match]) -> Iterator[Hit]:
-    strong = {match.entry.pattern for match in group if match.entry.weight == "strong"}
-    signs = {text[match.start : match.end].lower() for match in group if match.entry.weight == "sign"}
-    against = next((match.entry.means for match in group if match.entry.weight == "against"), None)
+def _sure(strong: int, signs: int) -> float | None:
     if strong:
-        confidence = 0.9 if len(strong) > 1 else 0.85 if signs else 0.78
-    elif len(signs) > 2:
-        confidence = 0.6
-    else:
-        return
-    counted = f"{len(strong)} telling phrases, {len(signs)} signs"
-    if against:
-        confidence *= 0.55
-    last = -1
-    for match in group:
-        if match.entry.weight == "against" or match.start < last or (strong and match.entry.weight == "sign"):
-            continue
-        last = match.end
-        reasons = (match.entry.means, counted) + ((against,) if against else ())
-        yield Hit(label, match.start, match.end, text[match.start : match.end], round(confidence, 3), reasons)
+        return 0.9 if strong > 1 else 0.85 if signs else 0.78
+    return 0.6 if signs > 2 else None

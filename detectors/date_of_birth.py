@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 from detectors.base import Ladder, PatternDetector, Reading
 
@@ -50,6 +51,8 @@ _DEAD = (
 _EDGE = rf"(?![\w/])(?![.-]\d){_DEAD}"
 # No clock (D2): somebody who is the subject of a school's mail was born between these years.
 _BORN_FROM, _BORN_TO = 1920, 2035
+# Day 0 of Excel's 1900 date system, which counts a 29 February 1900 that never was.
+_EXCEL_BEGINS = date(1899, 12, 30)
 
 
 class DateOfBirth(PatternDetector):
@@ -67,6 +70,8 @@ class DateOfBirth(PatternDetector):
         rf"{_FREE}{_AGE}(?<!\w)(?P<month>{_MONTH}) {_DAY}(?:st|nd|rd|th)?,? {_FULL_YEAR}{_EDGE}",
         rf"{_FREE}{_AGE}{_FREE}{_FULL_YEAR}(?P<gap>[/.-]?)(?P<month>[01]\d)(?P=gap)(?P<day>[0-3]\d){_MIDNIGHT}{_EDGE}",
         rf"{_FREE}{_AGE}{_FREE}(?P<day>[0-3]\d)(?P<gap> ?)(?P<month>[01]\d)(?P=gap)(?P<year>(?:19|20)?\d\d){_EDGE}",
+        # A spreadsheet's own number of a day, in a cell by itself.
+        r"(?<![^\t\n|;,])(?P<serial>\d{4,5})(?![^\t\n\r|;,])",
         rf"(?i:born in) (?P<month>{_MONTH}) {_FULL_YEAR}(?!\w)",
     )
     context = (
@@ -92,6 +97,11 @@ class DateOfBirth(PatternDetector):
 
     def read(self, match: re.Match[str]) -> Reading | None:
         groups = match.groupdict()
+        if groups.get("serial"):
+            born = _EXCEL_BEGINS + timedelta(days=int(groups["serial"]))
+            if not _BORN_FROM <= born.year <= _BORN_TO:
+                return None
+            return Reading(born.isoformat(), Ladder(0.0, 0.0, 0.8), ("a spreadsheet's number of a day",))
         month = groups["month"]
         number = int(month) if month.isdigit() else _MONTHS[month[:3].lower()]
         day = int(groups.get("day") or 1)

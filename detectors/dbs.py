@@ -17,7 +17,12 @@ class DbsCertificate(PatternDetector):
     labels = ("dbs_certificate",)
     wake = (r"\bdbs\b", r"\bcrb\b", r"barring", r"barred list", r"disclosure", r"update service")
     reach = 340
-    patterns = (r"(?<![\w+.-])\d{12}(?!\w)(?!-\d)", r"(?<![\w+.-])\d{4} \d{4} \d{4}(?![ ]?\w*\d)")
+    # The second is how people write it, the third the reference of a paper form.
+    patterns = (
+        r"(?<![\w+.-])\d{12}(?!\w)(?!-\d)",
+        r"(?<![\w+.-])\d{4} \d{4} \d{4}(?![ ]?\w*\d)",
+        r"(?<![\w+.-])[Ff]\d{10,11}(?![\w-])",
+    )
     context = (
         *("dbs", "dbs number", "dbs certificate", "dbs certificate number", "dbs cert", "disclosure and barring"),
         *("disclosure certificate", "disclosure number", "enhanced disclosure", "certificate number", "barred list"),
@@ -45,4 +50,6 @@ class DbsCertificate(PatternDetector):
         digits = digits_of(match.group())
         if all_equal(digits):
             return None
+        if match.group()[0] in "Ff":
+            return Reading("F" + digits, SHAPE, ("reference of a form",))
         return Reading(digits, SHAPE, ("twelve digits",))

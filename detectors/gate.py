@@ -61,6 +61,8 @@ class Gate:
         self._lengths = tuple(len(core) if _PLAIN.fullmatch(core) else 0 for core in shared)
         expressions = [core.encode() for core in shared]
         places = [f"detectors/{entries[0].detector}" for entries in self._entries]
+        # Nothing of it counts within a word: most that fires in vain does so there.
+        self._closed = tuple(all(entry.closed for entry in entries) for entries in self._entries)
         self._database = _compile(expressions, places) if expressions else None
         self._scratch = hyperscan.Scratch(self._database) if self._database is not None else None
 
@@ -83,8 +85,10 @@ class Gate:
         ends_word = data + b" "
         starts_word = b" " + data
         for place, (end, number) in enumerate(seen):
-            at = end if positions is None else positions[place]
             within = ends_word[end] in _WORD
+            if within and self._closed[number]:
+                continue
+            at = end if positions is None else positions[place]
             begins: bool | None = None
             for entry in self._entries[number]:
                 if within and entry.closed:
@@ -106,6 +110,62 @@ class Gate:
         core = self._cores[number]
         verify = _backwards(core)
         return verify is None or verify.search(text, max(0, at - len(core)), at) is not None
+
+
+class Finder:
+    """Where each of many expressions matches in a text, start and end, in one pass whose cost is linear in the text.
+
+    Raises ConfigError with the place of an expression that Hyperscan refuses: what it takes, it runs in linear time.
+    """
+
+    def __init__(self, expressions: Sequence[str], places: Sequence[str]) -> None:
+        self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        data = [expression.encode() for expression in expressions]
+        try:
+            _build_with_starts(self._database, data)
+        except hyperscan.error as error:
+            for expression, place in zip(data, places, strict=True):
+                try:
+                    _build_with_starts(hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK), [expression])
+                except hyperscan.error as alone:
+                    raise ConfigError(
+                        place, f"{expression.decode()!r} cannot be run in linear time: {alone}"
+                    ) from alone
+            raise ConfigError(places[0], f"these expressions are too large together: {error}") from error
+        self._scratch = hyperscan.Scratch(self._database)
+
+    def find(self, text: str) -> list[tuple[int, int, int]]:
+        """(number of the expression, start, end) in code points: from each start the longest match, none inside another."""
+        data = text.encode("utf-8", "replace")
+        longest: dict[tuple[int, int], int] = {}
+
+        def note(number: int, start: int, end: int, _flags: int, _context: object) -> None:
+            if end > longest.get((number, start), 0):
+                longest[number, start] = end
+
+        self._database.scan(data, match_event_handler=note, scratch=self._scratch)
+        if not longest:
+            return []
+        found = sorted((number, start, end) for (number, start), end in longest.items())
+        apart: list[tuple[int, int, int]] = []
+        for number, start, end in found:
+            if not apart or apart[-1][0] != number or start >= apart[-1][2]:
+                apart.append((number, start, end))
+        if text.isascii():
+            return apart
+        bounds = sorted({(at, 0) for _, start, end in apart for at in (start, end)})
+        places = dict(zip((at for at, _ in bounds), _code_points(data, bounds), strict=True))
+        return [(number, places[start], places[end]) for number, start, end in apart]
+
+
+def _build_with_starts(database: hyperscan.Database, expressions: Sequence[bytes]) -> None:
+    flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_UTF8 | hyperscan.HS_FLAG_SOM_LEFTMOST
+    database.compile(
+        expressions=list(expressions),
+        ids=list(range(len(expressions))),
+        elements=len(expressions),
+        flags=[flags] * len(expressions),
+    )
 
 
 def _without_boundaries(expression: str) -> tuple[str, bool, bool]:

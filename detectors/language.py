@@ -290,19 +290,22 @@ class Language(TextDetector):
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         plain = [waking for waking in wakings if waking.index < len(self._words.wake)]
         matches = [match for match in self._words.matches(text, plain, context.budget) if _counts(text, match)]
+        disguises, groups = len(self._words.wake), len(self._words.wake) + len(self._disguises.wake)
+        ends = sorted({waking.end for waking in wakings if disguises <= waking.index < groups})[:20_000]
+        respelt = list(self._disguises.find(text, ends))
+        places = sorted({waking.end for waking in wakings if waking.index >= groups})
+        if not matches and not respelt and not places:
+            return
         report = _REPORT_TEXT.search(text) is not None
         hits = [
             _judge(text, m.start, m.end, m.entry.label, m.entry.weight, m.entry.means, m.entry.group, report)
             for m in matches
         ]
-        disguises, groups = len(self._words.wake), len(self._words.wake) + len(self._disguises.wake)
-        ends = sorted({waking.end for waking in wakings if disguises <= waking.index < groups})[:20_000]
-        for start, end, label, weight, group in self._disguises.find(text, ends):
+        for start, end, label, weight, group in respelt:
             hits.append(_judge(text, start, end, label, weight, "disguised spelling", group, report))
         told = list(self._sentences.surer(text, list(_strengthened(_outermost(hits)))))
         seen = [hit for hit in told if hit.label == "discrimination" and hit.confidence >= 0.5]
         yield from told
-        places = sorted({waking.end for waking in wakings if waking.index >= groups})
         for hit in self._sentences.unlisted(text, places, report):
             if not any(hit.start <= other.start < hit.end for other in seen):
                 yield hit

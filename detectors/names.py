@@ -12,6 +12,7 @@ from detectors.wording import LISTS
 from scanner.errors import ConfigError
 
 _LETTERS = re.compile(r"[^\W\d_]+")
+_CUT_SHORT = re.compile(r"([^\W\d_]{5,20})\d{2,8}")
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "sir", "rev", "reverend", "cllr"})
 
 
@@ -83,9 +84,19 @@ def is_private_provider(domain: str) -> bool:
     return any(".".join(labels[start:]) in private_domains() for start in range(len(labels) - 1))
 
 
+@cache
+def disposable_domains() -> frozenset[str]:
+    """Providers of addresses that vanish after a while, from the same list."""
+    listed = read_data("private_providers.yml").get("disposable")
+    if not isinstance(listed, list):
+        raise ConfigError("rules/lists/private_providers.yml", "needs the key disposable: a list")
+    return frozenset(str(domain).lower() for domain in listed)
+
+
 def likeness(address: str, name: str) -> float:
     """How likely the local part of an address was made from a name: 0.9 first name and surname in any order or short form,
-    0.78 initial and surname, 0 otherwise. A surname of fewer than three letters is too little to go by.
+    with or without a middle initial; 0.78 initial and surname, or initial and the beginning of the surname with a number;
+    0 otherwise. A surname of fewer than three letters is too little to go by.
     """
     name_words = words(name)
     if len(name_words) < 2:
@@ -96,14 +107,35 @@ def likeness(address: str, name: str) -> float:
     tokens = _LETTERS.findall(local)
     run = "".join(tokens)
     for surname in {last, joined_last}:
-        if len(surname) < 3 or surname not in run:
+        if len(surname) < 3:
+            continue
+        if surname not in run:
+            # s + bann + 1985: the name cut short, as people do where the whole one was taken
+            cut = _CUT_SHORT.fullmatch(local)
+            if cut and len(cut.group(1)) >= 5 and (first[0] + surname).startswith(cut.group(1)):
+                return 0.78
             continue
         for form in forms_of(first):
             if len(form) < 2:
                 continue
             if {form, surname} <= set(tokens) or run.startswith((form + surname, surname + form)):
                 return 0.9
+        before = run[: -len(surname)] if run.endswith(surname) else ""
+        # jo + lisle, dec + keane: the beginning of the first name, perhaps with a middle initial behind it
+        if len(before) >= 2 and (first.startswith(before) or (first.startswith(before[:-1]) and len(before) > 3)):
+            return 0.9
         for initial in {form[0] for form in forms_of(first)}:
             if run in (initial + surname, surname + initial) or (surname in tokens and initial in tokens):
                 return 0.78
     return 0.0
+
+
+def own_domain(address: str, name: str) -> bool:
+    """A domain of one's own: the surname in its first label, first name or initial before the @ (tunde@okafor-family…)."""
+    local, _, domain = fold(address).rpartition("@")
+    name_words = words(name)
+    if len(name_words) < 2 or len(name_words[-1]) < 4:
+        return False
+    first, last = name_words[0], name_words[-1]
+    at_home = last in _LETTERS.findall(domain.partition(".")[0]) or domain.partition(".")[0] == first + last
+    return at_home and local in {*forms_of(first), first[0], first + last, "me", "hello", "mail"}

@@ -41,7 +41,8 @@ class NhsNumber(PatternDetector):
 
     labels = ("nhs", "chi")
     wake = (r"\b\d{3}[ -]{0,2}\d{3}[ -]{0,2}\d{4}",)
-    patterns = (_TEN_DIGITS,)
+    # A spreadsheet takes the first nought of a CHI number away.
+    patterns = (_TEN_DIGITS, r"(?<![^\t\n|;,])(?P<short>[1-9]\d{8})(?![^\t\n\r|;,])")
     context = (
         *("nhs", "nhs no", "nhs number", "nhs num", "n.h.s. number", "national health service", "patient", "patients"),
         *(
@@ -73,6 +74,11 @@ class NhsNumber(PatternDetector):
 
     def read(self, match: re.Match[str]) -> Reading | None:
         digits = digits_of(match.group())
+        if match.lastgroup == "short":
+            digits = "0" + digits
+            if residue(digits) or not is_chi_date(digits):
+                return None
+            return Reading(digits, Ladder(0.0, 0.0, 0.85), ("check digit valid", "first nought left out"), "chi")
         if all_equal(digits) or _DIALLED.search(match.string, max(0, match.start() - 5), match.start()):
             return None
         grouped = " " in match.group()

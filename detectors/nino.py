@@ -21,11 +21,13 @@ class NationalInsuranceNumber(PatternDetector):
     that name it. There is no check digit.
     """
 
-    labels = ("nino",)
-    wake = (r"(?:\b|_)[a-z]{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}",)
+    labels = ("nino", "temporary_nino")
+    wake = (r"(?:\b|_)[a-z]{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}", r"\b\d{2} ?[a-z] ?\d ?\d{2} ?\d{2}\b")
     patterns = (
         r"(?<![A-Za-z0-9])(?P<prefix>[A-Za-z]{2})[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}"
         r"(?:[ -]{0,2}(?P<suffix>[A-Za-z]))?(?![A-Za-z0-9])",
+        # NIM39110: the temporary reference of somebody without a number, "11 a1 11 11".
+        r"(?<![\w/.-])(?P<temporary>\d{2} ?[A-Za-z] ?\d ?\d{2} ?\d{2})(?![\w/-])",
     )
     context = (
         *("national insurance", "national insurance number", "ni number", "ni no", "ni num", "nino", "nic", "ni"),
@@ -38,6 +40,9 @@ class NationalInsuranceNumber(PatternDetector):
     )
 
     def read(self, match: re.Match[str]) -> Reading | None:
+        if match.lastgroup == "temporary":
+            compact = match.group().replace(" ", "").upper()
+            return Reading(compact, Ladder(0.0, 0.4, 0.8), ("shape of a temporary reference",), "temporary_nino")
         prefix, suffix = match["prefix"].upper(), (match["suffix"] or "").upper()
         number = digits_of(match.group())
         value = prefix + number + suffix

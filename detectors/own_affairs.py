@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from detectors.base import Context, TextDetector, Waking
-from detectors.wording import LISTS, Match, WordList, read_list
+from detectors.wording import LISTS, WordList, read_list, weigh_signs
 from scanner.model import Hit
 
 LABELS = ("gambling", "auction", "private_business", "advert", "trivia")
@@ -31,36 +31,10 @@ class OwnAffairs(TextDetector):
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         matches = self._words.matches(text, wakings, context.budget)
-        for label in LABELS:
-            of_label = [match for match in matches if match.entry.label == label]
-            group: list[Match] = []
-            for match in of_label:
-                if group and match.start - group[-1].end > _NEAR:
-                    yield from _judged(text, label, group)
-                    group = []
-                group.append(match)
-            yield from _judged(text, label, group)
+        yield from weigh_signs(text, matches, _NEAR, _sure)
 
 
-def _judged(text: str, label: str, group: list[Match]) -> Iterator[Hit]:
-    strong = {match.entry.pattern for match in group if match.entry.weight == "strong"}
-    signs = {text[match.start : match.end].lower() for match in group if match.entry.weight == "sign"}
-    against = next((match.entry.means for match in group if match.entry.weight == "against"), None)
-    if len(strong) > 1:
-        confidence = 0.9
-    elif strong:
-        confidence = 0.82 if len(signs) > 1 else 0.76
-    elif len(signs) > 1:
-        confidence = 0.55 if len(signs) == 2 else 0.65
-    else:
-        return
-    counted = f"{len(strong)} telling phrases, {len(signs)} signs"
-    if against:
-        confidence *= 0.55
-    last = -1
-    for match in group:
-        if match.entry.weight == "against" or match.start < last or (strong and match.entry.weight == "sign"):
-            continue
-        last = match.end
-        reasons = (match.entry.means, counted) + ((against,) if against else ())
-        yield Hit(label, match.start, match.end, text[match.start : match.end], round(confidence, 3), reasons)
+def _sure(strong: int, signs: int) -> float | None:
+    if strong:
+        return 0.9 if strong > 1 else 0.82 if signs > 1 else 0.76
+    return None if signs < 2 else 0.55 if signs == 2 else 0.65

@@ -20,6 +20,8 @@ def _scheme(digits: str) -> str:
         return "Diners"
     if (four == 6011 or two == 65 or 644 <= three <= 649) and 16 <= length <= 19:
         return "Discover"
+    if (3528 <= four <= 3589 and 16 <= length <= 19) or (four in (1800, 2131) and length == 15):
+        return "JCB"
     if two == 62 and 16 <= length <= 19:
         return "UnionPay"
     if (two in (50, 56, 57, 58) or digits[0] == "6") and 12 <= length <= 19:

@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 from detectors.analysis import FORENAMES_FILE, forenames
@@ -59,7 +59,7 @@ _NOT_NAMES = _ORGANISATIONS | frozenset(
         "linux unix java perl python apache debian redhat razor spamassassin internet web html http xml url "
         "the a an and or of for with this that these those our your his her their my we you he she they who what when "
         "everyone everybody anyone anybody someone somebody nobody none most some several many few both each every any other "
-        "others another one two three four five six seven eight nine ten twelve twenty boys girls kids learners teachers "
+        "others another vitamin vitamins one two three four five six seven eight nine ten twelve twenty boys girls kids learners teachers "
         "parents families friends people children now then also only just even still here there where why how yes no "
         "well new old more less same next last first second third final main whole current welcome see meet join given "
         "not but if so as at by on in is was are be has have had will would can could should do does did"
@@ -130,6 +130,39 @@ _DESCRIBED = re.compile(
 _CUE = re.compile(
     r"\b(?i:candidate|pupil|student|patient|learner|child|employee|applicant|boy|girl|son|daughter|brother|sister|mother|father)"
     rf"(?: (?i:no\.?|number|name|named|called|is|of|,))?(?:[:,]? \d{{2,6}})?[:,]? (?P<name>{_CAPITALISED} {_CAPITALISED})(?![\w'’])"
+)
+
+# "Oliwia's mum", "Matej's address": who has a family, a home or a teacher is a person, whatever the name.
+_OWNED = re.compile(
+    r"'s (?:own |new |old |real |birth |foster |step|grand|god|big |little |older |younger )?"
+    r"(?:mum|mummy|mother|dad|daddy|father|parents?|carers?|guardian|nan|gran|granny|grandad|uncle|aunt|auntie|brothers?|sisters?"
+    r"|siblings?|son|daughter|kids?|children|wife|husband|partner|boyfriend|girlfriend|family|address|phone|mobile|birthday"
+    r"|surname|tutor|teacher|form tutor|social worker|key worker|keyworker|GP|psychologist|behaviour|attendance)\b"
+)
+_OWNER = re.compile(rf"(?:{_CAPITALISED} )?{_CAPITALISED}\Z")
+# What people say when they tell a name. With a pronoun a single word is enough, else it takes two.
+_TOLD = re.compile(
+    rf"(?:\b(?i:my|his|her|their|whose) (?i:(?:first |last |full |real |maiden |middle )?(?:name|surname)(?: is| was|'s|:|\?))"
+    rf"|\b(?i:named|called|calls?) (?i:him|her|them|me|himself|herself)) {{1,2}}(?P<one>{_CAPITALISED}(?: {_CAPITALISED}){{0,2}})"
+    rf"|^[ >|*•-]{{0,4}}(?i:(?:full |pupil |student |child(?:'s)? |parent |patient |staff |employee )?name) ?: {{0,8}}"
+    rf"(?P<two>{_CAPITALISED}(?: [A-Z]\.?)?(?: {_CAPITALISED}){{1,2}})",
+    re.MULTILINE,
+)
+# "Faina D. Yefremova": an initial in the middle.
+_INITIAL = re.compile(r" [A-Z](?P<dot>\.)? (?=[A-ZÀ-ÖØ-Þ][^\W\d_])")
+# Things that are told apart by a letter: no initial follows them.
+_LETTERED = frozenset(
+    "vitamin unit plan option group band appendix exhibit hepatitis type block grade schedule annex item part team hall".split()
+)
+_LAST_WORD = re.compile(rf"(?<![\w'’@./-]){_CAPITALISED}\Z")
+_FIRST_WORD = re.compile(rf"{_CAPITALISED}(?![\w'’])")
+# Between names that are listed one after the other.
+_LISTED = re.compile(r"(?:,| and| &|, and|/|,? or) ?\Z")
+# What only somebody does.
+_ACTS = re.compile(
+    r" (?:said|says|told|tells|asked|asks|shouted|replied|lives|lived|cried|hit|punched|kicked|swore|threatened|refused|disclosed"
+    r"|attends|attended|arrived|hasn't|has been|didn't|doesn't|won't|wasn't|feels|felt|wants|wanted|came in|went home|was born"
+    r"|spent|thinks|thought|struggles|struggled|joined|left school)\b"
 )
 
 
@@ -215,15 +248,19 @@ class PersonName(TextDetector):
             )
         found.extend(_surname_first(text))
         found.extend(_cued(text, context.hits))
+        found.extend(_owners(text))
+        if "ame" in text or "called" in text:
+            found.extend(_told(text))
         forms = list(_NAME_AND_FORM.finditer(text))
         if forms or context.names:
             small = _small_words(text)
             found.extend(_with_form(forms, text, context.names, small))
             found.extend(_from_model(text, context.names, small))
+        found.extend(_with_initial(text, context.names))
         # "Down's syndrome", "Asperger": a condition that is named after somebody names nobody.
         taken = sorted((hit.start, hit.end) for hit in context.hits if hit.label in _NAMED_AFTER)
         starts = [start for start, _ in taken]
-        return [hit for hit in _best(found) if not _inside(hit, taken, starts)]
+        return [hit for hit in _supported(text, _best(found)) if not _inside(hit, taken, starts)]
 
     def _directory(self, people: People) -> _Directory:
         """The snapshot's names; built anew only when another snapshot comes."""
@@ -376,6 +413,62 @@ def _cued(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
             yield Hit("person", *match.span(), match.group().lower(), 0.5, ("a pupil described, not named",))
 
 
+def _owners(text: str) -> Iterator[Hit]:
+    for match in _OWNED.finditer(text):
+        owner = _OWNER.search(text, max(0, match.start() - 50), match.start())
+        if owner is None:
+            continue
+        start, name = owner.start(), owner.group()
+        first, _, last = name.partition(" ")
+        if last and not _may_be_name(first):
+            start, name = start + len(first) + 1, last
+        if (
+            (start and (text[start - 1].isalnum() or text[start - 1] in "'@./-"))
+            or name.isupper()
+            or not looks_like_name(name)
+        ):
+            continue
+        yield Hit("person", start, match.start(), name, 0.6, ("somebody's family, home or teacher",))
+
+
+def _told(text: str) -> Iterator[Hit]:
+    for match in _TOLD.finditer(text):
+        kind = "one" if match["one"] else "two"
+        if looks_like_name(match[kind]):
+            yield Hit("person", *match.span(kind), match[kind], 0.6, ("somebody's name is told",))
+
+
+def _with_initial(text: str, names: Sequence[tuple[int, int]]) -> Iterator[Hit]:
+    """ "Faina D. Yefremova"; without a full stop the name model or the list of forenames must know one of the words."""
+    starts = [start for start, _ in names]
+    for match in _INITIAL.finditer(text):
+        first = _LAST_WORD.search(text, max(0, match.start() - 25), match.start())
+        last = _FIRST_WORD.match(text, match.end())
+        if first is None or last is None or not looks_like_name(f"{first.group()} {last.group()}"):
+            continue
+        if first.group().isupper() or last.group().isupper() or first.group().lower() in _LETTERED:
+            continue
+        place = bisect_left(starts, last.end()) - 1
+        seen = place >= 0 and names[place][1] > first.start()
+        if match["dot"] or seen or first.group().lower() in forenames():
+            name = text[first.start() : last.end()]
+            yield Hit("person", first.start(), last.end(), name, 0.75 if seen else 0.6, ("name with an initial",))
+
+
+def _supported(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
+    """Names of one word that the model alone saw, raised where they stand in a list of names or do what only people do."""
+    for place, hit in enumerate(hits):
+        if hit.reasons == _ONE_WORD and hit.confidence < 0.5:
+            before = hits[place - 1] if place else None
+            after = hits[place + 1] if place + 1 < len(hits) else None
+            listed = (before is not None and _LISTED.fullmatch(text[before.end : hit.start][:8])) or (
+                after is not None and _LISTED.fullmatch(text[hit.end : after.start][:8])
+            )
+            if listed or _ACTS.match(text, hit.end):
+                hit = replace(hit, confidence=0.5)
+        yield hit
+
+
 def _small_words(text: str) -> frozenset[str]:
     """Words that stand in the text in small letters: one that also begins a sentence is a word there, not a name."""
     return frozenset(word for word in _WORD.findall(text) if word.islower())
@@ -476,6 +569,9 @@ def _from_model(text: str, names: Sequence[tuple[int, int]], small: frozenset[st
             yield hit
 
 
+_ONE_WORD = ("name of one word",)
+
+
 def _cleaned(text: str, start: int, end: int, small: frozenset[str]) -> Hit | None:
     """A raw span as a name: one line, without titles, greetings and what follows the name; None where none is left."""
     line_end = text.find("\n", start, end)
@@ -522,7 +618,7 @@ def _cleaned(text: str, start: int, end: int, small: frozenset[str]) -> Hit | No
             return None
         # The small model takes many a capitalised noun for a name: alone it needs the list of forenames or a title.
         known = titled or lower.partition("-")[0] in forenames()
-        return Hit("person", first, last, name, 0.5 if known else 0.45, ("name of one word",))
+        return Hit("person", first, last, name, 0.5 if known else 0.45, _ONE_WORD)
     confidence = 0.6 if name.isupper() else 0.75
     return Hit("person", first, last, " ".join(name.split()), confidence, ("name recognised",))
 

@@ -21,9 +21,11 @@ class Phone(PatternDetector):
     """
 
     labels = ("phone",)
-    wake = (r"(?:\+44|\b0044|\(?0)[ ().-]{0,4}[1-9](?:[ ().-]{0,3}\d){8,9}",)
+    wake = (r"(?:\+44|\b0044|\(?0)[ ().-]{0,4}[1-9](?:[ ().-]{0,3}\d){8,9}", r"\b0[1-9]\d{2,3} ?/ ?\d{3} ?\d{3}")
     patterns = (
         r"(?<![\w.+/-])(?<!\d )(?:\+44|0044|\(?0(?=[1-9(]))(?:[ ().-]{0,4}\d){9,11}(?:(?: ?x ?| ?ext\.? ?)\d{2,5})?(?![\w/])(?![.-]\d)",
+        # The code of an area or network parted by a slash, as on the Continent; a date has no such group.
+        r"(?<![\w.+/-])0[1-9]\d{2,3} ?/ ?\d{3} ?\d{3,4}(?![\w/])(?![.-]\d)",
     )
     context = (
         *("tel", "tel no", "telephone", "telephone number", "phone", "phone number", "mobile", "mob", "mobile number"),

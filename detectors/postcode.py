@@ -27,10 +27,16 @@ class Postcode(PatternDetector):
     """
 
     labels = ("postcode",)
-    wake = (r"\b[a-z]{1,2}\d[a-z\d]? {0,2}\d[abd-hjlnp-uw-z]{2}\b", r"\bgir ?0aa\b", r"\bbfpo ?\d{1,4}\b")
+    wake = (
+        r"\b[a-z]{1,2}\d[a-z\d]? {0,2}\d[abd-hjlnp-uw-z]{2}\b",
+        r"\bgir ?0aa\b",
+        r"\bbfpo ?\d{1,4}\b",
+        r"\b(?:ascn|sthl|tdcu|fiqq|bbnd|biqq|siqq|pcrn|tkca) ?1zz\b",
+    )
     patterns = (
         rf"(?<![\w-])(?i:{SHAPE})(?![\w-])",
-        r"(?<![\w-])(?:GIR ?0AA|BFPO ?\d{1,4})(?!\w)",
+        # Royal Mail: overseas territories.
+        r"(?<![\w-])(?:GIR ?0AA|BFPO ?\d{1,4}|(?:ASCN|STHL|TDCU|FIQQ|BBND|BIQQ|SIQQ|PCRN|TKCA) ?1ZZ)(?!\w)",
     )
     context = (
         *("postcode", "post code", "postal code", "address", "home address", "lives at", "living at", "live at"),
@@ -42,7 +48,7 @@ class Postcode(PatternDetector):
     def read(self, match: re.Match[str]) -> Reading | None:
         written = match.group()
         compact = written.replace(" ", "").upper()
-        if compact.startswith(("BFPO", "GIR")):
+        if compact.startswith(("BFPO", "GIR")) or (compact.endswith("1ZZ") and len(compact) == 7):
             return Reading(compact, Ladder(0.6, 0.75, 0.85), ("special postcode",))
         area = re.match(r"[A-Z]+", compact)
         if area is None or area.group() not in AREAS:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 
 from detectors.base import MessageDetector
-from detectors.names import is_private_provider
-from scanner.model import Hit
+from detectors.names import is_private_provider, likeness
+from scanner.model import Hit, Person
 from scanner.ports import Message
 
 _NEAR = 120
@@ -16,14 +16,21 @@ _MINE = re.compile(
     r"\b(?:my (?:own |personal |private |home |new )?(?:mobile|number|phone|cell|landline|home number|whats ?app|e-?mail|gmail|hotmail|"
     r"insta(?:gram)?|snap(?:chat)?|facebook|tik ?tok|discord|address)"
     r"|(?:text|ring|call|phone|message|whats ?app|dm|e-?mail|reach|write to|get|catch|add|follow|find|snap) (?:me|us) (?:on|at|by|via)"
-    r"|i am|i'm|mine is|at home)\b|\bhome (?=\(?0)",
+    r"|i am|i'm|mine is|at home|that(?:'s| is) (?:the|my) (?:private|personal|own)|private (?:one|number|line)"
+    r"|it(?:'s| is) my own (?:phone|number|mobile))\b|\bhome (?=\(?0)",
     re.IGNORECASE,
 )
-_SERVICE = r"(?:whats ?app|insta(?:gram)?|snap(?:chat)?|facebook|tik ?tok|discord|telegram|signal|messenger)"
-_HANDLE = r"(?<![\w.@])@[\w.]{3,30}"
+_SERVICE = (
+    r"(?:whats ?app|insta(?:gram)?|snap(?:chat)?|facebook|tik ?tok|discord|telegram|signal|messenger|be ?real|twitch|steam|x ?box|"
+    r"play ?station|psn|switch|roblox|minecraft|strava|threads|twitter|linked ?in|you ?tube)"
+)
+_HANDLE = r"(?<![\w.@])@[\w.]{3,30}|\b[A-Za-z][\w.]{2,24}#\d{3,5}\b"
 _ACCOUNT = re.compile(
-    rf"\b{_SERVICE}\b[^\n]{{0,60}}?{_HANDLE}"
-    rf"|{_HANDLE}[^\n]{{0,40}}?\b{_SERVICE}\b"
+    rf"\b{_SERVICE}\b[^\n]{{0,60}}?(?:{_HANDLE})"
+    rf"|(?:{_HANDLE})[^\n]{{0,40}}?\b{_SERVICE}\b"
+    rf"|\bmy (?:own |private |personal )?{_SERVICE}(?: (?:name|handle|account|tag|id|user ?name))?(?:['’]s| is|:) [\w.@#]{{3,30}}"
+    rf"|\b(?:add|follow|find|message|dm|ask|snap|friend|catch|try|get) me (?:back )?(?:on|at|via) (?:my )?{_SERVICE}\b"
+    rf"|\b(?:i am|i['’]m|im|you['’]ll find me|you can (?:find|add|follow|message) me) (?:also )?on {_SERVICE}\b"
     rf"|\b(?:join|add you to|set up|made|started|our|my)\b[^\n.]{{0,30}}\b(?:private )?{_SERVICE}[^\n.]{{0,15}}\bgroup\b",
     re.IGNORECASE,
 )
@@ -32,6 +39,13 @@ _NOT_MINE = re.compile(
     r"\b(?:school|trip|office|work|department|reception|trust|academy|club|duty)(?:'s)? (?:trip )?"
     r"(?:mobile|phone|number|line|e-?mail|landline)"
     r"|\b(?:your|his|her|their) (?:own |new |home )?(?:mobile|number|phone|e-?mail|contact)",
+    re.IGNORECASE,
+)
+# The account is the school's, or a lesson speaks of what strangers write.
+_OFFICIAL = re.compile(
+    rf"\b(?:school|academy|trust|department|club|team|official|our|pta)(?:['’]s)?(?: [a-z]+)? {_SERVICE}\b(?! group)"
+    rf"|\b{_SERVICE} (?:page|account|feed|channel) (?:of the|for the) |[\x22“]\s?(?:add|follow|message|dm) me\b"
+    r"|\b(?:someone|somebody|a stranger|anyone|people) (?:writes?|says?|sends?|asks?)\b",
     re.IGNORECASE,
 )
 
@@ -45,6 +59,12 @@ def _to_pupil_or_parent(message: Message) -> bool:
     return False
 
 
+def _is_theirs(address: str, sender: Person, message: Message) -> bool:
+    """The address is the sender's own: listed, or made from the name; no word is needed to say so."""
+    listed = message.directory.private_owner(address)
+    return (listed is not None and listed.email == sender.email) or likeness(address, sender.name) >= 0.78
+
+
 class PrivateContact(MessageDetector):
     """A private number, address or account of the sender's own is given in the sender's own words."""
 
@@ -53,6 +73,8 @@ class PrivateContact(MessageDetector):
     def detect(self, message: Message) -> Iterable[Hit]:
         if not _to_pupil_or_parent(message):
             return
+        origin = message.envelope.from_
+        sender = message.directory.person(origin.address) if origin is not None else None
         for part in message.parts:
             if part.kind != "body":
                 continue
@@ -62,10 +84,15 @@ class PrivateContact(MessageDetector):
                 if hit.label == "phone" or (hit.label == "email" and is_private_provider(hit.value.rpartition("@")[2])):
                     around = part.text[max(0, hit.start - _NEAR) : hit.start + 40]
                     line = part.text[part.text.rfind("\n", 0, hit.start) + 1 : hit.end]
-                    if _MINE.search(around) and not _NOT_MINE.search(line):
+                    mine = _MINE.search(around) or (
+                        hit.label == "email" and sender and _is_theirs(hit.value, sender, message)
+                    )
+                    if mine and not _NOT_MINE.search(line):
                         reason = f"a {'number' if hit.label == 'phone' else 'private address'} given as one's own"
                         yield Hit("private_contact", hit.start, hit.end, hit.value, 0.85, (reason,), part=part.path)
             for match in _ACCOUNT.finditer(part.text):
-                if part.owner_at(match.start()) == "sender" and not _NOT_MINE.search(match.group()):
+                if part.owner_at(match.start()) != "sender" or _NOT_MINE.search(match.group()):
+                    continue
+                if not _OFFICIAL.search(part.text, max(0, match.start() - 60), match.end() + 20):
                     why = ("a social account or private group",)
                     yield Hit("private_contact", match.start(), match.end(), match.group(), 0.8, why, part=part.path)

@@ -1,7 +1,8 @@
 """Signs in greeting, recipients and names that a mail reached the wrong person.
 
 A greeting that names somebody else whom the records know, a pupil of another family than the recipient's, a domain one
-keystroke away from a trusted one, many families that can see one another's addresses.
+keystroke away from a trusted one, many families that can see one another's addresses, a namesake outside, one outsider among
+those a group is greeted as, a remark about somebody who reads it; and the sender's own word that it went astray.
 """
 
 from __future__ import annotations
@@ -15,9 +16,14 @@ from scanner.directory import Directory
 from scanner.model import Contact, Hit, Recipient
 from scanner.ports import Message
 
+_TELLING = frozenset(
+    {"health", "sen", "safeguarding", "behaviour", "criminal", "care_status", "payroll", "class_list", "nhs", "nino", "upn",
+     "date_of_birth", "confidential", "religion", "ethnicity", "sexual_orientation", "union"}
+)  # fmt: skip
+_NEAR = 160
 FAMILIES_VISIBLE = 5  # fewer may well know one another: two parents, a lift share
 _GREETING = re.compile(
-    r"^[ \t]*(?:dear|hi|hello|hey|good (?:morning|afternoon|evening)|morning|afternoon)[ \t]+([^\n,!.:;]{2,60})[,!.:;]?[ \t]*$",
+    r"^[ \t]*(?:dear|hi|hello|hey|good (?:morning|afternoon|evening)|morning|afternoon)[ \t]+([^\n,!.:;]{2,60})(?:[,!:]|[.;]?[ \t]*$)",
     re.IGNORECASE | re.MULTILINE,
 )
 # Greetings that name nobody.
@@ -33,9 +39,11 @@ _CAPITALISED = re.compile(r"\b[^\W\d_a-z][^\W\d_]{1,30}\b")
 class Recipients(MessageDetector):
     """Signs that the message reached, or shows, people it should not have."""
 
-    labels = ("wrong_salutation", "wrong_family", "lookalike_domain", "visible_families")
+    labels = ("wrong_salutation", "wrong_family", "lookalike_domain", "visible_families", "sent_in_error")
 
     def detect(self, message: Message) -> Iterable[Hit]:
+        if message.direction == "internal":
+            yield from _namesake_inside(message)
         if message.direction != "outbound":
             return
         outside = [
@@ -49,6 +57,9 @@ class Recipients(MessageDetector):
         if len([item for item in outside if item.kind == "to"]) == 1:
             yield from _wrong_salutation(message, next(item for item in outside if item.kind == "to"))
         yield from _wrong_family(message, outside)
+        yield from _namesake_outside(message, outside)
+        yield from _odd_one(message, outside)
+        yield from _sent_in_error(message)
 
 
 def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
@@ -74,6 +85,20 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
         yield _hit(
             "wrong_salutation", recipient.address, 0.85, "the greeting names somebody else whom the records know"
         )
+    elif _colleague_by_first_name(greeted, directory) and _tells(message):
+        # Many share a first name: something else has to say that a colleague was meant.
+        if local in _COUNTERS:
+            yield _hit(
+                "wrong_salutation", recipient.address, 0.8, "a colleague is greeted at a sales desk, about people"
+            )
+        elif _INSIDE.search(message.own_words()[:5_000]):
+            yield _hit(
+                "wrong_salutation", recipient.address, 0.8, "a colleague greeted, a meeting among ourselves named"
+            )
+        elif any(_one_slip("".join(words(local)), "".join(words(person.name))) for person in directory.people.people):
+            yield _hit(
+                "wrong_salutation", recipient.address, 0.8, "a colleague is greeted at an address like one of ours"
+            )
     elif known:
         yield _hit("wrong_salutation", recipient.address, 0.55, "the greeting is not the recipient's name")
 
@@ -103,41 +128,238 @@ def _family_words(contact: Contact) -> set[str]:
     )
 
 
+_INSIDE = re.compile(
+    r"\b(?:in-?house|(?:in|to) (?:my|your|our) (?:room|office|classroom)|staff ?-?room|our (?:briefing|team meeting)|"
+    r"after briefing|your appraisal|"
+    r"your pay(?:slip| point| scale)?|line management|see you (?:at|in) (?:briefing|the staff))\b",
+    re.IGNORECASE,
+)
+_COUNTERS = frozenset(
+    "sales orders shop quotes accounts bookings marketing info enquiries hello reception support".split()
+)
+
+
+def _colleague_by_first_name(greeted: list[str], directory: Directory) -> bool:
+    return len(greeted) == 1 and any(
+        words(person.name)[:1] == (greeted[0],) for person in directory.people.people if person.role == "staff"
+    )
+
+
+def _tells(message: Message) -> bool:
+    """Something sensitive or confidential about people in the sender's words or files."""
+    return any(hit.label in _TELLING and hit.owner == "sender" and hit.confidence >= 0.5 for hit in message.hits)
+
+
 def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
-    """Pupils named in the mail, none of them the recipient's: the recipient is the parent of another child."""
+    """Pupils named in the mail, none of them the recipient's: the recipient is the parent of another child. Where their own is
+    named too, another's is still a matter if something sensitive stands beside the name.
+    """
     directory = message.directory
+    contacts = [(item, contact) for item in outside if (contact := directory.contact(item.address)) is not None]
+    if not contacts:
+        return
     pupils = {fold(pupil.name) for contact in directory.people.contacts for pupil in contact.pupils}
     pupils |= {fold(person.name) for person in directory.people.people if person.role == "pupil"}
-    named = {fold(hit.value) for hit in message.hits if hit.label == "person" and hit.owner == "sender"} & pupils
-    if not named:
-        return
-    for recipient in outside:
-        contact = directory.contact(recipient.address)
-        if contact is None:
-            continue
+    named_hits = [
+        hit for hit in message.hits
+        if hit.label == "person" and hit.owner == "sender" and fold(hit.value) in pupils
+    ]  # fmt: skip
+    named = {fold(hit.value) for hit in named_hits}
+    said = message.own_words()[:20_000]
+    spoken = set(words(said))
+    first_named = _first_names(said, pupils)
+    for recipient, contact in contacts:
         own = {fold(pupil.name) for pupil in contact.pupils}
-        surnames = {words(name)[-1] for name in own if words(name)}
-        if not named & own and not any(words(name)[-1] in surnames for name in named):
+        first = {words(name)[0] for name in own if words(name)}
+        surnames = {words(name)[-1] for name in own if words(name)} | set(words(contact.name)[-1:])
+        strangers = {name for name in named - own if words(name) and words(name)[-1] not in surnames}
+        if strangers and not named & own and not first & spoken:
             yield _hit(
                 "wrong_family",
                 recipient.address,
                 0.85,
                 "it names a pupil of another family and none of the recipient's",
             )
+        elif strangers and _sensitive_beside(message, [hit for hit in named_hits if fold(hit.value) in strangers]):
+            yield _hit(
+                "wrong_family", recipient.address, 0.8, "it tells something sensitive about another family's child"
+            )
+        elif not first & spoken and first_named and not strangers and _about_a_child(said):
+            others = {name for name in first_named if not any(same_first_name(name, mine) for mine in first)}
+            if others and others == first_named and not others & set(words(contact.name)):
+                yield _hit(
+                    "wrong_family",
+                    recipient.address,
+                    0.78,
+                    "it is about a child whose first name is none of the recipient's",
+                )
+
+
+def _first_names(said: str, pupils: set[str]) -> set[str]:
+    """First names of our pupils in the text, written as names are, and not at the head of the sign-off."""
+    known = {words(name)[0] for name in pupils if len(words(name)) > 1}
+    return {fold(match.group()) for match in _CAPITALISED.finditer(said)} & known
+
+
+_CHILD_MATTER = re.compile(
+    r"\b(?:report|progress|homework|attendance|detention|exclu\w+|behaviour|mock|results?|grades?|therap\w+|psychologist|reading|"
+    r"phonics|maths|(?:parents?|mother|father|mum|dad|carers?|family) of [A-Z]|lesson|class|school day|inhaler|assessment|meeting)\b",
+    re.IGNORECASE,
+)
+
+
+def _about_a_child(said: str) -> bool:
+    return _CHILD_MATTER.search(said) is not None
+
+
+def _sensitive_beside(message: Message, names: list[Hit]) -> bool:
+    return any(
+        hit.label in _TELLING and hit.confidence >= 0.5 and hit.owner == "sender" and hit.part == name.part
+        and (hit.start - name.end <= _NEAR and name.start - hit.end <= _NEAR)
+        for name in names
+        for hit in message.hits
+    )  # fmt: skip
+
+
+def _namesake_outside(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
+    """Autocomplete took somebody else: a colleague's full name at another organisation, or a parent's surname and greeting at an
+    address that the records do not have, where the mail tells something about people.
+    """
+    directory = message.directory
+    to = [item for item in outside if item.kind == "to" and directory.contact(item.address) is None]
+    if len(to) != 1 or not _tells(message) or is_private_provider(to[0].domain):
+        return
+    recipient = to[0]
+    local = words(recipient.address.rpartition("@")[0])
+    shown = words(recipient.name) or local
+    if len(shown) > 1 and any(
+        set(words(person.name)) == set(shown) for person in directory.people.people if person.role == "staff"
+    ):
+        yield _hit("wrong_salutation", recipient.address, 0.8, "a namesake of a colleague at another organisation")
+        return
+    greeting = _GREETING.search(message.own_words())
+    greeted = words(greeting.group(1)) if greeting else ()
+    for contact in directory.people.contacts:
+        name = words(contact.name)
+        if len(name) < 2 or name[-1] not in local or not greeted:
+            continue
+        initials = {word[0] for word in local if word != name[-1]}
+        if name[0] == greeted[0] and initials and name[0][0] not in initials:
+            yield _hit("wrong_salutation", recipient.address, 0.8, "a parent is greeted at a namesake's address")
+            return
+
+
+def _namesake_inside(message: Message) -> Iterable[Hit]:
+    """The greeting is one colleague's full name, the only recipient another one of the same first name."""
+    recipients = [item for item in message.envelope.recipients if item.kind == "to"]
+    if len(recipients) != 1 or len(message.envelope.recipients) != 1:
+        return
+    directory = message.directory
+    reached = directory.person(recipients[0].address)
+    greeting = _GREETING.search(message.own_words())
+    if reached is None or greeting is None or reached.role != "staff":
+        return
+    greeted = words(greeting.group(1))
+    own = words(reached.name)
+    if len(greeted) < 2 or not own or greeted[-1] == own[-1] or not same_first_name(greeted[0], own[0]):
+        return
+    for person in directory.people.people:
+        name = words(person.name)
+        if person.role == "staff" and name[-1:] == greeted[-1:] and name[:1] == greeted[:1]:
+            yield _hit(
+                "wrong_salutation", reached.email, 0.85, "it greets a colleague and went to one of the same first name"
+            )
+            return
+
+
+_GROUP = re.compile(
+    r"^[ \t]*(?:dear|hi|hello|hey)[ \t]+(?:all )?(?:governors|trustees|colleagues|slt|team|staff|leadership team|panel)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+_REMARK = re.compile(
+    r"\bbetween (?:us|you and me|ourselves)\b|\bthis (?:mother|father|mum|dad|parent|family|woman|man|lady|bloke|child|kid)\b"
+    r"|\b(?:she|he|they)(?:['’]s| is| are)? (?:a |an |such a |absolutely |completely )?(?:nightmare|pain|liar|bully|nutter|mad|"
+    r"impossible|difficult|deluded)\b",
+    re.IGNORECASE,
+)
+
+
+def _odd_one(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
+    """A parent among the governors or colleagues that the greeting speaks to, or among the readers of a remark about them."""
+    directory = message.directory
+    parents = [item for item in outside if directory.contact(item.address) is not None]
+    inner = [item for item in message.envelope.recipients if directory.person(item.address) is not None]
+    if not parents or not inner:
+        return
+    said = message.own_words()[:20_000]
+    if _GROUP.search(said) and _tells(message):
+        yield _hit("wrong_salutation", parents[0].address, 0.8, "a parent among those who are greeted as a group")
+    elif _REMARK.search(said):
+        greeted = set(words(said.strip()[:60]))
+        if any(set(words(person.name)) & greeted for item in inner if (person := directory.person(item.address))):
+            yield _hit(
+                "wrong_salutation", parents[0].address, 0.78, "a remark to a colleague about somebody who can read it"
+            )
+
+
+_SENT_IN_ERROR = re.compile(
+    r"\b(?:e-?mail|message|attachment|file|letter|report|spreadsheet|this|that|it|one)\b[^.!?\n]{0,60}?"
+    r"\b(?:was|were) (?:meant|intended) for (?:another|somebody else|someone else|a different|the other|other|a colleague)"
+    r"|\b(?:that|this|it|which|the (?:last|previous|earlier) (?:e-?mail|message))\b[^.!?\n]{0,30}?"
+    r"\b(?:was|were) not (?:meant |intended )?for you\b"
+    r"|\b(?:sent|e-?mailed|forwarded|attached|copied|shared)\b[^.!?\n]{0,40}\b(?:to you|you)\b[^.!?\n]{0,20}"
+    r"\b(?:by mistake|in error|by accident|accidentally)\b"
+    r"|\b(?:attached|sent|enclosed|included|forwarded)\b[^.!?\n]{0,25}\bthe wrong (?:\w+ ){0,2}?(?:['’]s |pupil|child|student|family|"
+    r"person|attachment|file|report|letter|results|parent)"
+    r"|\b(?:please|kindly) (?:delete|destroy|ignore|disregard)\b[^.!?\n]{0,60}\b(?:without (?:reading|opening)|not for you|wrong (?:person|"
+    r"recipient|attachment|family|parent|address))"
+    r"|\bwrong (?:recipient|e-?mail address|sarah|parent|person)\b[^.!?\n]{0,40}\b(?:delete|ignore|sorry)\b",
+    re.IGNORECASE,
+)
+_RECALLS = re.compile(r"\A[ \t]*(?:recall|message recall)[ \t]*:|\bwould like to recall the message\b", re.IGNORECASE)
+
+
+def _sent_in_error(message: Message) -> Iterable[Hit]:
+    """The sender says that an earlier mail went to the wrong person, or that it held the wrong file; or calls it back."""
+    said = message.own_words()[:20_000]
+    if _SENT_IN_ERROR.search(said):
+        yield _hit("sent_in_error", "", 0.85, "the sender says that something went to the wrong person")
+    elif _RECALLS.search(message.envelope.subject) or _RECALLS.search(said[:500]):
+        yield _hit("sent_in_error", "", 0.8, "a message is called back from somebody outside")
 
 
 def _lookalikes(outside: list[Recipient], directory: Directory) -> Iterable[Hit]:
     wanted = {domain.lower() for domain in (*directory.people.domains, *directory.people.trusted_domains)}
     for recipient in outside:
-        for domain in wanted:
-            if len(domain) >= 6 and _one_slip(recipient.domain, domain):
-                yield _hit(
-                    "lookalike_domain",
-                    recipient.address,
-                    0.9,
-                    "one keystroke away from a domain of ours or a trusted one",
-                )
-                break
+        domain = recipient.domain.lower()
+        if any(len(known) >= 6 and _one_slip(domain, known) for known in wanted):
+            reason = "one keystroke away from a domain of ours or a trusted one"
+        elif any(len(known) >= 6 and _squeezed(domain) == _squeezed(known) for known in wanted):
+            reason = "a domain of ours or a trusted one with dots and hyphens in other places"
+        elif any(_same_host_mistyped(domain, known) for known in wanted):
+            reason = "the name of our host mistyped"
+        elif not is_private_provider(domain) and any(_one_slip(domain, known) for known in _MUCH_USED):
+            reason = "one keystroke away from a provider that everybody uses"
+        else:
+            continue
+        yield _hit("lookalike_domain", recipient.address, 0.9, reason)
+
+
+# The providers that most people mean when they mistype one; real neighbours such as mail.com and ymail.com are providers too.
+_MUCH_USED = ("gmail.com", "googlemail.com", "hotmail.com", "hotmail.co.uk", "outlook.com", "yahoo.com", "yahoo.co.uk",
+              "icloud.com", "btinternet.com", "live.co.uk", "virginmedia.com")  # fmt: skip
+
+
+def _squeezed(domain: str) -> str:
+    return domain.replace(".", "").replace("-", "")
+
+
+def _same_host_mistyped(domain: str, known: str) -> bool:
+    """stokley.trust-schools.example for stokely.trust.example: first label one slip off, and the next ones begin alike."""
+    one, other = domain.split("."), known.split(".")
+    if len(one) < 3 or len(other) < 3 or len(other[0]) < 6:
+        return False
+    return _one_slip(one[0], other[0]) and one[1].startswith(other[1][:3])
 
 
 def _one_slip(one: str, other: str) -> bool:

@@ -95,6 +95,10 @@ _LOGIN = re.compile(
 )
 
 
+# The last expressions of `Secrets.wake`: no word says that a secret stands there.
+_BARE = 3
+
+
 class _Found(NamedTuple):
     start: int
     end: int
@@ -111,18 +115,20 @@ class Secrets(TextDetector):
         r"\bsecret\b", r"\bcodes?\b",
         r"\bkeys\b", r"accesskey", r"accountkey", r"AKIA[0-9A-Z]{8}", r"gh[pousr]_[a-z0-9]{8}", r"xox[abprs]-",
         r"\bAIza", r"\bsk[_-][a-z0-9]", r"glpat-", r"PRIVATE KEY", r"\beyJ[a-z0-9_-]{10}", r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
-        r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"[a-z0-9_.@] ?/ ?[^\s/]{6}", r"credentials?",
-        r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
+        r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"credentials?",
+        r"[a-z0-9_.@] ?/ ?[^\s/]{6}", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
     )  # fmt: skip
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         seen: set[int] = set()
-        for low, high in _stretches(text, wakings):
-            for found in _find(text, low, high):
-                if found.start in seen:
-                    continue
-                seen.add(found.start)
-                yield from _hits(text, found)
+        bare = len(self.wake) - _BARE
+        named = [waking for waking in wakings if waking.index < bare]
+        found = [one for low, high in _stretches(text, named) for one in _named(text, low, high)]
+        found += [one for low, high in _stretches(text, wakings) for one in _unnamed(text, low, high)]
+        for one in found:
+            if one.start not in seen:
+                seen.add(one.start)
+                yield from _hits(text, one)
 
 
 def _stretches(text: str, wakings: Sequence[Waking]) -> Iterator[tuple[int, int]]:
@@ -141,7 +147,8 @@ def _stretches(text: str, wakings: Sequence[Waking]) -> Iterator[tuple[int, int]
         yield first, last
 
 
-def _find(text: str, low: int, high: int) -> Iterator[_Found]:
+def _named(text: str, low: int, high: int) -> Iterator[_Found]:
+    """Values that a word beside them, or their own shape, says are secrets."""
     for match in _SHAPES.finditer(text, low, high):
         kind = match.lastgroup or "token"
         start, end = match.span(kind)
@@ -171,6 +178,10 @@ def _find(text: str, low: int, high: int) -> Iterator[_Found]:
         start, end = _trimmed(text, *match.span("quoted" if match["quoted"] else "bare"), quoted=bool(match["quoted"]))
         if _shape(text[start:end]) >= 2 and not _PLACEHOLDER.fullmatch(text[start:end]):
             yield _Found(start, end, 0.9, "a value is given for it")
+
+
+def _unnamed(text: str, low: int, high: int) -> Iterator[_Found]:
+    """Values that only their place tells: alone in the message, or behind a user name and a slash."""
     if low == 0 and (lone := _LONE.match(text)):
         start, end = _trimmed(text, *lone.span("bare"), quoted=False)
         if _shape(text[start:end]) >= 3 and not _PLACEHOLDER.fullmatch(text[start:end]):

@@ -103,7 +103,7 @@ class SensitiveWords(TextDetector):
         # A heading "Case studies" may stand over real children; a form or an example says what it is.
         opening = _NOBODY.search(text, 0, 200)
         nobody_meant = opening is not None and not opening.group().lower().startswith("case")
-        marks = _press_marks(text) if matches else []
+        marks: list[tuple[int, str, str]] | None = None
         judged: dict[tuple[int, int], tuple[bool, bool, bool, bool]] = {}
         for position, match in enumerate(matches):
             if _in_an_address(text, match) or _in_a_title(text, match):
@@ -140,7 +140,12 @@ class SensitiveWords(TextDetector):
             elif generic and not somebody:
                 confidence *= 0.5
                 reasons.append("general talk: policy, training, numbers or advert")
-            printed = bool(marks) and not _tabular(bounds, match.start) and _is_printed(marks, match.start)
+            # What is no more than a note is not worth asking whether a newspaper said it.
+            if confidence >= 0.5 and not _tabular(bounds, match.start):
+                marks = _press_marks(text) if marks is None else marks
+                printed = _is_printed(marks, match.start)
+            else:
+                printed = False
             if printed and not _OURS.search(text, low, high):
                 confidence *= 0.6
                 reasons.append("among words of the press or a newsletter")

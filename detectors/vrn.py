@@ -23,6 +23,8 @@ class RegistrationMark(PatternDetector):
         r"(?<![\w-])(?P<age>[A-HJ-PR-Y][A-HJ-PR-Z](?P<id>\d{2}) ?[A-HJ-PR-Z]{3})(?![\w-])",
         r"(?<![\w-])[A-HJ-NPR-TV-Y]\d{1,3} ?[A-HJ-PR-Y]{3}(?![\w-])",
         r"(?<![\w-])[A-HJ-PR-Y]{3} ?\d{1,3}[A-HJ-NPR-TV-Y](?![\w-])",
+        # Northern Ireland: a letter and the two of a county, which have an I or a Z.
+        r"(?<![\w-])[A-HJ-PR-Z](?:I[ABGJLWZ]|[JOUX]I|[A-HJ-PR-Z]Z) ?\d{1,4}(?![\w-])",
     )
     context = (
         *("registration", "registration number", "registration mark", "reg", "reg no", "reg number", "car reg", "vrn"),

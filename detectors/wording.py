@@ -16,7 +16,7 @@ Terms match whole words only, which is what keeps Scunthorpe, Cockburn and grape
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ import yaml
 
 from detectors.base import Waking
 from scanner.errors import ConfigError
+from scanner.model import Hit
 from scanner.ports import NameBudget
 
 _CHECKOUT = Path(__file__).resolve().parents[1]
@@ -43,6 +44,8 @@ _TIMES = re.compile(r"\d{1,2}(?:,\d{1,2})?\Z")
 _CLASS = re.compile(r"[\w.,:;!?'’£$@-]+\Z")
 _SLOT = re.compile(r"<([a-z_]+)>")
 _BLANK = r"[\s\-]{1,3}"
+# Python's white space beyond ASCII, which Hyperscan's `\s` leaves out: a mail from a word processor is full of the second.
+_MORE_BLANKS = "\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 # Between two words of one sentence: a little punctuation, or one line end, never an empty line.
 _BETWEEN = r"(?:[^\w.!?;\n]{1,3}|[^\w.!?;\n]{0,2}\n[^\w.!?;\n]{0,2})"
 _GAP = rf"(?:{_BETWEEN}\w{{1,30}}){{0,6}}?{_BETWEEN}"
@@ -62,8 +65,11 @@ class Entry:
     group: str
     pattern: re.Pattern[str]
     anchors: tuple[str, ...]
-    # The most characters that the term can stand for.
-    width: int
+    # The most characters of the term that can stand before and after the end of an anchor.
+    before: int
+    after: int
+    # Literals in lower case: of each group one stands in every form of the term.
+    company: tuple[tuple[str, ...], ...]
     # Guards of a group: which company it needs (`aimed`, …). Read by the detector that owns the list.
     needs: str = ""
 
@@ -135,17 +141,26 @@ def _group(
         if pattern.match(""):
             raise ConfigError(where, f"term {term!r} matches nothing at all")
         has_gap = any(piece.kind == "gap" for piece in pieces)
-        anchors = _anchors(pieces) or _anchors(pieces, common=_EVERYWHERE)
-        if not anchors and has_gap:
+        anchoring = _anchoring(pieces) or _anchoring(pieces, common=_EVERYWHERE)
+        if anchoring is None and has_gap:
             raise ConfigError(where, f"term {term!r} has … and no word rare enough to be found by")
+        if anchoring is None:
+            # No border where a sign such as £ begins or ends the term: none lies between it and a blank.
+            opened, closed = (
+                r"\b" if piece.kind == "letters" and piece.letters else "" for piece in (pieces[0], pieces[-1])
+            )
+            anchor = body.replace(r"[\s", r"[\s" + _MORE_BLANKS)
+            anchoring = _Anchoring((opened + anchor + closed,), _width(pieces), _width(pieces))
         yield Entry(
             label,
             weight,
             str(group.get("means", "")),
             str(group.get("group", "")),
             pattern,
-            anchors or (rf"\b{body}\b",),
-            _width(pieces),
+            anchoring.anchors,
+            anchoring.before,
+            anchoring.after,
+            _company(pieces, anchoring.anchors),
             str(group.get("needs", "")),
         )
 
@@ -211,7 +226,7 @@ class _Notation:
             piece = self._piece(character, depth)
             if term[self.at : self.at + 1] == "?":
                 self.at += 1
-                piece = _Piece(f"(?:{piece.expression})?", kind="optional", width=piece.width)
+                piece = _Piece(f"(?:{piece.expression})?", "", "optional", piece.parts or ((piece,),), piece.width)
             elif piece.expression.startswith("{") and pieces:
                 most = int(piece.expression.strip("{}").rpartition(",")[2])
                 piece = _Piece(piece.expression, width=pieces[-1].width * max(most - 1, 0))
@@ -245,7 +260,7 @@ class _Notation:
         if character == "~":
             return _Piece(r"\w{0,12}", width=12)
         if character == "#":
-            return _Piece(r"\d")
+            return _Piece("[0-9]")
         if character == " ":
             return _Piece(_BLANK, kind="blank", width=3)
         if character == "-":
@@ -270,44 +285,117 @@ def _expression(pieces: Sequence[_Piece]) -> str:
     return "".join(piece.expression for piece in pieces)
 
 
-def _anchors(
+@dataclass(frozen=True, slots=True)
+class _Anchoring:
+    """Where to look for a term: Hyperscan expressions of which at least one stands in every form of it, and the most
+    characters of the term before and after the end of one.
+    """
+
+    anchors: tuple[str, ...]
+    before: int
+    after: int
+
+
+def _anchoring(
     pieces: Sequence[_Piece], opened: bool = True, closed: bool = True, common: frozenset[str] = _COMMON | _EVERYWHERE
-) -> tuple[str, ...]:
-    """Hyperscan expressions of which at least one stands in every form of the term; empty where no word is rare enough.
+) -> _Anchoring | None:
+    """The rarest anchors of a term; None where no word is rare enough.
 
     They are plain words: those compile far quicker than whole terms with their alternatives, and terms that share a word
     share the expression. `opened` and `closed` say that the pieces begin and end at a word boundary, `common` which words do
     not say where to look.
     """
-    best: tuple[str, ...] = ()
-    position = 0
-    while position < len(pieces):
+    best: _Anchoring | None = None
+    for position, following in _runs(pieces):
         piece = pieces[position]
-        following = position + 1
-        if piece.kind == "letters":
-            while following < len(pieces) and pieces[following].kind == "letters":
-                following += 1
-        starts = opened if position == 0 else pieces[position - 1].kind in ("blank", "gap")
-        ends = closed if following == len(pieces) else pieces[following].kind in ("blank", "gap")
+        starts = _is_apart(pieces[:position], -1, opened)
+        ends = _is_apart(pieces[following:], 0, closed)
         found: tuple[str, ...] = ()
+        inside = 0
         if piece.kind == "letters":
             word = "".join(item.letters for item in pieces[position:following])
-            long = len(word) >= 4 or (len(word) == 3 and (starts or ends or common is _EVERYWHERE))
+            long = len(word) >= 4 or (len(word) == 3 and (starts or common is _EVERYWHERE))
             if long and all(item.letters for item in pieces[position:following]) and word.lower() not in common:
                 found = ((r"\b" if starts else "") + word.lower() + (r"\b" if ends else ""),)
         elif piece.kind == "one of":
-            each = [_anchors(part, starts, ends, common) for part in piece.parts]
-            if all(each):
-                found = tuple(dict.fromkeys(anchor for anchors in each for anchor in anchors))
-        if found and (not best or _rarity(found) > _rarity(best)):
-            best = found
-        position = following
+            each = [_anchoring(part, starts, ends, common) for part in piece.parts]
+            known = [one for one in each if one is not None]
+            if len(known) == len(each):
+                found = tuple(dict.fromkeys(anchor for one in known for anchor in one.anchors))
+                inside = max(one.after for one in known)
+        if found and (best is None or _rarity(found) > _rarity(best.anchors)):
+            before, after = _width(pieces[:following]), inside + _width(pieces[following:])
+            best = _Anchoring(found, before, after)
     return best
 
 
+def _is_apart(pieces: Sequence[_Piece], side: int, border: bool) -> bool:
+    """Whether no letter can touch what stands after (`side` -1) or before (0) the pieces; `border`: where there are none."""
+    if not pieces:
+        return border
+    piece = pieces[side]
+    if piece.kind in ("blank", "gap"):
+        return True
+    if piece.kind not in ("optional", "one of"):
+        return False
+    rest = pieces[:-1] if side else pieces[1:]
+    apart = all(part and _is_apart((part[side],), side, False) for part in piece.parts)
+    return apart and (piece.kind == "one of" or _is_apart(rest, side, border))
+
+
+def _runs(pieces: Sequence[_Piece]) -> Iterator[tuple[int, int]]:
+    """The stretches of pieces that belong together: letters that make up a word, else one piece."""
+    position = 0
+    while position < len(pieces):
+        following = position + 1
+        if pieces[position].kind == "letters":
+            while following < len(pieces) and pieces[following].kind == "letters":
+                following += 1
+        yield position, following
+        position = following
+
+
 def _rarity(anchors: tuple[str, ...]) -> tuple[int, int]:
-    """Long words are rare words; beyond five letters few expressions matter more than length."""
-    return min(5, *(len(anchor.replace(r"\b", "")) for anchor in anchors)), -len(anchors)
+    """Long words are rare words, and the beginning of a word tells more than its end; beyond that few expressions matter."""
+    return min(5, *(_letters(anchor) + anchor.startswith(r"\b") for anchor in anchors)), -len(anchors)
+
+
+def _letters(anchor: str) -> int:
+    return len(anchor.replace(r"\b", ""))
+
+
+# So many literals at most are looked for before the expression itself is tried.
+_MOST_COMPANY = 12
+
+
+def _company(pieces: Sequence[_Piece], anchors: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """What a form of the term must contain besides its anchor, the longest words first: cheaper to look for than the term."""
+    groups: list[tuple[str, ...]] = []
+    for position, following in _runs(pieces):
+        literals = _literals(pieces[position:following])
+        is_the_anchor = bool(literals) and all(any(literal in anchor for anchor in anchors) for literal in literals)
+        if literals and len(literals) <= _MOST_COMPANY and not is_the_anchor:
+            groups.append(literals)
+    groups.sort(key=lambda group: -min(map(len, group)))
+    return tuple(groups[:2])
+
+
+def _literals(pieces: Sequence[_Piece]) -> tuple[str, ...]:
+    """Literals of which one stands in every form of the pieces; empty where there is a form without letters."""
+    best: tuple[str, ...] = ()
+    for position, following in _runs(pieces):
+        piece = pieces[position]
+        found: tuple[str, ...] = ()
+        if piece.kind == "letters":
+            word = "".join(item.letters or "\0" for item in pieces[position:following]).lower()
+            found = (max(word.split("\0"), key=len),) if word.strip("\0") else ()
+        elif piece.kind == "one of":
+            each = [_literals(part) for part in piece.parts]
+            if all(each):
+                found = tuple(dict.fromkeys(literal for literals in each for literal in literals))
+        if found and (not best or min(map(len, found)) > min(map(len, best))):
+            best = found
+    return best
 
 
 class WordList:
@@ -334,17 +422,26 @@ class WordList:
         Bounded, so that cost stays linear: at most MOST_PER_ENTRY places of one entry, and MOST_READ characters read over
         all entries, which is far beyond any honest text of a megabyte and about a second of a hostile one.
         """
-        ends: dict[Entry, list[int]] = {}
+        ends: dict[int, list[int]] = {}
         for waking in wakings:
-            if 0 <= waking.index < len(self._woken):
-                for entry in self._woken[waking.index]:
-                    ends.setdefault(entry, []).append(waking.end)
+            ends.setdefault(waking.index, []).append(waking.end)
+        by_entry: dict[Entry, list[int]] = {}
+        for index, places in ends.items():
+            if 0 <= index < len(self._woken):
+                for entry in self._woken[index]:
+                    if entry in by_entry:
+                        by_entry[entry] = by_entry[entry] + places
+                    else:
+                        by_entry[entry] = places
+        lowered = text.lower()
+        # Lower case may be longer than the text ("İ"); then offsets in it mean nothing.
+        comparable = len(lowered) == len(text)
         found: list[Match] = []
         left = MOST_READ
         cut_short = False
-        for entry, places in ends.items():
+        for entry, places in by_entry.items():
             first = len(found)
-            for low, high in _stretches(places, entry.width, len(text)):
+            for low, high in _stretches(places, entry.before, entry.after, len(text)):
                 left -= high - low
                 if left < 0 or len(found) >= MOST_PER_TEXT:
                     cut_short = True
@@ -352,6 +449,8 @@ class WordList:
                 # More places of one entry would say nothing new.
                 if len(found) - first >= MOST_PER_ENTRY:
                     break
+                if comparable and not _has_company(lowered, low, high, entry.company):
+                    continue
                 for match in entry.pattern.finditer(text, low, high):
                     cut = match.end() == high < len(text) and (text[high].isalnum() or text[high] == "_")
                     if not cut and len(found) - first < MOST_PER_ENTRY:
@@ -361,18 +460,68 @@ class WordList:
         return sorted(found, key=lambda match: (match.start, -match.end))
 
 
-def _stretches(ends: Sequence[int], width: int, length: int) -> Iterator[tuple[int, int]]:
-    """Stretches of `width` to both sides of each place, joined where they meet, so that nothing is read twice."""
+def _has_company(lowered: str, low: int, high: int, company: tuple[tuple[str, ...], ...]) -> bool:
+    """Whether one literal of each group stands in the stretch."""
+    for literals in company:
+        for literal in literals:
+            if lowered.find(literal, low, high) >= 0:
+                break
+        else:
+            return False
+    return True
+
+
+def _stretches(ends: Sequence[int], before: int, after: int, length: int) -> Iterator[tuple[int, int]]:
+    """Stretches about each place, joined where they meet, so that nothing is read twice."""
     low = high = -1
     for end in sorted(ends):
-        if high >= 0 and end - width <= high:
-            high = min(length, end + width)
+        if high >= 0 and end - before <= high:
+            high = min(length, end + after)
             continue
         if high >= 0:
             yield low, high
-        low, high = max(0, end - width), min(length, end + width)
+        low, high = max(0, end - before), min(length, end + after)
     if high >= 0:
         yield low, high
+
+
+def weigh_signs(
+    text: str, matches: Sequence[Match], near: int, sure: Callable[[int, int], float | None]
+) -> Iterator[Hit]:
+    """Hits from a list with the weights `strong`, `sign` and `against`, label by label.
+
+    Matches of a label less than `near` characters apart are one matter. `sure` says how sure so many different telling
+    phrases and signs make it, None where they are too few; what speaks against it halves that.
+    """
+    by_label: dict[str, list[list[Match]]] = {}
+    for match in matches:
+        groups = by_label.setdefault(match.entry.label, [])
+        if groups and match.start - groups[-1][-1].end <= near:
+            groups[-1].append(match)
+        else:
+            groups.append([match])
+    for label, groups in by_label.items():
+        for group in groups:
+            yield from _weighed(text, label, group, sure)
+
+
+def _weighed(text: str, label: str, group: Sequence[Match], sure: Callable[[int, int], float | None]) -> Iterator[Hit]:
+    strong = {match.entry.pattern for match in group if match.entry.weight == "strong"}
+    signs = {text[match.start : match.end].lower() for match in group if match.entry.weight == "sign"}
+    against = next((match.entry.means for match in group if match.entry.weight == "against"), None)
+    confidence = sure(len(strong), len(signs))
+    if confidence is None:
+        return
+    if against:
+        confidence *= 0.55
+    counted = f"{len(strong)} telling phrases, {len(signs)} signs"
+    last = -1
+    for match in group:
+        if match.entry.weight == "against" or match.start < last or (strong and match.entry.weight == "sign"):
+            continue
+        last = match.end
+        reasons = (match.entry.means, counted) + ((against,) if against else ())
+        yield Hit(label, match.start, match.end, text[match.start : match.end], round(confidence, 3), reasons)
 
 
 # --- what stands around a match -------------------------------------------------------------------------------------

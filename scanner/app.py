@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import msgspec
 import uvicorn
 from rich.console import Console
 
@@ -43,24 +44,30 @@ from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import correlate, schedule
 from scanner import demo as demo_module
+from scanner.backtest import Comparison, Labelled, RuleRecord, compare, differing, rule_records
 from scanner.clauses import unfounded
 from scanner.contacts import Difference, difference, load_contacts, save_contacts
 from scanner.directory import Directory
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
+from scanner.exemptions import Exemptions, load_exemptions
 from scanner.extract import Limits, normalise
 from scanner.governance import check, draw
+from scanner.inspection import Regime, nearness
 from scanner.keys import RootKey, create_root_key, load_root_key
 from scanner.model import Authorisation, AuthorisationKind, Envelope, People, ProblemKind
+from scanner.patterns import load_patterns
 from scanner.pipeline import Tally
 from scanner.policy import Policy, differences, load_policy, pack_text, packs
-from scanner.ports import Detectors, ItemRef, RawItem, Sender
+from scanner.ports import Detectors, ItemRef, OwnPattern, RawItem, Sender
 from scanner.report import Line
 from scanner.routing import load_routing
-from scanner.rulebook import TOPICS, load_rulebook
+from scanner.rule_sets import Change, InForce, RuleSets, content_version
+from scanner.rulebook import TOPICS, load_rulebook, schema
+from scanner.second_look import Asked, excusable, read_again
 from scanner.service import Further, Service, Services
 from scanner.settings import NoticeApp, Row, Settings, Tenant, describe, each_tenant, read_secret, store_url
 from scanner.settings import load as load_settings
-from scanner.store import AccountRole, CaseCounts, Parked, Run, Store
+from scanner.store import AccountRole, CaseCounts, DecisionRefused, Parked, Run, Store
 from scanner.web import create_app, hash_password, new_totp_secret
 from scanner.work import WorkerPool
 from scanner.worker import Companion, Outcome, Proved, Start, Worker, WorkerLimits
@@ -88,7 +95,7 @@ def start_of(
     limits: Limits | None = None,
     worker: WorkerLimits | None = None,
 ) -> Start:
-    """The first frame for a worker. Of the root key it gets the subkey for fingerprints alone."""
+    """The first frame for a worker. Of the root key it gets two subkeys alone: for fingerprints, and for what is passed on."""
     worker_limits = worker or WorkerLimits()
     return Start(
         rules_dir=str(rules),
@@ -100,15 +107,16 @@ def start_of(
         address_space_bytes=worker_limits.address_space_bytes,
         cpu_seconds=worker_limits.cpu_seconds,
         as_outbound=as_outbound,
+        spread_key=key.subkey("spread"),
     )
 
 
 @cache
-def _detectors() -> Detectors:
+def _built(own: tuple[OwnPattern, ...] = ()) -> Detectors:
     """All detectors, for commands that need no worker: texts that the operator typed or piped in."""
     import detectors  # importing it loads every engine, which only these commands should pay for
 
-    return detectors.load()
+    return detectors.load(own=own)
 
 
 # --- proving --------------------------------------------------------------------------------------------------------
@@ -150,13 +158,193 @@ def _cast(rules: Path) -> People:
 def check_rules(given: Path | None, policy: str) -> str:
     """Load everything a rule set consists of. Raises ConfigErrors with every mistake; says in one line what is there."""
     rules = rules_folder(given)
-    rulebook = load_rulebook(rules, _detectors().labels)
+    labels = _built(load_patterns(rules)).labels
+    rulebook = load_rulebook(rules, labels)
+    exemptions = load_exemptions(rules, rulebook, labels)
     pack = load_policy(rules, policy, rulebook)
     load_routing(rules)
     _cast(rules)
     running = sum(rule.runs for rule in rulebook.rules)
     examples = sum(len(rule.examples) for rule in rulebook.rules)
-    return f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found"
+    sentences = [
+        f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found"
+    ]
+    sentences += _ended(exemptions)
+    shadows = [rule.id for rule in rulebook.rules if rule.state == "shadow"]
+    if shadows:
+        sentences.append(f"in shadow, telling nobody: {', '.join(shadows)}")
+    return "\n".join(sentences)
+
+
+def backtest(config: Path | None, new: Path, against: Path | None, days: int | None, policy: str) -> Comparison:
+    """The new rules against the store's past messages and what the reviewers said of them. Changes nothing.
+
+    `policy`: the pack that both sets are judged under; the one of the settings where it is empty.
+    """
+    settings = load_settings(config)
+    slug = policy or settings.policy
+    check_rules(new, slug)
+    before = _regime(rules_folder(against or settings.rules_dir), slug)
+    after = _regime(rules_folder(new), slug)
+    store = _store(settings)
+    try:
+        since = _now() - timedelta(days=days) if days is not None else None
+        with store.past(since) as messages:
+            return compare(before, after, messages, _now().date())
+    finally:
+        store.close()
+
+
+def backtest_again(
+    config: Path | None, new: Path, against: Path | None, mailboxes: Sequence[str], days: int, why: str,
+    say: Callable[[str], None],
+) -> Comparison:  # fmt: skip
+    """Both sets over the mail of some mailboxes of the last days, fetched anew. Recorded; commits no finding.
+
+    Raises NotAuthorisedError where the policy in force does not let a mailbox be read now.
+    """
+    settings = load_settings(config)
+    if len(why.strip()) < 8:
+        raise MailwardenError("--why: say in at least eight characters why mail is read again")
+    folder = rules_folder(new)
+    wanted = [mailbox.strip().lower() for mailbox in mailboxes]
+    with _services(settings, say) as services:
+        services.refresh_people()
+        by_service: dict[int, list[str]] = {}
+        for mailbox in wanted:
+            number = next((n for n, each in enumerate(services.each) if each.reads(mailbox)), None)
+            if number is None:
+                raise MailwardenError(f"--reread: {mailbox} is no mailbox in scope")
+            by_service.setdefault(number, []).append(mailbox)
+        found = Comparison(read_again=True)
+        for number, some in by_service.items():
+            service = services.each[number]
+            slug = service.policy.slug
+            _prove_set(folder, (slug,), say)
+            for mailbox in some:
+                service.store.record(
+                    actor=getuser(), action="rules tried on mail", object=f"mailbox/{mailbox}", reason=why, now=_now()
+                )
+            with ExitStack() as stack:
+                before = stack.enter_context(service.pool.beside(rules_folder(against))) if against else service.pool
+                after = stack.enter_context(service.pool.beside(folder))
+                part = read_again(service, before, after, some, _now() - timedelta(days=days))
+            old = _regime(rules_folder(against), slug) if against else service.regime()
+            found.add(replace(part, changed=differing(old, _regime(folder, slug))))
+        return found
+
+
+def excuse_cases(
+    config: Path | None, only: Sequence[str], why: str, say: Callable[[str], None], *, dry_run: bool
+) -> Iterator[Asked]:
+    """Applies the exceptions of the set in force that may reach open cases; each case with its answer. `dry_run` only asks."""
+    settings = load_settings(config)
+    if not dry_run and len(why.strip()) < 8:
+        raise MailwardenError("--why: say in at least eight characters why open cases are excused")
+    with _services(settings, say) as services:
+        services.refresh_people()
+        all_ = services.each[0].exemptions.items
+        chosen = [item for item in all_ if item.counts_on(_now().date()) and item.open_cases]
+        if only:
+            unknown = sorted(set(only) - {item.id for item in chosen})
+            if unknown:
+                known = ", ".join(item.id for item in chosen) or "none"
+                raise MailwardenError(
+                    f"no live exception {', '.join(unknown)} with open_cases: true (there are: {known})"
+                )
+            chosen = [item for item in chosen if item.id in only]
+        reasons = {item.id: item.reason for item in chosen}
+        for asked in excusable(services, chosen):
+            if asked.by and not dry_run:
+                names = sorted(set(asked.by.values()))
+                note = f"{why.strip()} ({'; '.join(f'exception {name}: {reasons[name]}' for name in names)})"
+                try:
+                    services.each[0].store.excuse_case(
+                        asked.case.id, by=asked.by, actor=getuser(), note=note, now=_now()
+                    )
+                except DecisionRefused as refused:
+                    asked = replace(asked, by={}, because=str(refused))
+            yield asked
+
+
+def _regime(folder: Path, slug: str) -> Regime:
+    rulebook = load_rulebook(folder)
+    policy = load_policy(folder, slug, rulebook)
+    return Regime(rulebook, policy, load_routing(folder), load_exemptions(folder, rulebook))
+
+
+def feedback_table(config: Path | None) -> list[RuleRecord]:
+    """Per rule its cases, what the reviewers said, and a suggestion."""
+    settings = load_settings(config)
+    store = _store(settings)
+    try:
+        regime = _regime(rules_folder(settings.rules_dir), settings.policy)
+        return rule_records(store, regime.rulebook, regime.policy)
+    finally:
+        store.close()
+
+
+def _store(settings: Settings) -> Store:
+    key = load_root_key(settings.root_key_file, settings.root_key_number)
+    return Store.open(store_url(settings), key.subkey("audit"))
+
+
+def backtest_labelled(
+    folder: Path, new: Path, against: Path | None, policy: str, say: Callable[[str], None]
+) -> tuple[list[tuple[Labelled, Labelled]], list[str]]:
+    """Both sets over a labelled corpus (contract section 6): a pair for each topic, and the files whose outcome differs."""
+    labels = folder / "labels.jsonl"
+    try:
+        entries = [msgspec.json.decode(line) for line in labels.read_bytes().splitlines() if line.strip()]
+        expect = {str(entry["file"]): frozenset(entry.get("expect", ())) for entry in entries}
+        allow = {str(entry["file"]): frozenset(entry.get("allow", ())) for entry in entries}
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigError(
+            str(labels), f"is not a list of labels, one JSON object a line with the key file: {error}"
+        ) from error
+    people = folder / "people.yaml"
+    outcomes = []
+    for rules in (against, new):
+        job = FileScan(
+            [folder / name for name in expect], people if people.is_file() else None, policy, rules, False, 1, False
+        )
+        found: dict[str, frozenset[str]] = {}
+        with scanning(job, say) as lines:
+            for line in lines:
+                if isinstance(line, str):
+                    raise MailwardenError(line)
+                name = str(Path(line.path.partition("!/")[0]).relative_to(folder))
+                found[name] = found.get(name, frozenset()) | {item.topic for item in line.found}
+        outcomes.append(found)
+    topics = sorted(set().union(*expect.values(), *(topics for found in outcomes for topics in found.values())))
+    pairs = []
+    for topic in topics:
+        sides = []
+        for found in outcomes:
+            seen = {name for name, names in found.items() if topic in names}
+            wanted = {name for name, names in expect.items() if topic in names}
+            allowed = {name for name, names in allow.items() if topic in names}
+            sides.append(Labelled(topic, len(seen & wanted), len(wanted - seen), len(seen - wanted - allowed)))
+        pairs.append((sides[0], sides[1]))
+    changed = sorted(name for name in expect if outcomes[0].get(name) != outcomes[1].get(name))
+    return pairs, changed
+
+
+def explain(
+    mail: Path, people: Path | None, policy: str, given: Path | None, *, as_outbound: bool, say: Callable[[str], None]
+) -> Iterator[Line]:
+    """Each message of the file with its verdict and why every other rule stayed quiet, the nearest miss first."""
+    job = FileScan([mail], people, policy, given, as_outbound, 1, True)
+    with scanning(job, say) as lines:
+        for line in lines:
+            if isinstance(line, str):
+                raise MailwardenError(line)
+            yield replace(line, silences=tuple(sorted(line.silences, key=nearness)))
+
+
+def rule_schema() -> dict[str, Any]:
+    """What a rule file may look like, for editors."""
+    return schema()
 
 
 def test_rules(given: Path | None, only: tuple[str, ...]) -> Proved:
@@ -343,7 +531,7 @@ class FileScan:
 
 def detect(name: str, text: str, *, by_line: bool) -> Iterator[dict[str, Any]]:
     """Raw hits of the content detectors over plain text (contract section 3). Offsets count code points of `text`."""
-    built = _detectors()
+    built = _built()
     pieces = text.split("\n") if by_line else [text]
     for number, piece in enumerate(pieces, 1):
         normal = normalise(piece)
@@ -474,7 +662,7 @@ def show_demo(result: demo_module.DemoRun, console: Console) -> None:
 def serve(service: Service, host: str, port: int) -> None:
     """The triage page until a stop signal."""
     uvicorn.run(
-        create_app(service.web_services()),
+        create_app(service.web_services),
         host=host,
         port=port,
         log_level="warning",
@@ -492,6 +680,9 @@ def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Servic
     tenants = each_tenant(settings)
     if not tenants:
         raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
+    policies = tuple(dict.fromkeys(tenant.policy or settings.policy for _, tenant in tenants))
+    watch = _Watch(settings, policies, say)
+    in_force = watch.settled()
     if not settings.root_key_file.exists():
         create_root_key(settings.root_key_file)
         say(f"A new root key was made: {settings.root_key_file}. Keep a copy apart; without it sealed data is lost.")
@@ -501,10 +692,60 @@ def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Servic
         store = Store.open(store_url(settings), key.subkey("audit"))
         stack.callback(store.close)
         built = [
-            stack.enter_context(_service(settings, prefix, tenant, store, key, stop, number, say))
+            stack.enter_context(_service(settings, prefix, tenant, store, key, stop, number, in_force))
             for number, (prefix, tenant) in enumerate(tenants)
         ]
-        yield Services(tuple(built))
+        yield Services(tuple(built), watch.renewed)
+
+
+class _Watch:
+    """Notices that another rule set is to be run: the folder was changed, or a change was approved."""
+
+    def __init__(self, settings: Settings, policies: Sequence[str], say: Callable[[str], None]) -> None:
+        self._settings = settings
+        self._sets = _rule_sets(settings)
+        self._check = partial(_prove_set, policies=policies, say=say)
+        self._say = say
+        self._seen = ("", "")
+
+    def settled(self) -> InForce:
+        """The set to run. Raises ConfigError(s) where there is none that is good."""
+        source = rules_folder(self._settings.rules_dir)
+        self._seen = self._now_seen()
+        found = self._sets.settle(
+            source, check=self._check, four_eyes=self._settings.four_eyes, now=_now(), say=self._say
+        )
+        self._seen = (self._seen[0], found.version)
+        for sentence in _ended(load_exemptions(found.folder, load_rulebook(found.folder))):
+            self._say(sentence)
+        return found
+
+    def renewed(self, each: tuple[Service, ...]) -> tuple[Service, ...]:
+        if self._now_seen() == self._seen:
+            return each
+        in_force = self.settled()
+        rulebook = load_rulebook(in_force.folder)
+        exemptions = load_exemptions(in_force.folder, rulebook)
+        after = []
+        for service in each:
+            policy = load_policy(in_force.folder, service.policy.slug, rulebook)
+            service.pool.new_rules(in_force.folder)
+            after.append(
+                replace(service, policy=policy, rulebook=rulebook, exemptions=exemptions, rules_notice=in_force.notice)
+            )
+        return tuple(after)
+
+    def _now_seen(self) -> tuple[str, str]:
+        current = self._sets.in_force()
+        return content_version(rules_folder(self._settings.rules_dir)), current.version if current else ""
+
+
+def _ended(exemptions: Exemptions) -> list[str]:
+    """A sentence for each exception whose last day has passed."""
+    return [
+        f"{item.place}: exception {item.id} ended on {item.until} and counts no more ({item.owner})"
+        for item in exemptions.expired(_now().date())
+    ]
 
 
 def _client(prefix: str, tenant: Tenant, stop: Event) -> tuple[EntraTokens, GraphClient]:
@@ -588,9 +829,9 @@ def _service(
     key: RootKey,
     stop: Event,
     number: int,
-    say: Callable[[str], None],
+    in_force: InForce,
 ) -> Iterator[Service]:
-    rules = rules_folder(settings.rules_dir)
+    rules = in_force.folder
     rulebook = load_rulebook(rules)
     slug = tenant.policy or settings.policy
     policy = load_policy(rules, slug, rulebook)
@@ -647,8 +888,6 @@ def _service(
             )
         )
     with WorkerPool(start, settings.scan.workers, worker_limits) as pool:
-        with pool.worker() as worker:
-            ensure_proved(worker, rules, say)
         yield Service(
             store=store,
             key=key,
@@ -656,6 +895,10 @@ def _service(
             directory=directory,
             pool=pool,
             policy=policy,
+            rulebook=rulebook,
+            exemptions=load_exemptions(rules, rulebook),
+            rules_notice=in_force.notice,
+            rule_changes=_rule_sets(settings).log,
             # Notices know no tenant: the first one's service sends them all.
             sender=_sender(settings, tenant, prefix, client, stop) if number == 0 else None,
             public_url=settings.public_url,
@@ -700,6 +943,55 @@ def _push_url(settings: Settings) -> str:
 def contacts_file(settings: Settings) -> Path:
     """Where imported contacts are kept, sealed."""
     return settings.contacts_file or settings.root_key_file.with_name("contacts.sealed")
+
+
+def _rule_sets(settings: Settings) -> RuleSets:
+    return RuleSets(settings.root_key_file.resolve().parent / "rule-sets")
+
+
+def _prove_set(folder: Path, policies: Sequence[str], say: Callable[[str], None]) -> None:
+    """Everything that a worker would load, under each pack in use, and the examples."""
+    for policy in policies:
+        with Worker(start_of(folder, policy, People(), RootKey.random())) as worker:
+            ensure_proved(worker, folder, say)
+
+
+def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str], None]) -> str:
+    """Checks, proves and keeps a changed set; it is in force at once, or where four eyes are asked for after approval."""
+    settings = load_settings(config)
+    folder = rules_folder(given)
+    check_rules(folder, settings.policy)
+    _prove_set(folder, (settings.policy,), say)
+    sets = _rule_sets(settings)
+    version = sets.keep(folder)
+    sets.propose(version, getuser(), why, _now())
+    _record(settings, "rules proposed", version, why)
+    if settings.four_eyes:
+        return f"Version {version} is proposed; another person puts it in force: mailwarden rules approve {version} --why …"
+    return f"Version {version} is proposed; it is in force from the next round of the service with rules_dir {folder}."
+
+
+def approve_rules(config: Path | None, version: str, why: str) -> str:
+    """The second pair of eyes."""
+    settings = load_settings(config)
+    _rule_sets(settings).approve(version, getuser(), why, _now())
+    _record(settings, "rules approved", version, why)
+    return f"Version {version} is in force from the service's next round."
+
+
+def rules_log(config: Path | None) -> tuple[str, list[Change]]:
+    """The version in force, and every change with who and why."""
+    sets = _rule_sets(load_settings(config))
+    current = sets.in_force()
+    return (current.version if current else "none"), sets.log()
+
+
+def _record(settings: Settings, action: str, version: str, why: str) -> None:
+    store = _store(settings)
+    try:
+        store.record(actor=getuser(), action=action, object=f"rules/{version}", reason=why, now=_now())
+    finally:
+        store.close()
 
 
 def _now() -> datetime:
@@ -805,7 +1097,7 @@ def run_service(config: Path | None, say: Callable[[str], None]) -> None:
 def serve_all(services: Services, host: str, port: int) -> None:
     """The triage page over every tenant until a stop signal."""
     uvicorn.run(
-        create_app(services.web_services()),
+        create_app(services.web_services),
         host=host,
         port=port,
         log_level="warning",
@@ -914,6 +1206,10 @@ class Status:
     parked: list[Parked]
     incomplete: int
     problems: dict[ProblemKind, int]
+    # The version of the rules in force, and what an admin should know of them: a set that waits or was refused, exceptions
+    # that have ended.
+    rules: str = ""
+    rules_say: tuple[str, ...] = ()
 
 
 def status(config: Path | None) -> Status:
@@ -927,9 +1223,25 @@ def status(config: Path | None) -> Status:
             store.parked(),
             store.messages_with_problems(),
             store.problem_counts(),
+            *_rules_say(settings),
         )
     finally:
         store.close()
+
+
+def _rules_say(settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """As far as files tell without starting a worker."""
+    sets = _rule_sets(settings)
+    current = sets.in_force()
+    if current is None:
+        return "", ()
+    said = _ended(load_exemptions(current.folder, load_rulebook(current.folder)))
+    asked = content_version(rules_folder(settings.rules_dir))
+    if asked != current.version:
+        refused = [change for change in sets.log() if change.what == "refused" and change.version == asked]
+        why = f"was refused: {refused[-1].why}" if refused else "is not in force (not approved, or no round since)"
+        said.insert(0, f"the rules folder (version {asked}) {why}")
+    return current.version, tuple(said)
 
 
 def import_contacts(config: Path | None, file: Path, *, dry_run: bool) -> Difference:

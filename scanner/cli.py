@@ -269,6 +269,122 @@ def rules_test(
     raise typer.Exit(1 if proved.failures else 0)
 
 
+@rules_cli.command("explain")
+def rules_explain(
+    mail: Annotated[Path, typer.Argument(help="A mail, a document, or a mailbox file.", metavar="MAIL")],
+    people: Annotated[Path | None, typer.Option(help="people.yaml: who is who.")] = None,
+    policy: Annotated[str, typer.Option(help="Policy pack.")] = "base",
+    rules: RulesOption = None,
+    as_: Annotated[
+        Direction, typer.Option("--as", help="outbound: judge every message as sent to outsiders.")
+    ] = Direction.auto,
+    only: Annotated[list[str] | None, typer.Option("--rule", help="Only this rule; may be repeated.")] = None,
+) -> None:
+    """Say for each rule why it fired, or which condition stayed false, with the nearest miss first."""
+    outbound = as_ is Direction.outbound or people is None
+    for line in app.explain(mail, people, policy, rules, as_outbound=outbound, say=_say):
+        report.print_explained(Console(soft_wrap=True, highlight=False), line, frozenset(only or ()))
+
+
+@rules_cli.command("backtest")
+def rules_backtest(
+    rules: Annotated[Path, typer.Option("--rules", help="Folder of the changed rules.")],
+    against: Annotated[
+        Path | None, typer.Option("--against", help="Folder of the rules to compare with; default: those in force.")
+    ] = None,
+    labelled: Annotated[
+        Path | None, typer.Option(help="A labelled folder (people.yaml, labels.jsonl) instead of the stored messages.")
+    ] = None,
+    reread: Annotated[
+        list[str] | None,
+        typer.Option(help="Fetch and judge the mail of this mailbox anew, with --days and --why. May be given again."),
+    ] = None,
+    why: Annotated[str, typer.Option(help="Why mail is read again; recorded.")] = "",
+    days: Annotated[
+        int | None, typer.Option(min=1, help="Only messages of the last so many days (with --reread: 14).")
+    ] = None,
+    policy: Annotated[
+        str, typer.Option(help="Policy pack that both sets are judged under; default: that of the settings.")
+    ] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Say what changed rules would have done with past messages, before anybody is told by them.
+
+    Against the store it works on facts, for no text is kept: where a change needs the text it says "cannot tell".
+    """
+    if labelled is not None:
+        pairs, changed = app.backtest_labelled(labelled, rules, against, policy or "base", _say)
+        report.print_labelled(Console(), pairs, changed)
+        return
+    if reread:
+        found = app.backtest_again(config, rules, against, reread, days or 14, why, _say)
+        report.print_comparison(Console(), found)
+        return
+    report.print_comparison(Console(), app.backtest(config, rules, against, days, policy))
+
+
+@rules_cli.command("excuse")
+def rules_excuse(
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Exceptions by id; default: all with open_cases: true.")
+    ] = None,
+    why: Annotated[str, typer.Option(help="Why open cases are excused; kept with each case.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which cases would be excused.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """Apply exceptions to cases that wait already: their messages are fetched and judged again. Nothing is hidden."""
+    excused = kept = 0
+    for asked in app.excuse_cases(config, only or (), why, _say, dry_run=dry_run):
+        excused += bool(asked.by)
+        kept += not asked.by
+        print(f"case {asked.case.id} ({asked.case.topic}): {asked.because}")
+    print(f"{excused} {'would be excused' if dry_run else 'excused'}, {kept} stay as they are")
+
+
+@rules_cli.command("feedback")
+def rules_feedback(config: ConfigOption = None) -> None:
+    """Show for each rule how often the reviewers agreed with it, and what might be changed. Nothing is changed by itself."""
+    report.print_records(Console(), app.feedback_table(config))
+
+
+@rules_cli.command("propose")
+def rules_propose(
+    rules: Annotated[Path, typer.Option("--rules", help="Folder of the changed rules.")],
+    why: Annotated[str, typer.Option(help="Why they change; kept in the change log.")],
+    config: ConfigOption = None,
+) -> None:
+    """Check and prove a changed set, keep it under its version, and write down who wants it and why."""
+    print(app.propose_rules(config, rules, why, _say))
+
+
+@rules_cli.command("approve")
+def rules_approve(
+    version: Annotated[str, typer.Argument(help="A proposed version.")],
+    why: Annotated[str, typer.Option(help="Why it is right; kept in the change log.")],
+    config: ConfigOption = None,
+) -> None:
+    """Put a proposed set in force; where four eyes are asked for, nobody approves their own."""
+    print(app.approve_rules(config, version, why))
+
+
+@rules_cli.command("log")
+def rules_log(config: ConfigOption = None) -> None:
+    """Show which set is in force, and every change with who and why."""
+    version, changes = app.rules_log(config)
+    print(f"in force: {version}")
+    for change in changes:
+        print(
+            f"{change.at:%Y-%m-%d %H:%M} {change.version} {change.what} by {change.actor}"
+            + (f": {change.why}" if change.why else "")
+        )
+
+
+@rules_cli.command("schema")
+def rules_schema() -> None:
+    """Print the JSON Schema of a rule file, for editors; it is the same as rules/schema/rule.schema.json."""
+    print(json.dumps(app.rule_schema(), indent=2, ensure_ascii=False))
+
+
 @policy_cli.command("list")
 def policy_list(rules: RulesOption = None) -> None:
     """List the packs with what each says about scanning, and warn of those that are due for review."""
@@ -571,6 +687,10 @@ def status(config: ConfigOption = None) -> None:
     print(f"messages not wholly read: {found.incomplete}")
     for kind, number in found.problems.items():
         print(f"  {kind}: {number}")
+    if found.rules:
+        print(f"rules in force: version {found.rules}")
+    for sentence in found.rules_say:
+        print(f"  {sentence}")
     for parked in found.parked:
         print(f"out of reach since {parked.since:%Y-%m-%d}: {parked.mailbox}: {parked.reason}")
 

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from fnmatch import fnmatchcase
-from typing import get_args
+from typing import Any, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from scanner.directory import Directory
 from scanner.model import (
     AddressKind,
     Direction,
     Envelope,
+    Fact,
     Grade,
     Hit,
     ItemKind,
     Part,
+    Person,
     PersonRole,
     SegmentOwner,
     Share,
@@ -30,8 +35,10 @@ from scanner.ports import NamesNear
 from scanner.yaml_source import Node, Reader
 
 PART_KINDS = ("subject", "body", "attachment", "document", "headers")
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 HIGH = 0.75  # contract section 3: from here on a hit alone is enough for a rule of the base policy
 MAX_NESTING = 8
+_LOCKABLE = ("attachment", "document", "body")
 SHARED_WITH = ("anyone", "organisation", *get_args(AddressKind))
 _NAMES = frozenset({"person", "staff_name"})
 # What a policy pack can say of one message; `scanner.policy.facts_of` works them out, a rule asks with the key `policy`.
@@ -87,12 +94,55 @@ class Scene:
     policy: frozenset[str] = frozenset()
     opened: tuple[OpenedLock, ...] = ()
 
+    labels: frozenset[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "labels", frozenset(hit.label for hit in self.hits))
+
     def recipient_kind(self, address: str) -> AddressKind:
         """As the directory says, except that a person of ours on a listed webmail address is no outsider."""
         if self.as_outbound:
             return "outside"
         kind: AddressKind = "ours" if self.directory.person(address) is not None else self.directory.kind(address)
         return "outside" if kind in self.outsiders else kind
+
+    def facts(self) -> tuple[Fact, ...]:
+        """What envelope and files say, as facts that the store may keep, so that a changed rule can be tried on them.
+
+        Their labels begin with @; counts stand in `distance`. No address, no name and no text is among them.
+        """
+        kinds = [self.recipient_kind(item.address) for item in self.envelope.recipients]
+        visible = Counter(
+            self.recipient_kind(item.address) for item in self.envelope.recipients if item.kind in ("to", "cc")
+        )
+        found = [_fact("@envelope")]
+        found += [_fact(f"@recipients:{kind}", number, visible[kind]) for kind, number in Counter(kinds).items()]
+        found += [_fact(f"@audience:{kind}") for kind in sorted(self.audience)]
+        origin = self.directory.person(self.envelope.from_.address) if self.envelope.from_ else None
+        if origin is not None:
+            found.append(_fact(f"@sender_role:{origin.role}"))
+        if self.envelope.sender is not None:
+            pressed = self.directory.person(self.envelope.sender.address)
+            found.append(_fact(f"@pressed_by:{pressed.role if pressed is not None else ''}"))
+        found += [_fact(f"@policy:{said}") for said in sorted(self.policy)]
+        for role in (*get_args(PersonRole), "contact"):
+            if RecipientRole((role,)).ask(self).holds:
+                found.append(_fact(f"@recipient_role:{role}"))
+        if SubjectIs().ask(self).holds:
+            found.append(_fact("@subject:empty"))
+        for name, holds in (("reply", Thread(reply=True)), ("forward", Thread(forward=True))):
+            if holds.ask(self).holds:
+                found.append(_fact(f"@thread:{name}"))
+        found.append(_fact("@thread:depth", Thread.before(self.envelope)))
+        found += [_fact(f"@segment:{owner}") for owner in _MARKED if HasSegment((owner,)).ask(self).holds]
+        files = [part for part in self.parts if part.kind in ("attachment", "document")]
+        found.append(_fact("@attachments", sum(Attachments.counts(part) for part in files)))
+        for part in files[:_COMPANY]:
+            if not part.inline:
+                found.append(_fact(f"@file:{part.media_type}"[:100], min(part.size, 2**31 - 1), int(part.disguised)))
+        for grade in sorted({part.protection.grade for part in self.parts if part.kind in _LOCKABLE}):
+            found.append(_fact(f"@protection:{grade}"))
+        return tuple(found)
 
     @property
     def audience(self) -> frozenset[AddressKind]:
@@ -120,6 +170,15 @@ class Answer:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """Of `needed` conditions `met` hold; `missing` says what the others want."""
+
+    met: int
+    needed: int
+    missing: tuple[str, ...] = ()
+
+
 class Condition(ABC):
     @abstractmethod
     def ask(self, scene: Scene) -> Answer: ...
@@ -128,9 +187,18 @@ class Condition(ABC):
         """The labels this condition names, for `rules check` and to know around what names matter."""
         return frozenset()
 
+    def needs(self) -> frozenset[str]:
+        """Labels of which at least one must be there for it to hold; empty where nothing certain can be said."""
+        return frozenset()
+
     def names_near(self) -> tuple[NamesNear, ...]:
         """Around which hits a person's name matters to this condition."""
         return ()
+
+    def missing(self, scene: Scene) -> Distance:
+        """How far it is from holding, and what is missing; for people, so that it may cost more than `ask`."""
+        answer = self.ask(scene)
+        return Distance(1, 1) if answer.holds else Distance(0, 1, (answer.reason,))
 
     def possible(self, scene: Scene) -> bool:
         """False where envelope and directory alone already say that it cannot hold, whatever the text has."""
@@ -146,6 +214,10 @@ class EnvelopeCondition(Condition):
 
     def possible(self, scene: Scene) -> bool:
         return self.ask(scene).holds
+
+
+def _fact(label: str, number: int = 0, row: int | None = None) -> Fact:
+    return Fact(label, "headers", "sender", row, number, 1.0, None, "")
 
 
 def _listed(words: Sequence[str]) -> str:
@@ -187,6 +259,7 @@ class HasLabels(Condition):
     subjects: int = 0
     distinct: int = 0
     parts: tuple[str, ...] = ()
+    repeated: int = 0
 
     def ask(self, scene: Scene) -> Answer:
         wanted = frozenset(self.any_of + self.all_of)
@@ -211,10 +284,20 @@ class HasLabels(Condition):
         distinct = len({(hit.label, hit.value) for hit in hits})
         if distinct < self.distinct:
             return Answer(False, reason=f"{distinct} different values, {self.distinct} needed")
+        if self.repeated:
+            times = Counter((hit.label, hit.value) for hit in hits).most_common(1)
+            if not times or times[0][1] < self.repeated:
+                return Answer(
+                    False,
+                    reason=f"no value comes more than {times[0][1] if times else 0} times, {self.repeated} needed",
+                )
         return Answer(True, hits)
 
     def labels(self) -> frozenset[str]:
         return frozenset(self.any_of + self.all_of)
+
+    def needs(self) -> frozenset[str]:
+        return frozenset(self.all_of[:1] or self.any_of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +365,9 @@ class Near(Condition):
     def labels(self) -> frozenset[str]:
         return frozenset(self.of + self.to)
 
+    def needs(self) -> frozenset[str]:
+        return frozenset(self.of)
+
     def names_near(self) -> tuple[NamesNear, ...]:
         if _NAMES & set(self.of):
             return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.to_count),)
@@ -308,7 +394,7 @@ class ProtectionIs(Condition):
 
     def ask(self, scene: Scene) -> Answer:
         for part in scene.parts:
-            if part.protection.grade in self.grades and part.kind in ("attachment", "document", "body"):
+            if part.protection.grade in self.grades and part.kind in _LOCKABLE:
                 mark = Hit("protection", 0, 0, "", 0.9, (part.protection.mechanism,), part=part.path)
                 return Answer(True, (mark,))
         return Answer(False, reason=f"no part is protected as {_listed(self.grades)}")
@@ -348,6 +434,8 @@ class FileIs(Condition):
     extensions: tuple[str, ...] = ()
     disguised: bool | None = None
     above: int = 0
+    names: tuple[str, ...] = ()
+    below: int = 0
 
     def ask(self, scene: Scene) -> Answer:
         for part in scene.parts:
@@ -358,9 +446,13 @@ class FileIs(Condition):
             by_name = any(name.endswith("." + wanted.lower().lstrip(".")) for wanted in self.extensions)
             if (self.types or self.extensions) and not (by_type or by_name):
                 continue
+            if self.names and not any(fnmatchcase(name, wanted.lower()) for wanted in self.names):
+                continue
             if self.disguised is not None and part.disguised is not self.disguised:
                 continue
             if part.size <= self.above and self.above:
+                continue
+            if self.below and part.size >= self.below:
                 continue
             why = f"a file of type {part.media_type}" + (", disguised" if part.disguised else "")
             return Answer(True, (Hit("file", 0, 0, "", 0.9, (why,), part=part.path),))
@@ -438,6 +530,139 @@ class RecipientRole(EnvelopeCondition):
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """A group of people: by address, by school, by job title. One that fits any of the lists given belongs to it."""
+
+    addresses: tuple[str, ...] = ()
+    schools: tuple[str, ...] = ()
+    job_titles: tuple[str, ...] = ()
+
+    def has(self, address: str, person: Person | None) -> bool:
+        """Addresses allow `*`; a job title fits where the person's holds it as whole words."""
+        if any(fnmatchcase(address.lower(), wanted.lower()) for wanted in self.addresses):
+            return True
+        if person is None:
+            return False
+        title = f" {person.job_title.casefold()} "
+        return person.school in self.schools or any(f" {wanted.casefold()} " in title for wanted in self.job_titles)
+
+    @property
+    def shown(self) -> str:
+        return _listed([*self.addresses, *self.schools, *self.job_titles])
+
+
+@dataclass(frozen=True, slots=True)
+class SenderIs(EnvelopeCondition):
+    """sender: the sender belongs to a group, by address, school or job title."""
+
+    who: Who
+
+    def ask(self, scene: Scene) -> Answer:
+        origin = scene.envelope.from_
+        if origin is not None and self.who.has(origin.address, scene.directory.person(origin.address)):
+            return Answer(True)
+        return Answer(False, reason=f"the sender is not one of {self.who.shown}")
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientIs(EnvelopeCondition):
+    """recipient: some recipient, or with `every` each of them, belongs to a group, by address, school or job title."""
+
+    who: Who
+    every: bool = False
+
+    def ask(self, scene: Scene) -> Answer:
+        found = [self.who.has(item.address, scene.directory.person(item.address)) for item in scene.envelope.recipients]
+        if found and (all(found) if self.every else any(found)):
+            return Answer(True)
+        return Answer(False, reason=f"{'not every' if self.every else 'no'} recipient is one of {self.who.shown}")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(EnvelopeCondition):
+    """sent: it was sent on one of these days, and between these times of the day, by the clock of a time zone."""
+
+    days: tuple[str, ...] = ()
+    after: time | None = None
+    before: time | None = None
+    zone: str = "Europe/London"
+
+    def ask(self, scene: Scene) -> Answer:
+        return self.at(scene.envelope.sent_at)
+
+    def at(self, sent_at: datetime | None) -> Answer:
+        if sent_at is None:
+            return Answer(False, reason="it is not known when it was sent")
+        local = sent_at.astimezone(ZoneInfo(self.zone))
+        if self.days and WEEKDAYS[local.weekday()] not in self.days:
+            return Answer(False, reason=f"it was sent on {WEEKDAYS[local.weekday()]}, not {_listed(self.days)}")
+        start, end, clock = self.after or time.min, self.before or time.max, local.time()
+        # A window that ends before it begins goes over midnight.
+        inside = start <= clock < end if start < end else (clock >= start or clock < end)
+        if not inside:
+            return Answer(False, reason=f"it was sent at {clock:%H:%M}, not between {start:%H:%M} and {end:%H:%M}")
+        return Answer(True)
+
+
+@dataclass(frozen=True, slots=True)
+class Thread(EnvelopeCondition):
+    """thread: it answers or passes on another message, or stands so deep in a conversation (RFC 5322 section 3.6.4)."""
+
+    reply: bool | None = None
+    forward: bool | None = None
+    depth: int = 0
+
+    def ask(self, scene: Scene) -> Answer:
+        envelope = scene.envelope
+        head = envelope.subject.strip().partition(":")[0].strip().lower()
+        before = self.before(envelope)
+        forward = head in ("fw", "fwd", "wg", "tr")
+        reply = not forward and (before > 0 or head in ("re", "aw"))
+        if self.reply is not None and reply is not self.reply:
+            return Answer(False, reason="it is no answer to another message" if self.reply else "it is an answer")
+        if self.forward is not None and forward is not self.forward:
+            return Answer(False, reason="it is not passed on" if self.forward else "it is passed on")
+        if before < self.depth:
+            return Answer(False, reason=f"{before} messages stand before it in the conversation, {self.depth} needed")
+        return Answer(True)
+
+    @staticmethod
+    def before(envelope: Envelope) -> int:
+        """How many messages stand before it, as its headers say."""
+        return len(envelope.header("References").split()) or int(bool(envelope.header("In-Reply-To").strip()))
+
+
+@dataclass(frozen=True, slots=True)
+class HasSegment(Condition):
+    """segment: some part holds words that are quoted, forwarded, a signature, a disclaimer or a banner."""
+
+    owners: tuple[str, ...]
+
+    def ask(self, scene: Scene) -> Answer:
+        if any(segment.owner in self.owners for part in scene.parts for segment in part.segments):
+            return Answer(True)
+        return Answer(False, reason=f"no part holds {_listed(self.owners)} words")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachments(Condition):
+    """attachments: at least or at most so many attached files, pictures inside the text not counted."""
+
+    at_least: int = 0
+    at_most: int = 1_000_000
+
+    def ask(self, scene: Scene) -> Answer:
+        number = sum(self.counts(part) for part in scene.parts)
+        if self.at_least <= number <= self.at_most:
+            return Answer(True)
+        return Answer(False, reason=f"{number} attachments")
+
+    @staticmethod
+    def counts(part: Part) -> bool:
+        return part.kind == "attachment" and not part.inline and not part.depth
+
+
+@dataclass(frozen=True, slots=True)
 class PolicySays(Condition):
     """policy: the policy pack in force says one of these things of the message."""
 
@@ -508,6 +733,17 @@ class All(Condition):
     def possible(self, scene: Scene) -> bool:
         return all(item.possible(scene) for item in self.items)
 
+    def needs(self) -> frozenset[str]:
+        return next((found for item in self.items if (found := item.needs())), frozenset())
+
+    def missing(self, scene: Scene) -> Distance:
+        steps = [item.missing(scene) for item in self.items]
+        return Distance(
+            sum(step.met for step in steps),
+            sum(step.needed for step in steps),
+            tuple(reason for step in steps for reason in step.missing),
+        )
+
     def named_kinds(self) -> frozenset[str]:
         return frozenset().union(*(item.named_kinds() for item in self.items))
 
@@ -532,6 +768,20 @@ class AnyOf(Condition):
     def possible(self, scene: Scene) -> bool:
         return any(item.possible(scene) for item in self.items)
 
+    def needs(self) -> frozenset[str]:
+        each = [item.needs() for item in self.items]
+        return frozenset().union(*each) if all(each) else frozenset()
+
+    def missing(self, scene: Scene) -> Distance:
+        """As far as its nearest branch; that branch's wishes come first."""
+        steps = sorted((item.missing(scene) for item in self.items), key=lambda step: step.needed - step.met)
+        nearest = steps[0]
+        if not nearest.missing:
+            return nearest
+        others = tuple(reason for step in steps[1:] for reason in step.missing)
+        wishes = (" or ".join(dict.fromkeys((*nearest.missing, *others))),) if others else nearest.missing
+        return Distance(nearest.met, nearest.needed, wishes)
+
 
 @dataclass(frozen=True, slots=True)
 class NoneOf(Condition):
@@ -551,13 +801,67 @@ class NoneOf(Condition):
 # --- reading conditions from YAML -----------------------------------------------------------------------------------
 
 
+Shape = Mapping[str, Any]
+"""What a value may look like, in the words of JSON Schema (draft 2020-12)."""
+
+TRUTH: Shape = {"type": "boolean"}
+TEXTS: Shape = {
+    "oneOf": [
+        {"type": "string", "minLength": 1},
+        {"type": "array", "items": {"type": "string", "minLength": 1}, "minItems": 1},
+    ]
+}
+NESTED: Shape = {"type": "array", "items": {"$ref": "#/$defs/condition"}, "minItems": 1}
+CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+
+
+def words(allowed: Iterable[str]) -> Shape:
+    """One of the words, or a list of them."""
+    one = {"enum": list(allowed)}
+    return {"oneOf": [one, {"type": "array", "items": one, "minItems": 1}]}
+
+
+def whole(low: int = 0, high: int = 1_000_000) -> Shape:
+    return {"type": "integer", "minimum": low, "maximum": high}
+
+
+SURENESS: Shape = {"type": "number", "minimum": 0, "maximum": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a condition: what it means, and what its value may look like."""
+
+    says: str
+    shape: Shape
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the condition language: how it is read and one sentence for the documentation."""
+    """One key of the condition language: how it is read, one sentence for the documentation, and its shape for editors.
+
+    One with `settings` is a mapping of these; any other has `shape`.
+    """
 
     read: Callable[[Reader, Node, int], Condition]
     says: str
-    settings: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+    shape: Shape = field(default_factory=lambda: TEXTS)
+    needed: tuple[str, ...] = ()
+
+    def schema(self) -> dict[str, Any]:
+        if not self.settings:
+            return {"description": self.says, **self.shape}
+        found: dict[str, Any] = {
+            "description": self.says,
+            "type": "object",
+            "properties": {
+                name: {"description": setting.says, **setting.shape} for name, setting in self.settings.items()
+            },
+            "additionalProperties": False,
+            "minProperties": 1,
+        }
+        return {**found, "required": list(self.needed)} if self.needed else found
 
 
 def _direction(reader: Reader, node: Node, depth: int) -> Condition:
@@ -578,6 +882,7 @@ def _labels(reader: Reader, node: Node, depth: int) -> Condition:
         subjects=reader.count(found.get("subjects"), 0, 0),
         distinct=reader.count(found.get("distinct"), 0, 0),
         parts=reader.choices(found["parts"], PART_KINDS) if "parts" in found else (),
+        repeated=reader.count(found.get("repeated"), 0, 2),
     )
     if isinstance(node.value, dict) and not condition.labels():
         reader.wrong(node, "names no label: give any: […] or all: […]")
@@ -615,12 +920,17 @@ def _file(reader: Reader, node: Node, depth: int) -> Condition:
     found = reader.mapping(node, tuple(KEYS["file"].settings))
     if not found:
         reader.wrong(node, f"needs at least one of {', '.join(KEYS['file'].settings)}")
-    return FileIs(
+    condition = FileIs(
         types=reader.texts(found.get("types")),
         extensions=reader.texts(found.get("extensions")),
         disguised=reader.flag(found["disguised"], False) if "disguised" in found else None,
         above=reader.count(found.get("above"), 0, 0, 10**12),
+        names=reader.texts(found.get("names")),
+        below=reader.count(found.get("below"), 0, 1, 10**12),
     )
+    if condition.below and condition.below <= condition.above + 1:
+        reader.wrong(node, "can never hold: nothing is both above and below these sizes")
+    return condition
 
 
 def _recipients(reader: Reader, node: Node, depth: int) -> Condition:
@@ -651,8 +961,91 @@ def _recipient_role(reader: Reader, node: Node, depth: int) -> Condition:
     return RecipientRole(reader.choices(node, (*get_args(PersonRole), "contact")))
 
 
+def _who(reader: Reader, node: Node, key: str) -> tuple[Who, dict[str, Node]]:
+    found = reader.mapping(node, tuple(KEYS[key].settings))
+    groups = ("addresses", "schools", "job_titles")
+    if isinstance(node.value, dict) and not any(name in found for name in groups):
+        reader.wrong(node, f"names nobody: give at least one of {', '.join(groups)}")
+    for name in groups:
+        if name in found and not tuple(reader.items(found[name])):
+            reader.wrong(found[name], "can never hold: the list is empty")
+    return Who(*(reader.texts(found.get(name)) for name in groups)), found
+
+
+def _sender(reader: Reader, node: Node, depth: int) -> Condition:
+    return SenderIs(_who(reader, node, "sender")[0])
+
+
+def _recipient(reader: Reader, node: Node, depth: int) -> Condition:
+    who, found = _who(reader, node, "recipient")
+    return RecipientIs(who, reader.flag(found.get("every"), False))
+
+
+def _sent(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["sent"].settings))
+    zone = reader.text(found.get("zone"), "Europe/London")
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        reader.wrong(
+            found.get("zone", node), f"{zone!r} is not a time zone of the IANA database, such as Europe/London"
+        )
+    condition = Sent(
+        days=reader.choices(found["days"], WEEKDAYS) if "days" in found else (),
+        after=_clock(reader, found.get("after")),
+        before=_clock(reader, found.get("before")),
+        zone=zone,
+    )
+    if isinstance(node.value, dict) and not {"days", "after", "before"} & set(found):
+        reader.wrong(node, "would always hold: give days, after or before")
+    if condition.after is not None and condition.after == condition.before:
+        reader.wrong(node, "can never mean anything: after and before are the same time")
+    return condition
+
+
+def _clock(reader: Reader, node: Node | None) -> time | None:
+    if node is None:
+        return None
+    if not isinstance(node.value, str) or not re.fullmatch(CLOCK, node.value):
+        reader.wrong(node, "must be a time of the day in quotes, such as '18:00'")
+        return None
+    return time.fromisoformat(node.value)
+
+
+def _thread(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["thread"].settings))
+    if isinstance(node.value, dict) and not found:
+        reader.wrong(node, f"would always hold: give at least one of {', '.join(KEYS['thread'].settings)}")
+    condition = Thread(
+        reply=reader.flag(found["reply"], False) if "reply" in found else None,
+        forward=reader.flag(found["forward"], False) if "forward" in found else None,
+        depth=reader.count(found.get("depth"), 0, 1, 1000),
+    )
+    if condition.reply and condition.forward:
+        reader.wrong(node, "can never hold: a message that is passed on is no answer")
+    return condition
+
+
+def _segment(reader: Reader, node: Node, depth: int) -> Condition:
+    return HasSegment(reader.choices(node, _MARKED))
+
+
+def _attachments(reader: Reader, node: Node, depth: int) -> Condition:
+    found = reader.mapping(node, tuple(KEYS["attachments"].settings))
+    condition = Attachments(reader.count(found.get("at_least"), 0, 0), reader.count(found.get("at_most"), 1_000_000, 0))
+    if isinstance(node.value, dict) and not found:
+        reader.wrong(node, "would always hold: give at_least or at_most")
+    if condition.at_least > condition.at_most:
+        reader.wrong(node, "can never hold: at_least is above at_most")
+    return condition
+
+
 def _policy(reader: Reader, node: Node, depth: int) -> Condition:
     return PolicySays(reader.choices(node, tuple(POLICY_FACTS)))
+
+
+# What is in no segment is the sender's, so that `sender` would say nothing.
+_MARKED = tuple(owner for owner in get_args(SegmentOwner) if owner != "sender")
 
 
 def _kind(reader: Reader, node: Node, depth: int) -> Condition:
@@ -675,82 +1068,172 @@ def _list_of(reader: Reader, node: Node, depth: int) -> tuple[Condition, ...]:
     return items
 
 
+_WHO = {
+    "addresses": Setting("addresses; * allowed, such as *@elt.example", TEXTS),
+    "schools": Setting("schools as the directory writes them", TEXTS),
+    "job_titles": Setting("words of the job title in the directory", TEXTS),
+}
+
 KEYS: dict[str, Key] = {
-    "direction": Key(_direction, "the message goes outbound, internal or inbound, or is stored"),
-    "audience": Key(_audience, "at least one recipient is ours, trusted, protected or outside"),
+    "direction": Key(
+        _direction,
+        "the message goes outbound, internal or inbound, or is stored",
+        shape=words(get_args(Direction)),
+    ),
+    "audience": Key(
+        _audience, "at least one recipient is ours, trusted, protected or outside", shape=words(get_args(AddressKind))
+    ),
     "labels": Key(
         _labels,
         "hits of these labels were seen",
         {
-            "any": "one of these labels",
-            "all": "each of these labels",
-            "confidence": "least confidence of a hit, 0 to 1 (default 0.75)",
-            "count": "least number of hits (default 1)",
-            "subjects": "least number of different people concerned",
-            "distinct": "least number of different values",
-            "parts": "only in these kinds of part: " + ", ".join(PART_KINDS),
+            "any": Setting("one of these labels", TEXTS),
+            "all": Setting("each of these labels", TEXTS),
+            "confidence": Setting("least confidence of a hit, 0 to 1 (default 0.75)", SURENESS),
+            "count": Setting("least number of hits (default 1)", whole(1)),
+            "subjects": Setting("least number of different people concerned", whole()),
+            "distinct": Setting("least number of different values", whole()),
+            "repeated": Setting("one and the same value comes at least so often", whole(2)),
+            "parts": Setting("only in these kinds of part: " + ", ".join(PART_KINDS), words(PART_KINDS)),
         },
     ),
     "near": Key(
         _near,
         "a hit of one list stands near a hit of the other",
         {
-            "of": "labels of the one side",
-            "to": "labels of the other side",
-            "within": "characters between them (default 300); hits in a table must share the row",
-            "of_confidence": "least confidence of a hit of the one side (default 0.5)",
-            "to_confidence": "least confidence of a hit of the other side (default 0.75)",
-            "subjects": "least number of different people on the first side",
-            "count": "least number of hits of the first side",
-            "to_count": "least number of hits of the other side in the part (default 1)",
-            "sentences": "at most so many ends of sentences between them (default: any number)",
+            "of": Setting("labels of the one side", TEXTS),
+            "to": Setting("labels of the other side", TEXTS),
+            "within": Setting(
+                "characters between them (default 300); hits in a table must share the row", whole(1, 2000)
+            ),
+            "of_confidence": Setting("least confidence of a hit of the one side (default 0.5)", SURENESS),
+            "to_confidence": Setting("least confidence of a hit of the other side (default 0.75)", SURENESS),
+            "subjects": Setting("least number of different people on the first side", whole(1)),
+            "count": Setting("least number of hits of the first side", whole(1)),
+            "to_count": Setting("least number of hits of the other side in the part (default 1)", whole(1)),
+            "sentences": Setting("at most so many ends of sentences between them (default: any number)", whole()),
         },
+        needed=("of", "to"),
     ),
     "protection": Key(
-        _protection, "some part's lock has one of these grades", {"grades": "none, signed, weak, strong, unknown"}
+        _protection,
+        "some part's lock has one of these grades",
+        {"grades": Setting("none, signed, weak, strong, unknown", words(get_args(Grade)))},
+        needed=("grades",),
     ),
     "opened": Key(
         _opened,
         "a lock was opened by a word of this message (`message`), by a word of this message on a file of another one "
         "to the same recipient (`companion`), or by a password that anybody would try first (`guess`)",
+        shape=words(OPENED_BY),
     ),
     "file": Key(
         _file,
         "some attachment or document is such a file",
         {
-            "types": "media types by bytes; * allowed",
-            "extensions": "endings of the name",
-            "disguised": "true: name and bytes contradict each other",
-            "above": "larger than so many bytes",
+            "types": Setting("media types by bytes; * allowed", TEXTS),
+            "extensions": Setting("endings of the name", TEXTS),
+            "names": Setting("whole names; * allowed", TEXTS),
+            "disguised": Setting("true: name and bytes contradict each other", TRUTH),
+            "above": Setting("larger than so many bytes", whole(0, 10**12)),
+            "below": Setting("smaller than so many bytes", whole(1, 10**12)),
         },
+    ),
+    "attachments": Key(
+        _attachments,
+        "so many attached files",
+        {"at_least": Setting("least number", whole()), "at_most": Setting("greatest number", whole())},
     ),
     "recipients": Key(
         _recipients,
         "so many recipients",
         {
-            "at_least": "least number",
-            "at_most": "greatest number",
-            "kind": "only ours, trusted, protected or outside",
-            "visible": "true: only To and Cc",
+            "at_least": Setting("least number", whole()),
+            "at_most": Setting("greatest number", whole()),
+            "kind": Setting("only ours, trusted, protected or outside", {"enum": list(get_args(AddressKind))}),
+            "visible": Setting("true: only To and Cc", TRUTH),
         },
     ),
-    "subject": Key(_subject, "the subject line is empty or not", {"empty": "true or false"}),
-    "sender_role": Key(_sender_role, "the sender is staff, pupil, governor, contractor or shared"),
-    "recipient_role": Key(_recipient_role, "some recipient has such a role, or is a parent or carer (contact)"),
-    "policy": Key(_policy, "the policy pack says one of these of the message: " + ", ".join(POLICY_FACTS)),
-    "kind": Key(_kind, "it is a message, document, automatic_reply or mailbox_rule"),
+    "subject": Key(
+        _subject,
+        "the subject line is empty or not",
+        {"empty": Setting("true or false", TRUTH)},
+        needed=("empty",),
+    ),
+    "sender": Key(_sender, "the sender belongs to this group of people", _WHO),
+    "recipient": Key(
+        _recipient,
+        "some recipient belongs to this group of people",
+        {**_WHO, "every": Setting("true: each recipient does", TRUTH)},
+    ),
+    "sender_role": Key(
+        _sender_role, "the sender is staff, pupil, governor, contractor or shared", shape=words(get_args(PersonRole))
+    ),
+    "recipient_role": Key(
+        _recipient_role,
+        "some recipient has such a role, or is a parent or carer (contact)",
+        shape=words((*get_args(PersonRole), "contact")),
+    ),
+    "sent": Key(
+        _sent,
+        "it was sent in this window of time",
+        {
+            "days": Setting("days of the week: " + ", ".join(WEEKDAYS), words(WEEKDAYS)),
+            "after": Setting(
+                "from this time of the day, in quotes, such as '18:00'", {"type": "string", "pattern": f"^{CLOCK}$"}
+            ),
+            "before": Setting(
+                "until this time; earlier than `after` means over midnight", {"type": "string", "pattern": f"^{CLOCK}$"}
+            ),
+            "zone": Setting("whose clock (default Europe/London)", {"type": "string", "minLength": 1}),
+        },
+    ),
+    "thread": Key(
+        _thread,
+        "its place in a conversation",
+        {
+            "reply": Setting("true: it answers a message", TRUTH),
+            "forward": Setting("true: it passes a message on", TRUTH),
+            "depth": Setting("at least so many messages stand before it in the conversation", whole(1, 1000)),
+        },
+    ),
+    "segment": Key(
+        _segment,
+        "some part holds words that are quoted, forwarded, a signature, a disclaimer or a banner",
+        shape=words(_MARKED),
+    ),
+    "policy": Key(
+        _policy,
+        "the policy pack says one of these of the message: " + ", ".join(POLICY_FACTS),
+        shape=words(tuple(POLICY_FACTS)),
+    ),
+    "kind": Key(_kind, "it is a message, document, automatic_reply or mailbox_rule", shape=words(get_args(ItemKind))),
     "sharing": Key(
         _sharing,
         "a document is open to somebody",
         {
-            "with": "anyone (no sign-in), organisation (every account of ours), ours, trusted, protected or outside",
-            "edit": "true: who may change it; false: who may only read it",
-            "ends": "true: a share with an end; false: one that lasts",
+            "with": Setting(
+                "anyone (no sign-in), organisation (every account of ours), ours, trusted, protected or outside",
+                words(SHARED_WITH),
+            ),
+            "edit": Setting("true: who may change it; false: who may only read it", TRUTH),
+            "ends": Setting("true: a share with an end; false: one that lasts", TRUTH),
         },
+        needed=("with",),
     ),
-    "all": Key(lambda reader, node, depth: All(_list_of(reader, node, depth)), "every condition of the list holds"),
-    "any": Key(lambda reader, node, depth: AnyOf(_list_of(reader, node, depth)), "at least one condition holds"),
-    "none": Key(lambda reader, node, depth: NoneOf(_list_of(reader, node, depth)), "no condition of the list holds"),
+    "all": Key(
+        lambda reader, node, depth: All(_list_of(reader, node, depth)),
+        "every condition of the list holds",
+        shape=NESTED,
+    ),
+    "any": Key(
+        lambda reader, node, depth: AnyOf(_list_of(reader, node, depth)), "at least one condition holds", shape=NESTED
+    ),
+    "none": Key(
+        lambda reader, node, depth: NoneOf(_list_of(reader, node, depth)),
+        "no condition of the list holds",
+        shape=NESTED,
+    ),
 }
 
 
@@ -770,6 +1253,16 @@ def documentation() -> str:
     """The table of the condition language for `rules/README.md`, from the one list that also reads it."""
     rows = ["| condition | holds when | settings |", "|---|---|---|"]
     for name, key in KEYS.items():
-        settings = "; ".join(f"`{setting}` {says}" for setting, says in key.settings.items())
+        settings = "; ".join(f"`{setting}` {value.says}" for setting, value in key.settings.items())
         rows.append(f"| `{name}` | {key.says} | {settings.replace('|', '/')} |")
     return "\n".join(rows)
+
+
+def schema() -> dict[str, Any]:
+    """The condition language as JSON Schema, from the same list."""
+    return {
+        "type": "object",
+        "properties": {name: key.schema() for name, key in KEYS.items()},
+        "additionalProperties": False,
+        "minProperties": 1,
+    }

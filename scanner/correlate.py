@@ -1,7 +1,8 @@
-"""What only several messages show (D22): a locked file, and its password in another message to the same recipient.
+"""What only several messages show (D22): a locked file and its password in another message to the same recipient, and how a
+text that goes round went from one to the other.
 
-Messages are met through keyed fingerprints of their addresses and their times; no text is kept. Where two belong
-together, the one that may hold the password is judged once more with the locked one beside it.
+Messages are met through keyed fingerprints of their addresses and their times; no text is kept. Where a lock and a key may
+belong together, the message that may hold the key is judged once more with the locked one beside it.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from scanner.model import Trail, Verdict
+from scanner.model import SpreadAct, Trail, Verdict
+from scanner.store import Passing
 
 # A password that comes later than this, or came earlier, is no longer sent with its file.
 WINDOW = timedelta(days=14)
 # So many locked messages are tried with one message's words, the nearest in time first.
 MOST_COMPANIONS = 5
+# An outbreak is forgotten so long after its last passing; chain letters come back after holidays.
+OUTBREAK_KEPT = timedelta(days=180)
+# One that was passed on within this time is still growing.
+GROWING = timedelta(days=3)
 
 Place = TypeVar("Place")
 
@@ -96,3 +102,101 @@ class Locks:
                     when = datetime.fromtimestamp(sent_at, UTC)
                     found[(other, other_member)] = Met(trail.sender, frozenset({recipient}), when)
         return nearest(here, found.items())
+
+
+# --- a text that goes round -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Walker:
+    """Somebody an outbreak came by. `hop`: how many passings from where it was first seen here.
+
+    `part`: `started`, `passed on`, `replied`, or `only received`, which is no fault.
+    """
+
+    address: str
+    outside: bool
+    hop: int
+    part: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One passing from one to another."""
+
+    sender: str
+    recipient: str
+    at: datetime
+    act: SpreadAct
+    leaves: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outbreak:
+    """How a text went round, as far as the mailboxes in scope show it.
+
+    `first` is the first sender seen here; `hops` the longest way from there; `depth` the most mails that a copy says it came
+    through; `leaving` the steps out of the organisation; `growing`: passed on within the last three days.
+    """
+
+    first: str
+    first_at: datetime
+    last_at: datetime
+    walkers: tuple[Walker, ...]
+    steps: tuple[Step, ...]
+    hops: int
+    depth: int
+    leaving: int
+    growing: bool
+
+
+_PARTS: dict[SpreadAct, str] = {"started": "started", "passed": "passed on", "replied": "replied"}
+
+
+def trace(passings: Sequence[Passing], now: datetime) -> Outbreak | None:
+    """The way of an outbreak, None where nobody here passed it on. Passings that no finding speaks of, such as a report to the
+    IT department, are no part of it.
+    """
+    taken = sorted((one for one in passings if one.accused or one.act == "received"), key=lambda one: one.sent_at)
+    if not any(one.accused for one in taken):
+        return None
+    hop: dict[str, int] = {}
+    outside: dict[str, bool] = {}
+    seen: dict[str, datetime] = {}
+    part: dict[str, str] = {}
+    steps: dict[tuple[str, str], Step] = {}
+    for one in taken:
+        foreign = one.act == "received"
+        hop.setdefault(one.sender, 0)
+        outside.setdefault(one.sender, foreign)
+        seen.setdefault(one.sender, one.sent_at)
+        if not foreign:
+            did = _PARTS[one.act]
+            if did == "started" and hop[one.sender] > 0:
+                did = "passed on"  # written anew, and yet it had come to them
+            part.setdefault(one.sender, did)
+        for recipient, is_outside in one.reached:
+            if recipient == one.sender:
+                continue
+            outside.setdefault(recipient, is_outside)
+            seen.setdefault(recipient, one.sent_at)
+            hop.setdefault(recipient, hop[one.sender] + 1)
+            leaves = is_outside and not foreign
+            steps.setdefault((one.sender, recipient), Step(one.sender, recipient, one.sent_at, one.act, leaves))
+    walkers = tuple(
+        Walker(address, outside[address], hop[address], part.get(address, "only received"), seen[address])
+        for address in sorted(hop, key=lambda address: (hop[address], seen[address], address))
+    )
+    passed = [one for one in taken if one.accused]
+    return Outbreak(
+        first=taken[0].sender,
+        first_at=taken[0].sent_at,
+        last_at=passed[-1].sent_at,
+        walkers=walkers,
+        steps=tuple(steps.values()),
+        hops=max(hop.values()),
+        depth=max(one.depth for one in taken),
+        leaving=sum(step.leaves for step in steps.values()),
+        growing=now - passed[-1].sent_at <= GROWING,
+    )

@@ -128,6 +128,7 @@ def running(
                 directory=people_source,
                 pool=pool,
                 policy=load_policy(rules, "base", rulebook),
+                rulebook=rulebook,
                 sender=M365Notices(client, sender_mailbox),
                 public_url=f"http://127.0.0.1:{port}",
                 clock=lambda: datetime.now(UTC),

@@ -12,13 +12,14 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from email.utils import parseaddr
 
 from scanner.conditions import OpenedLock, Scene
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
-from scanner.extract import Limits, may_hold_key, read
+from scanner.exemptions import Exemptions
+from scanner.extract import Limits, may_hold_key, normalise, read
 from scanner.model import (
     PROBLEMS_THAT_LEAVE_COMPLETE,
     SEVERITIES,
@@ -34,9 +35,12 @@ from scanner.model import (
     Part,
     Problem,
     ProblemKind,
+    Reached,
     Recipient,
     RecipientKind,
     SegmentOwner,
+    Spread,
+    SpreadAct,
     Trail,
     Verdict,
     Versions,
@@ -45,6 +49,7 @@ from scanner.policy import DATA_TOPICS, FOR_EVERYBODY, Policy, for_examples
 from scanner.ports import Detectors, Message, NameBudget, NamesNear
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
+from scanner.sketch import passed_on, sketch
 
 NAME_CHARACTERS = 60_000  # what the name recogniser may read of one message (D6): about a second of spaCy
 FACTS_KEPT = 500
@@ -66,6 +71,14 @@ class Regime:
     rulebook: Rulebook
     policy: Policy
     routing: tuple[Line, ...]
+    exemptions: Exemptions = field(default_factory=Exemptions)
+
+    @property
+    def rules_version(self) -> str:
+        """Changes with the rules and with what is forgiven."""
+        if not self.exemptions.version:
+            return self.rulebook.version
+        return hashlib.sha256(f"{self.rulebook.version} {self.exemptions.version}".encode()).hexdigest()[:12]
 
 
 class HitCache:
@@ -100,6 +113,8 @@ class Instruments:
     cache: HitCache = field(default_factory=HitCache)
     as_outbound: bool = False
     deep: bool = False
+    # The "spread" subkey; without one nothing is kept that would recognise a passed-on text again.
+    spread_key: FingerprintKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +124,15 @@ class Silence:
     rule: str
     owner: SegmentOwner
     reason: str
+    # How near it came: of `needed` conditions so many hold, and what the others want.
+    met: int = 0
+    needed: int = 1
+    missing: tuple[str, ...] = ()
+
+
+def nearness(silence: Silence) -> tuple[float, int, str]:
+    """The key that puts the nearest miss first: the greatest share of conditions that hold."""
+    return (-silence.met / max(silence.needed, 1), silence.needed, silence.rule)
 
 
 def _no_announcement(path: str) -> None:
@@ -124,11 +148,13 @@ def inspect(
     opening: Callable[[str], None] = _no_announcement,
     set_aside: Mapping[str, ProblemKind] | None = None,
     silences: list[Silence] | None = None,
+    today: date = date.max,
     only_topics: frozenset[str] | None = None,
     companions: Sequence[Envelope] = (),
 ) -> Verdict:
     """The verdict on one message or document. Deterministic for the same input; `elapsed_ms` is left to the caller.
 
+    `today` decides which exceptions still count; there is no clock in here, and without a day none does.
     `only_topics`: all that an authorisation covers; nothing else is judged and no fact is kept. `companions` are other
     messages of the same sender to the same recipient, whose locked files are tried with words of this one (D22); nothing
     else of them is looked at.
@@ -146,6 +172,8 @@ def inspect(
     parts = tuple(replace(part, path=shown.get(part.path, part.path)) for part in reading.parts)
 
     hits = list(name_hits)
+    said = regime.policy.facts(envelope, direction, parts, directory)
+    unread = Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound, policy=said)
     names_near = None if instruments.deep else _names_near(envelope, direction, parts, directory, regime, instruments)
     for part in parts:
         if part.text:
@@ -169,7 +197,19 @@ def inspect(
         for one in reading.opened
     )
     findings = _judge(
-        envelope, direction, parts, hits, opened, directory, regime, instruments, content_hash, silences, only_topics
+        envelope,
+        direction,
+        parts,
+        hits,
+        opened,
+        directory,
+        regime,
+        instruments,
+        content_hash,
+        silences,
+        today,
+        only_topics,
+        said,
     )
     return Verdict(
         message_id=envelope.internet_id,
@@ -178,13 +218,16 @@ def inspect(
         problems=tuple(problems),
         complete=all(problem.kind in PROBLEMS_THAT_LEAVE_COMPLETE for problem in problems),
         unread_protected=sum(problem.kind == "encrypted" for problem in problems),
-        facts=_facts(hits, instruments.key) if only_topics is None else (),
-        versions=Versions(regime.rulebook.version, regime.policy.version, instruments.detectors.version),
+        facts=(*_facts(hits, instruments.key), *unread.facts()) if only_topics is None else (),
+        versions=Versions(regime.rules_version, regime.policy.version, instruments.detectors.version),
         content_hash=content_hash,
         sent_at=envelope.sent_at,
         parts=len(parts),
         sender=_sender(envelope, directory, instruments.key),
         trail=_trail(envelope, direction, parts, problems, instruments.key) if only_topics is None else None,
+        spread=_spread(envelope, direction, parts, hits, directory, instruments.spread_key)
+        if only_topics is None
+        else None,
     )
 
 
@@ -200,6 +243,52 @@ def _trail(
         return None
     recipients = sorted({key.fingerprint("recipient", item.address) for item in envelope.recipients[:50]})
     return Trail(key.fingerprint("sender", envelope.from_.address), tuple(recipients), locks, holds)
+
+
+REACHED_KEPT = 200
+_DEEPEST = 50
+_FORWARDED_BY = re.compile(r"^[ \t>|*]{0,20}from:", re.IGNORECASE | re.MULTILINE)
+_FORWARD = re.compile(r"\b(?:fwd?|wg|tr)\s*:", re.IGNORECASE)
+
+
+def _spread(
+    envelope: Envelope,
+    direction: Direction,
+    parts: tuple[Part, ...],
+    hits: list[Hit],
+    directory: Directory,
+    key: FingerprintKey | None,
+) -> Spread | None:
+    """What recognises a passed-on text again (D22), where the message holds one."""
+    if key is None or envelope.from_ is None or not envelope.recipients:
+        return None
+    words = passed_on(parts, hits)
+    if not words:
+        return None
+    body = next((part for part in parts if part.kind == "body"), None)
+    headers = len(_FORWARDED_BY.findall(body.text)) if body is not None else 0
+    owners = {segment.owner for segment in body.segments} if body is not None else set()
+    depth = min(
+        _DEEPEST, max(headers, len(_FORWARD.findall(envelope.subject)), int(bool({"forwarded", "quoted"} & owners)))
+    )
+    if direction == "inbound":
+        act: SpreadAct = "received"
+    elif "forwarded" in owners or _FORWARD.search(envelope.subject):
+        act = "passed"
+    else:
+        act = "replied" if "quoted" in owners else "started"
+    reached = [
+        Reached(_known_as(item.address, directory, key), not directory.is_ours(item))
+        for item in envelope.recipients[:REACHED_KEPT]
+    ]
+    sender = _known_as(envelope.from_.address, directory, key)
+    return Spread(sketch(words, key.secret), sender, tuple(dict.fromkeys(reached)), depth, act)
+
+
+def _known_as(address: str, directory: Directory, key: FingerprintKey) -> str:
+    """One fingerprint for all work addresses of a person."""
+    person = directory.person(address)
+    return key.fingerprint("address", person.email if person is not None else address)
 
 
 def _guessable(directory: Directory, envelope: Envelope) -> tuple[str, ...]:
@@ -218,16 +307,16 @@ def _names_near(
     instruments: Instruments,
 ) -> tuple[NamesNear, ...]:
     """Around which hits names matter to some rule, also where the policy judges internal mail as if it went out."""
-    found = regime.rulebook.names_near(
-        Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound)
-    )
+    ways: dict[tuple[Direction, frozenset[AddressKind]], None] = {(direction, frozenset()): None}
     for topic in DATA_TOPICS:
         outsiders = regime.policy.outsiders(topic, direction)
         if outsiders:
-            heading: Direction = "outbound" if "ours" in outsiders else direction
-            wider = Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
-            found += regime.rulebook.names_near(wider)
-    return tuple(dict.fromkeys(found))
+            ways["outbound" if "ours" in outsiders else direction, outsiders] = None
+    scenes = [
+        Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
+        for heading, outsiders in ways
+    ]
+    return regime.rulebook.names_near(scenes)
 
 
 _PRIVATE = re.compile(r"\s*(?:(?:re|fwd?)\s*:\s*){0,5}[\[(]?(?:private|personal)\b[\])]?", re.IGNORECASE)
@@ -268,7 +357,7 @@ def _sealed(envelope: Envelope, direction: Direction, regime: Regime, instrument
         complete=True,
         unread_protected=0,
         facts=(),
-        versions=Versions(regime.rulebook.version, regime.policy.version, instruments.detectors.version),
+        versions=Versions(regime.rules_version, regime.policy.version, instruments.detectors.version),
         content_hash=hashlib.sha256(f"sealed {envelope.internet_id}".encode()).hexdigest()[:32],
         sent_at=envelope.sent_at,
     )
@@ -450,14 +539,15 @@ def _judge(
     instruments: Instruments,
     content_hash: str,
     silences: list[Silence] | None,
+    today: date,
     only_topics: frozenset[str] | None,
+    facts: frozenset[str],
 ) -> tuple[Finding, ...]:
     policy = regime.policy
     if not policy.binds(envelope, directory):
         only_topics = FOR_EVERYBODY if only_topics is None else FOR_EVERYBODY & only_topics
-    facts = policy.facts(envelope, direction, parts, directory)
     scenes: dict[tuple[SegmentOwner, frozenset[AddressKind]], Scene] = {}
-    fired: dict[tuple[str, SegmentOwner, bool], list[_Fired]] = {}
+    fired: dict[tuple[str, SegmentOwner, bool, str | None], list[_Fired]] = {}
     for rule in regime.rulebook.rules:
         if not rule.runs or rule.id in policy.off or (only_topics is not None and rule.topic not in only_topics):
             continue
@@ -479,17 +569,37 @@ def _judge(
             scene = scenes[owner, outsiders]
             if owner != "sender" and not scene.hits:
                 continue
+            if silences is None and rule.needs and rule.needs.isdisjoint(scene.labels):
+                continue
             answer = rule.when.ask(scene)
             if not answer.holds or (owner != "sender" and not answer.hits):
                 if silences is not None:
-                    silences.append(Silence(rule.id, owner, answer.reason or "none of its words are this owner's"))
+                    distance = rule.when.missing(scene)
+                    missing = distance.missing or ("none of its words are this owner's",)
+                    reason = answer.reason or missing[0]
+                    silences.append(Silence(rule.id, owner, reason, distance.met, distance.needed, missing))
                 continue
             severity = next((step.severity for step in rule.raises if step.when.ask(scene).holds), rule.severity)
-            group = fired.setdefault((rule.topic, owner, rule.state == "shadow"), [])
+            excuses = regime.exemptions.for_rule(rule.id, today)
+            excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
+            group = fired.setdefault((rule.topic, owner, rule.state == "shadow", excuse), [])
             group.append(_Fired(rule, policy.grade(rule.topic, severity), answer.hits))
     findings = [
-        _finding(group, topic, owner, shadow, envelope, direction, directory, regime, instruments, content_hash, facts)
-        for (topic, owner, shadow), group in fired.items()
+        _finding(
+            group,
+            topic,
+            owner,
+            shadow,
+            excuse,
+            envelope,
+            direction,
+            directory,
+            regime,
+            instruments,
+            content_hash,
+            facts,
+        )
+        for (topic, owner, shadow, excuse), group in fired.items()
     ]
     return tuple(sorted(findings, key=lambda item: (-SEVERITIES.index(item.severity), item.topic, item.owner)))
 
@@ -499,6 +609,7 @@ def _finding(
     topic: str,
     owner: SegmentOwner,
     shadow: bool,
+    excuse: str | None,
     envelope: Envelope,
     direction: Direction,
     directory: Directory,
@@ -529,7 +640,7 @@ def _finding(
         evidence=evidence,
         reasons=(*_reasons(hits, group), *filter(None, (policy.remark(topic),))),
         clauses=policy.cite((item.rule.id for item in group), topic, envelope.sent_at),
-        exempted_by=policy.excuse(topic, envelope, directory, facts),
+        exempted_by=excuse or policy.excuse(topic, envelope, directory, facts),
         route=route(
             (*policy.routes, *regime.routing), topic, lead.rule.category, severity, direction, envelope, directory,  # type: ignore[arg-type]
             policy.titles,
@@ -620,7 +731,9 @@ def prove(
     for rule in regime.rulebook.rules:
         if only is not None and rule.id not in only:
             continue
-        alone = replace(regime, rulebook=replace(regime.rulebook, rules=(replace(rule, state="on"),)))
+        alone = replace(
+            regime, rulebook=replace(regime.rulebook, rules=(replace(rule, state="on"),)), exemptions=Exemptions()
+        )
         alone = replace(alone, policy=for_examples(rule))
         for example in rule.examples:
             number += 1
@@ -630,6 +743,21 @@ def prove(
             if flagged != example.must_flag:
                 reason = next((item.reason for item in silences), "") if example.must_flag else "it was flagged"
                 failures.append(Failure(rule.id, example.place, example.must_flag, example.why, reason))
+    return number, tuple(failures)
+
+
+def prove_patterns(
+    examples: Iterable[tuple[str, bool, str, str]], detectors: Detectors
+) -> tuple[int, tuple[Failure, ...]]:
+    """Run the texts of admins' patterns, each (label, must match, text, place): (number run, the failures)."""
+    failures = []
+    number = 0
+    for label, must_match, text, place in examples:
+        number += 1
+        found = any(hit.label == label for hit in detectors.content(normalise(text).text, names_near=()))
+        if found != must_match:
+            reason = "it is not found" if must_match else "it is found"
+            failures.append(Failure(label, place, must_match, "its own text", reason))
     return number, tuple(failures)
 
 

@@ -7,7 +7,8 @@ fixed by the contract; a `Hit` never leaves the worker process, because it alone
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal
@@ -168,6 +169,72 @@ class Protection:
 
 
 UNPROTECTED = Protection("none")
+
+
+@dataclass(frozen=True, slots=True)
+class Normalised:
+    """A rewritten text and the way back to the one it was made from; both ways count code points.
+
+    `_positions` are the places in `text` from which `_shifts` (place in the source minus it) hold, ascending; `_ends` says
+    where the source of a character ends that stands for several.
+    """
+
+    text: str = field(repr=False)
+    _positions: tuple[int, ...] = ()
+    _shifts: tuple[int, ...] = ()
+    _ends: Mapping[int, int] = field(default_factory=dict)
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the source for the span `start` to `end` of `text`."""
+        if not self._positions:
+            return start, end
+        first = self._origin(start)
+        if end <= start:
+            return first, first
+        return first, max(first, self._ends.get(end - 1, self._origin(end - 1) + 1))
+
+    def position(self, place: int) -> int:
+        """Where the character at `place` of the source came to stand; what was dropped stands where the next one does."""
+        low, high = 0, len(self._positions)
+        while low < high:
+            middle = (low + high) // 2
+            if self._positions[middle] + self._shifts[middle] <= place:
+                low = middle + 1
+            else:
+                high = middle
+        moved = place - (self._shifts[low - 1] if low else 0)
+        limit = self._positions[low] if low < len(self._positions) else len(self.text)
+        return min(moved, limit)
+
+    def _origin(self, position: int) -> int:
+        index = bisect_right(self._positions, position) - 1
+        return position + (self._shifts[index] if index >= 0 else 0)
+
+
+def rewrite(text: str, changes: Iterable[tuple[int, int, str]]) -> Normalised:
+    """`text` with each span `start` to `end` replaced; the changes are in order and apart from each other."""
+    pieces: list[str] = []
+    positions: list[int] = []
+    shifts: list[int] = []
+    ends: dict[int, int] = {}
+    done = length = 0  # in the source; of the result so far
+    for start, end, replacement in changes:
+        pieces.append(text[done:start])
+        pieces.append(replacement)
+        length += start - done + len(replacement)
+        done = end
+        if len(replacement) == end - start:
+            continue
+        # Each letter of a longer replacement lies at the one place it came from.
+        for letter in range(1, len(replacement)):
+            positions.append(length - len(replacement) + letter)
+            shifts.append(start - positions[-1])
+        if replacement:
+            ends[length - 1] = end
+        positions.append(length)
+        shifts.append(done - length)
+    pieces.append(text[done:])
+    return Normalised("".join(pieces), tuple(positions), tuple(shifts), ends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +442,9 @@ class Versions:
     detectors: str
 
 
+SpreadAct = Literal["started", "passed", "replied", "received"]
+
+
 @dataclass(frozen=True, slots=True)
 class Trail:
     """What may link a message with others of the same sender (D22): keyed fingerprints of addresses, counts, no text.
@@ -386,6 +456,29 @@ class Trail:
     recipients: tuple[str, ...]
     locks: int
     may_hold_key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """Somebody a passed-on text went to: a keyed fingerprint of the address, and whether it lies outside."""
+
+    address: str
+    outside: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What recognises a passed-on text again in other messages (D22): numbers and keyed fingerprints, no text.
+
+    `sketch` is a keyed MinHash of the passage. `depth` counts the mails it was forwarded or quoted through, as its headers
+    say. `act`: `started`, `passed` or `replied` by one of ours, `received` from outside.
+    """
+
+    sketch: bytes
+    sender: str
+    reached: tuple[Reached, ...]
+    depth: int
+    act: SpreadAct
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +500,7 @@ class Verdict:
     # A keyed fingerprint of the one of us who sent it, for repeats and patterns; empty for mail from outside.
     sender: str = ""
     trail: Trail | None = None
+    spread: Spread | None = None
 
 
 # --- the service's own nouns ----------------------------------------------------------------------------------------
@@ -456,7 +550,7 @@ class Authorisation:
         )
 
 
-CaseState = Literal["new", "open", "confirmed", "false_alarm", "closed"]
+CaseState = Literal["new", "open", "confirmed", "false_alarm", "excused", "closed"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,8 +17,8 @@ from threading import Event
 from scanner import correlate
 from scanner.errors import ConnectorError
 from scanner.governance import Leave, NotAuthorisedError
-from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Problem, ProblemKind, Verdict, Versions
-from scanner.ports import Folder, ItemRef, Page, Source, SpooledItem
+from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Envelope, Problem, ProblemKind, Verdict, Versions
+from scanner.ports import Folder, ItemRef, Page, RawItem, Source, SpooledItem
 from scanner.store import Committed, Store
 from scanner.work import WorkerPool
 from scanner.worker import Companion
@@ -117,6 +117,38 @@ class Pipeline:
                 tally.unfinished.append(mailbox)
                 log.warning("mailbox not finished status=%s code=%s", error.status, error.code)
         return tally
+
+    def fetched_again(
+        self, mailbox: str, oldest: datetime
+    ) -> Iterator[tuple[ItemRef, Envelope | RawItem | SpooledItem | None, frozenset[str] | None]]:
+        """Every message of a mailbox from `oldest` on, fetched under the same leave as ever and committed nowhere: with the
+        topics that may be judged, None for all. None in place of a message that could not be fetched.
+
+        Raises NotAuthorisedError as soon as nothing may be read any more, and ConnectorError.
+        """
+        self._leave(mailbox)
+        for folder in self.source.folders(mailbox):
+            if folder.name.casefold() in self.sealed_folders:
+                continue
+            for page in self.source.changes(folder, None):
+                for ref in page.items:
+                    sent_at = ref.envelope.sent_at if ref.envelope is not None else None
+                    if self.stop.is_set() or (sent_at is not None and sent_at < oldest):
+                        continue
+                    topics = self._leave(mailbox)
+                    try:
+                        fetched = self.source.fetch(ref)
+                    except ConnectorError as error:
+                        if not error.permanent:
+                            raise
+                        if error.status != 404:
+                            yield ref, None, topics
+                        continue
+                    try:
+                        yield ref, fetched, topics
+                    finally:
+                        if isinstance(fetched, SpooledItem):
+                            fetched.close()
 
     def _leave(self, mailbox: str) -> frozenset[str] | None:
         """The topics that may be judged now, None for all. Raises NotAuthorisedError where nothing may."""

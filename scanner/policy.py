@@ -181,8 +181,9 @@ KEYS: dict[str, Key] = {
         ("tell_and_delete", "tell", "unstated"), "unstated", (25,),
     ),
     "acts": Key(
-        "what the product may ever do beyond reading: " + ", ".join(ACTS), settles=(26,),
-        waits="nothing acts yet, whatever is listed: acts need an issue of their own",
+        "what the policy lets a person with authority do with the mail itself: " + ", ".join(ACTS) + "; said in the advice of findings "
+        "about programs and suspicious mail. Mailwarden itself does none of it",
+        settles=(26,),
     ),
     "ladder": Key(
         "flat: everything is severe; two_outcomes: minor becomes moderate; three_levels, threshold, none: as rules and topics say",
@@ -218,6 +219,25 @@ _DUTY = {
     "should_not_unless": "the policy says not to send it unless it is locked",
     "where_appropriate": "the policy asks for approved recipients, and for encryption where appropriate",
     "with_authorisation": "the policy asks for an authorisation beforehand and for encryption",
+}
+_EDUCATIONAL = frozenset({"inappropriate_language", "sexual_content", "harassment_discrimination"})
+_EXCUSES = {
+    "transfer_granted": "policy: the transfer was authorised beforehand",
+    "business_granted": "policy: the business was permitted",
+    "contract_granted": "policy: the sender may commit the organisation",
+    "auction_granted": "policy: the auction was authorised for work",
+    "education_granted": "policy: an educational purpose was authorised",
+}
+_CLOUD_EXCUSES = {
+    "locked_part": "policy: encrypted data may lie in a personal cloud",
+    "transfer_granted": "policy: a personal cloud was authorised beforehand",
+}
+_ACT_WORDS = {
+    "block": "block it",
+    "quarantine": "put it into quarantine",
+    "delete": "delete it",
+    "revoke_link": "take back its sharing",
+    "tell_sender": "tell the sender",
 }
 _MISDIRECTED = {
     "tell_and_delete": "Whoever got it in error tells the sender, deletes it and makes no use of it.",
@@ -371,6 +391,12 @@ class Policy:
         """Whether the part's lock counts as protection: of an accepted grade, and shut without its password."""
         return part.protection.grade in self.protected_grades and not part.protection.readable_without_password
 
+    def is_working_time(self, local: datetime) -> bool:
+        """Whether the pack leaves this moment to work: no personal hours are running, and it is no weekend."""
+        return (
+            bool(self.personal_hours) and local.weekday() < 5 and not any(w.holds(local) for w in self.personal_hours)
+        )
+
     def facts(
         self, envelope: Envelope, direction: Direction, parts: Sequence[Part], directory: Directory
     ) -> frozenset[str]:
@@ -381,7 +407,7 @@ class Policy:
             local = self.local(envelope.sent_at)
             if self.reply_window is not None and self.reply_window.holds(local):
                 found.add("in_reply_window")
-            if self.personal_hours and local.weekday() < 5 and not any(w.holds(local) for w in self.personal_hours):
+            if self.is_working_time(local):
                 found.add("in_working_hours")
         if len(envelope.recipients) > self.bulk_limit:
             found.add("over_bulk_limit")
@@ -408,32 +434,40 @@ class Policy:
             return ("former_pupils" if left else "pupils") in self.contact_details
         return "parents" in self.contact_details and directory.contact(address) is not None
 
+    def excused_by(self, topic: str) -> frozenset[str]:
+        """What of a message may excuse a finding of the topic: facts of `facts`, or `addresses` where addresses decide."""
+        found: set[str] = set()
+        if topic in DATA_TOPICS and self.words["dpo_part"] == "authorises":
+            found.add("transfer_granted")
+        if topic == "personal_cloud":
+            if self.words["personal_cloud"] == "if_encrypted":
+                found.add("locked_part")
+            elif self.words["personal_cloud"] in ("with_dpo", "with_headteacher"):
+                found.add("transfer_granted")
+        if topic == "private_business" and self.words["private_business"] != "banned":
+            found.add("business_granted")
+        found |= {"contract_commitment": {"contract_granted"}, "auctions": {"auction_granted"}}.get(topic, set())
+        if "education" in self.exemptions and topic in _EDUCATIONAL:
+            found.add("education_granted")
+        if ("authorities" in self.exemptions and topic == "confidential_info") or (
+            "family" in self.exemptions and topic == "sharing_personal_contact"
+        ):
+            found.add("addresses")
+        return frozenset(found)
+
     def excuse(self, topic: str, envelope: Envelope, directory: Directory, facts: frozenset[str]) -> str | None:
         """Why the pack excuses a finding of a topic, in words; None where it does not. The finding stays visible."""
-        outside = [item for item in envelope.recipients if directory.kind(item.address) in ("outside", "trusted")]
-        if topic in DATA_TOPICS and "transfer_granted" in facts and self.words["dpo_part"] == "authorises":
-            return "policy: the transfer was authorised beforehand"
-        if topic == "personal_cloud":
-            if self.words["personal_cloud"] == "if_encrypted" and "locked_part" in facts:
-                return "policy: encrypted data may lie in a personal cloud"
-            if self.words["personal_cloud"] in ("with_dpo", "with_headteacher") and "transfer_granted" in facts:
-                return "policy: a personal cloud was authorised beforehand"
-        if topic == "private_business" and "business_granted" in facts and self.words["private_business"] != "banned":
-            return "policy: the business was permitted"
-        if topic == "contract_commitment" and "contract_granted" in facts:
-            return "policy: the sender may commit the organisation"
-        if topic == "auctions" and "auction_granted" in facts:
-            return "policy: the auction was authorised for work"
-        if (
-            "education" in self.exemptions
-            and "education_granted" in facts
-            and topic in ("inappropriate_language", "sexual_content", "harassment_discrimination")
-        ):
-            return "policy: an educational purpose was authorised"
-        to_authorities = bool(outside) and all(_within(item.address, self.authorities) for item in outside)
-        if "authorities" in self.exemptions and topic == "confidential_info" and to_authorities:
-            return "policy: a disclosure to an appropriate authority"
-        if "family" in self.exemptions and topic == "sharing_personal_contact" and _is_family(envelope, directory):
+        by = self.excused_by(topic)
+        fact = next(iter(sorted(by & facts)), None)
+        if fact is not None:
+            return (_CLOUD_EXCUSES if topic == "personal_cloud" else _EXCUSES)[fact]
+        if "addresses" not in by:
+            return None
+        if topic == "confidential_info":
+            outside = [item for item in envelope.recipients if directory.kind(item.address) in ("outside", "trusted")]
+            if outside and all(_within(item.address, self.authorities) for item in outside):
+                return "policy: a disclosure to an appropriate authority"
+        elif _is_family(envelope, directory):
             return "policy: the recipient is of the sender's own family"
         return None
 
@@ -443,6 +477,11 @@ class Policy:
 
     def advice(self, topic: str) -> str:
         """What the pack adds to a rule's advice."""
+        if topic in ("malware_executables", "phishing"):
+            if not self.acts:
+                return "The policy names nobody who may alter or remove the mail itself: ask before that is done."
+            allowed = " or ".join(_ACT_WORDS[act] for act in self.acts)
+            return f"The policy lets a person with authority {allowed}; Mailwarden itself changes nothing."
         return _MISDIRECTED[self.words["misdirected_received"]] if topic == "misdirected_mail" else ""
 
     def holds_notices(self, now: datetime) -> bool:

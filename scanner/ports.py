@@ -58,6 +58,26 @@ class NamesNear:
     count: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class OwnPattern:
+    """What an admin taught the scanner to see (`rules/patterns/`): expressions and words that give a label of their own.
+
+    `expressions` are in Hyperscan's syntax, `words` are matched whole and without regard to case, `known` are values that
+    are nobody's secret. A match is as sure as `confidence`, or as `near_confidence` where one of the phrases `near` stands
+    within 60 characters.
+    """
+
+    label: str
+    place: str
+    says: str
+    confidence: float
+    near_confidence: float
+    expressions: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+
+
 class Detectors(Protocol):
     """All detectors of a process behind one door; built once by `detectors.load()`."""
 

@@ -17,7 +17,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from scanner.backtest import Comparison, Labelled, RuleRecord
 from scanner.inspection import Silence
+from scanner.labels import LABELS, explanation
 from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
@@ -45,6 +47,11 @@ class Line:
     path: str
     verdict: Verdict
     silences: tuple[Silence, ...] = ()
+
+    @property
+    def explained(self) -> bool:
+        """It was asked why: what each label means is said too. Some rule is always silent about a message."""
+        return bool(self.silences)
 
     @property
     def found(self) -> tuple[Finding, ...]:
@@ -98,6 +105,85 @@ class Summary:
         return ", ".join(parts) + "."
 
 
+def print_explained(console: Console, line: Line, only: frozenset[str]) -> None:
+    """For each rule why it fired or what it missed."""
+    console.print(f"{escape(_visible(line.path))}: {line.verdict.direction}", style="bold")
+    for item in line.verdict.findings:
+        if only and item.rule not in only:
+            continue
+        kind = "fired" if item.exempted_by is None else f"excused by {item.exempted_by}"
+        state = f"{kind}, in shadow" if item.shadow else kind
+        console.print(
+            f"  {item.rule} {state} on the {item.owner}'s words ({item.topic}, {item.severity})", markup=False
+        )
+        for reason in item.reasons:
+            console.print(f"      {_visible(reason)}", markup=False)
+    for silence in line.silences:
+        if only and silence.rule not in only:
+            continue
+        console.print(
+            f"  {silence.rule} stayed quiet on the {silence.owner}'s words: {silence.met} of {silence.needed} conditions hold",
+            markup=False,
+        )
+        for wish in silence.missing:
+            console.print(f"      {_visible(wish)}", markup=False)
+
+
+_CHANGES = ("kept", "dropped", "excused", "cannot tell", "added")
+
+
+def print_comparison(console: Console, found: Comparison) -> None:
+    """The answer of a back-test: a sentence, a table, and what to look at."""
+    console.print(found.words(), markup=False, soft_wrap=True)
+    if found.changed:
+        console.print(f"Changed rules: {', '.join(found.changed)}", markup=False, soft_wrap=True)
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("topic", "reviewers said", *_CHANGES):
+        table.add_column(heading)
+    for topic, said in sorted({(topic, said) for topic, _, said in found.counts}):
+        numbers = [str(found.counts[topic, change, said]) for change in _CHANGES]
+        table.add_row(topic, said.replace("_", " "), *numbers)
+    if table.row_count:
+        console.print(table)
+    for look in found.look:
+        message = _visible(look.internet_id) or str(look.message_id)
+        what = f"case {look.case_id}" if look.case_id is not None else f"message {message} of {look.mailbox}"
+        console.print(f"  {look.change}: {what} ({look.topic})", markup=False, soft_wrap=True)
+
+
+def print_labelled(console: Console, pairs: Sequence[tuple[Labelled, Labelled]], changed: Sequence[str]) -> None:
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("topic", "found", "missed", "false alarms"):
+        table.add_column(heading)
+    for before, after in pairs:
+        cells = [(before.found, after.found), (before.missed, after.missed), (before.false_alarms, after.false_alarms)]
+        table.add_row(before.topic, *(str(a) if a == b else f"{a} → {b}" for a, b in cells))
+    console.print(table)
+    console.print(f"{len(changed)} files with another outcome" + (":" if changed else "."))
+    for name in changed[:50]:
+        console.print(f"  {_visible(name)}", markup=False, soft_wrap=True)
+
+
+def print_records(console: Console, records: Sequence[RuleRecord]) -> None:
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in ("rule", "state", "cases", "in shadow", "confirmed", "false", "precision (95 %)", "suggestion"):
+        table.add_column(heading, overflow="fold")
+    for item in records:
+        known = item.precision
+        share = f"{known.confirmed / known.judged:.0%} ({known.low:.0%} to {known.high:.0%})" if known else "not judged"
+        table.add_row(
+            item.rule,
+            item.state,
+            str(item.cases),
+            str(item.in_shadow),
+            str(known.confirmed if known else 0),
+            str(known.false_alarms if known else 0),
+            share,
+            known.suggestion if known else "",
+        )
+    console.print(table)
+
+
 def as_json(line: Line) -> str:
     """Contract section 2, one line."""
     verdict = line.verdict
@@ -112,7 +198,7 @@ def as_json(line: Line) -> str:
             {"part": item.part, "kind": item.kind, "read": item.read, "detail": item.detail}
             for item in verdict.problems
         ],
-        "findings": [_finding(item) for item in verdict.findings],
+        "findings": [_finding(item, explained=line.explained) for item in verdict.findings],
         "versions": asdict(verdict.versions),
     }
     if line.silences:
@@ -136,7 +222,7 @@ def _visible(text: str) -> str:
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
-def _finding(item: Finding) -> dict[str, Any]:
+def _finding(item: Finding, *, explained: bool = False) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "key": item.key,
         "rule": item.rule,
@@ -157,6 +243,7 @@ def _finding(item: Finding) -> dict[str, Any]:
                 "count": line.count,
                 "mask": line.mask,
                 "confidence": line.confidence,
+                **({"means": explanation(line.label)} if explained else {}),
             }
             for line in item.evidence
         ],
@@ -229,6 +316,10 @@ def print_line(console: Console, line: Line) -> None:
             )
         if item.evidence:
             console.print(shown, highlight=False)
+        if line.explained:
+            for label in dict.fromkeys(entry.label for entry in item.evidence):
+                if words := explanation(label):
+                    console.print(f"           {LABELS[label].title}: {words}", style="dim", highlight=False)
         if item.clauses:
             console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
     for problem in line.verdict.problems:
@@ -283,5 +374,7 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
         unread=unread,
         words=PROBLEM_WORDS,
         visible=_visible,
+        labels=LABELS,
+        explanation=explanation,
     )
     return page

@@ -8,16 +8,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
-from scanner.conditions import Condition, Scene, read_condition
+from scanner.conditions import TEXTS, Condition, Scene, read_condition, words
+from scanner.conditions import schema as condition_schema
 from scanner.errors import ConfigError
 from scanner.model import SEVERITIES, ItemKind, SegmentOwner, Severity, Share
 from scanner.ports import NamesNear
+from scanner.soundness import implies, impossible, too_dear
 from scanner.yaml_source import Node, Reader, load
 
 TOPICS = (
@@ -124,6 +126,13 @@ class Rule:
     only_where: tuple[tuple[str, tuple[str, ...]], ...]
     examples: tuple[Example, ...]
     version: str
+    # Worked out once, because every message asks for them: without one of `needs` it cannot hold.
+    needs: frozenset[str] = field(init=False, repr=False, compare=False)
+    names: tuple[NamesNear, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "needs", self.when.needs())
+        object.__setattr__(self, "names", self.when.names_near())
 
     @property
     def runs(self) -> bool:
@@ -137,10 +146,14 @@ class Rulebook:
     rules: tuple[Rule, ...]
     version: str
 
-    def names_near(self, scene: Scene) -> tuple[NamesNear, ...]:
-        """Around which hits names matter to the rules that this envelope leaves possible."""
-        running = (rule for rule in self.rules if rule.runs and rule.when.possible(scene))
-        return tuple(dict.fromkeys(need for rule in running for need in rule.when.names_near()))
+    def names_near(self, scenes: Sequence[Scene]) -> tuple[NamesNear, ...]:
+        """Around which hits names matter to the rules that this envelope, seen in one of these ways, leaves possible."""
+        found: dict[NamesNear, None] = {}
+        for rule in self.rules:
+            new = rule.runs and any(need not in found for need in rule.names)
+            if new and any(rule.when.possible(scene) for scene in scenes):
+                found.update(dict.fromkeys(rule.names))
+        return tuple(found)
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.id == rule_id or rule_id in rule.was), None)
@@ -183,10 +196,55 @@ def load_rulebook(folder: Path, known_labels: Iterable[str] | None = None) -> Ru
             named = rule.when.labels().union(*(step.when.labels() for step in rule.raises))
             for label in sorted(named - known):
                 reader.wrong(rule.place, f"no detector gives the label {label!r} (known: {', '.join(sorted(known))})")
+    for shadowed, by in _shadowed(rules) if not reader.errors else ():
+        reader.wrong(
+            shadowed.place,
+            f"is shadowed: wherever it matches, {by.id} ({by.place}) already does, with the same topic and no less severity",
+        )
     reader.stop_if_wrong()
     if not any(rule.runs for rule in rules):
         raise ConfigError(str(detect), "every rule is off: such a set would call everything clean")
     return Rulebook(rules=tuple(rules), version=digest.hexdigest()[:12])
+
+
+def _shadowed(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
+    """Rules that never change a verdict because of another: (the superfluous one, the one that says it already)."""
+    by_label: dict[tuple[str, str], list[Rule]] = {}
+    for rule in rules:
+        for label in rule.when.labels() or ("",):
+            by_label.setdefault((rule.topic, label), []).append(rule)
+    for rule in rules:
+        labels = ("", *rule.when.labels())
+        others = {other.id: other for label in labels for other in by_label.get((rule.topic, label), ())}
+        by = next((other for other in others.values() if _covers(other, rule)), None)
+        if by is not None:
+            yield rule, by
+
+
+def _covers(other: Rule, rule: Rule) -> bool:
+    if other.id == rule.id or {other.state, rule.state} != {"on"} or not set(rule.owners) <= set(other.owners):
+        return False
+    # Where a pack lets only `rule` run, `other` says nothing in its place.
+    narrow = dict(rule.only_where)
+    if any(key not in narrow or not set(narrow[key]) <= set(values) for key, values in other.only_where):
+        return False
+    highest = max(SEVERITIES.index(severity) for severity in (rule.severity, *(step.severity for step in rule.raises)))
+    lowest = min(SEVERITIES.index(severity) for severity in (other.severity, *(step.severity for step in other.raises)))
+    # Of two rules of the same severity the first by id leads the finding with its title and advice.
+    if highest > lowest or (highest == lowest and rule.id < other.id):
+        return False
+    return implies(rule.when, other.when)
+
+
+def _when(reader: Reader, node: Node) -> Condition:
+    """A condition that makes sense: one that can hold and does not cost too much."""
+    before = len(reader.errors)
+    condition = read_condition(reader, node)
+    if len(reader.errors) == before:
+        wrong = too_dear(condition) or impossible(condition)
+        if wrong:
+            reader.wrong(node, wrong)
+    return condition
 
 
 def _rule(reader: Reader, node: Node, stem: str, shown: str, version: str) -> Rule | None:
@@ -200,7 +258,7 @@ def _rule(reader: Reader, node: Node, stem: str, shown: str, version: str) -> Ru
         step = reader.mapping(item, ("severity", "when"), needed=("severity", "when"))
         if "when" in step:
             severity = reader.choice(step.get("severity"), SEVERITIES, "severe")
-            raises.append(Raise(severity, read_condition(reader, step["when"])))  # type: ignore[arg-type]
+            raises.append(Raise(severity, _when(reader, step["when"])))  # type: ignore[arg-type]
     owners = reader.choices(found["owners"], get_args(SegmentOwner)) if "owners" in found else ("sender",)
     return Rule(
         id=stem,
@@ -214,7 +272,7 @@ def _rule(reader: Reader, node: Node, stem: str, shown: str, version: str) -> Ru
         state=reader.choice(found.get("state"), STATES, "on"),
         advice=reader.text(found.get("advice")),
         owners=owners,  # type: ignore[arg-type]
-        when=read_condition(reader, found["when"]),
+        when=_when(reader, found["when"]),
         was=reader.texts(found.get("was")),
         only_where=_only_where(reader, found.get("only_where")),
         examples=_examples(reader, found.get("examples")),
@@ -312,6 +370,86 @@ def _sent(reader: Reader, node: Node) -> datetime | None:
         reader.wrong(node, "must be a time with its zone, such as 2026-09-07T21:30:00+01:00")
         return None
     return sent.astimezone(UTC)
+
+
+def schema() -> dict[str, Any]:
+    """A rule file as JSON Schema (draft 2020-12), for editors; from the same lists of words that the reader knows."""
+    text = {"type": "string", "minLength": 1}
+    condition = {"$ref": "#/$defs/condition"}
+    severity = {"enum": list(SEVERITIES)}
+    mail: dict[str, Any] = dict.fromkeys(("to", "cc", "bcc"), TEXTS) | {
+        key: {"type": ["string", "number", "null"]} for key in ("from", "sender", "subject", "body")
+    }
+    mail["headers"] = {"type": "object", "additionalProperties": {"type": ["string", "number"]}}
+    mail["sent"] = {"type": "string", "minLength": 1}
+    mail["kind"] = {"enum": list(get_args(ItemKind))}
+    mail["shared"] = TEXTS
+    mail["attachments"] = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "name": text,
+                "text": text,
+                "base64": text,
+                "rows": {
+                    "type": "array",
+                    "items": {"type": "array", "items": {"type": ["string", "number", "boolean", "null"]}},
+                },
+            },
+            "required": ["name"],
+            "additionalProperties": False,
+            "maxProperties": 2,
+            "minProperties": 2,
+        },
+    }
+    example = {
+        "type": "object",
+        "properties": {
+            "why": text,
+            "mail": {
+                "type": "object",
+                "properties": mail,
+                "anyOf": [{"required": ["from", "to"]}, {"required": ["shared"]}],
+                "additionalProperties": False,
+            },
+        },
+        "required": ["why", "mail"],
+        "additionalProperties": False,
+    }
+    examples = {"type": "array", "items": example, "minItems": 1}
+    step = {
+        "type": "object",
+        "properties": {"severity": severity, "when": condition},
+        "required": ["severity", "when"],
+        "additionalProperties": False,
+    }
+    shapes: dict[str, Any] = {
+        "topic": {"enum": list(TOPICS)},
+        "category": {"enum": list(CATEGORIES)},
+        "severity": severity,
+        "raise": {"type": "array", "items": step},
+        "state": {"enum": list(STATES)},
+        "owners": words(get_args(SegmentOwner)),
+        "when": condition,
+        "was": TEXTS,
+        "only_where": {"type": "object", "additionalProperties": TEXTS, "minProperties": 1},
+        "examples": {
+            "type": "object",
+            "properties": {"must_flag": examples, "must_pass": examples},
+            "required": ["must_flag", "must_pass"],
+            "additionalProperties": False,
+        },
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A rule of Mailwarden",
+        "type": "object",
+        "properties": {key: shapes.get(key, text) for key in RULE_KEYS},
+        "required": list(_NEEDED),
+        "additionalProperties": False,
+        "$defs": {"condition": condition_schema()},
+    }
 
 
 def _cell(node: Node) -> str:

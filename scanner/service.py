@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import calendar
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from threading import Event
 from typing import Protocol, get_args
 
 from scanner import correlate, notify
-from scanner.errors import ConnectorError
+from scanner.errors import ConnectorError, MailwardenError
+from scanner.evidence import FingerprintKey
+from scanner.exemptions import Exemptions
 from scanner.governance import Leave, leave, may_read
+from scanner.inspection import Regime, nearness
 from scanner.keys import RootKey
-from scanner.model import People, PersonRole, Problem, Severity, Verdict
+from scanner.model import Envelope, People, PersonRole, Problem, Severity, Verdict
 from scanner.pipeline import Pipeline, Tally, parked_as
 from scanner.policy import Policy
-from scanner.ports import ItemRef, Sender, Source, SpooledItem
+from scanner.ports import ItemRef, RawItem, Sender, Source, SpooledItem
+from scanner.rule_sets import Change
+from scanner.rulebook import Rulebook
 from scanner.store import Appearance, Committed, RunCounts, Store
-from scanner.web import RevealResult, WebServices
+from scanner.web import Explained, RevealResult, WebServices
 from scanner.work import WorkerPool
 
 log = logging.getLogger("mailwarden.service")
@@ -83,6 +88,10 @@ class Service:
     sender: Sender | None
     public_url: str
     clock: Callable[[], datetime]
+    rulebook: Rulebook
+    exemptions: Exemptions = field(default_factory=Exemptions)
+    rules_notice: str = ""
+    rule_changes: Callable[[], list[Change]] = list
     wanted: Callable[[str], bool] = lambda address: True
     look_back: timedelta = timedelta(0)
     keep_clean: timedelta = timedelta(days=14)
@@ -148,6 +157,18 @@ class Service:
             len(tally.unfinished),
         )  # fmt: skip
         return tally
+
+    def regime(self) -> Regime:
+        """What mail is judged by at present."""
+        return Regime(self.rulebook, self.policy, (), self.exemptions)
+
+    def reads(self, mailbox: str) -> bool:
+        """Whether the mailbox is one of this tenant's and in scope."""
+        return self.wanted(mailbox) and any(mailbox == known.lower() for known in self.directory.mailbox_ids())
+
+    def mail(self) -> Pipeline:
+        """The way to the mailboxes, for whoever wants to look at mail again."""
+        return self._pipeline(self.source, self.look_back)
 
     def _pipeline(self, source: Source, look_back: timedelta) -> Pipeline:
         """Whatever the source and the occasion, leave is asked for before each message (Never 1)."""
@@ -284,6 +305,7 @@ class Service:
         """Forget the facts of clean messages, and the cases, whose time is over."""
         now = self.clock()
         self.store.forget_trails(now - correlate.WINDOW)
+        self.store.forget_outbreaks(now - correlate.OUTBREAK_KEPT)
         log.info("facts of %d clean messages forgotten", self.store.forget_clean(now - self.keep_clean))
         before = {severity: months_before(now, months) for severity, months in self.policy.retention.items()}
         log.info("%d cases forgotten", self.store.forget_cases(before))
@@ -296,9 +318,7 @@ class Service:
 
     def reveal(self, appearance: Appearance) -> RevealResult:
         """Fetch a message again and have a worker read it, for one pair of eyes. Nothing of it is kept."""
-        ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
-        sources = (self.source, *(other.source for other in self.further))
-        fetched = next(source for source in sources if source.name == appearance.source).fetch(ref)
+        fetched = self.fetch(appearance)
         try:
             with self.pool.worker() as worker:
                 shown = worker.reveal(fetched)
@@ -311,6 +331,24 @@ class Service:
             return RevealResult((), (), (withheld,), frozenset(shown.parties))
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
+    def fetch(self, appearance: Appearance) -> Envelope | RawItem | SpooledItem:
+        """The message again, from where it lies. Raises ConnectorError."""
+        ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
+        sources = (self.source, *(other.source for other in self.further))
+        return next(source for source in sources if source.name == appearance.source).fetch(ref)
+
+    def explain(self, appearance: Appearance) -> Explained:
+        """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept."""
+        fetched = self.fetch(appearance)
+        try:
+            outcomes = self.pool.judge(fetched, explain=True)
+        finally:
+            if isinstance(fetched, SpooledItem):
+                fetched.close()
+        findings = tuple(finding for outcome in outcomes for finding in outcome.verdict.findings)
+        silences = sorted((item for outcome in outcomes for item in outcome.silences), key=nearness)
+        return Explained(findings, tuple(silences))
+
     def web_services(self) -> WebServices:
         return WebServices(
             store=self.store,
@@ -318,19 +356,37 @@ class Service:
             session_key=self.key.subkey("web"),
             public_url=self.public_url,
             reveal=self.reveal,
+            explain=self.explain,
+            rulebook=self.rulebook,
+            policy=self.policy,
+            rules_notice=self.rules_notice,
+            exemptions=self.exemptions,
+            rule_changes=self.rule_changes,
             policy_title=self.policy.title,
             clauses=self.policy.wording(),
             may_reveal=frozenset(self.policy.may_reveal),
             must_pursue=self.policy.words["pursue"] == "must",
             gaps=self.gaps,
+            known_as=self.known_as,
         )
 
+    def known_as(self, fingerprints: Collection[str]) -> Mapping[str, str]:
+        """The names of our people behind fingerprints of a passed-on mail."""
+        people = self.store.load_people(key=self.key.subkey("contacts"), slot=self.slot)
+        key = FingerprintKey(self.key.number, self.key.subkey("spread"))
+        every = {key.fingerprint("address", person.email): person.name for person in people.people} if people else {}
+        return {wanted: every[wanted] for wanted in fingerprints if wanted in every}
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Services:
-    """Every tenant of an installation: each with its own sign-in, people, workers and policy pack, over one store."""
+    """Every tenant of an installation: each with its own sign-in, people, workers and policy pack, over one store.
+
+    `renewed` gives the same tenants under a rule set that was changed meanwhile; the same tuple where none was.
+    """
 
     each: tuple[Service, ...]
+    renewed: Callable[[tuple[Service, ...]], tuple[Service, ...]] = lambda each: each
 
     @property
     def stop(self) -> Event:
@@ -357,6 +413,7 @@ class Services:
 
     def round(self, progress: Callable[[Tally], None] | None = None) -> Tally:
         """One round for each tenant in turn. One that is out of reach leaves the others alone."""
+        self.refresh_rules()
         total = Tally()
         failures = []
         for service in self.each:
@@ -369,10 +426,18 @@ class Services:
             raise failures[0]
         return total
 
+    def refresh_rules(self) -> None:
+        """Take up a changed rule set between two rounds. Where that fails the one in force stays, and the round goes on."""
+        try:
+            self.each = self.renewed(self.each)
+        except MailwardenError as error:
+            log.error("rules not looked at again: %s", error)
+
     def clear(self) -> None:
         self.each[0].clear()
 
     def wake(self) -> None:
+        self.refresh_rules()
         for service in self.each:
             service.wake()
 
@@ -384,9 +449,14 @@ class Services:
         return sum(service.push.notified(body) for service in self.each if service.push is not None) > 0
 
     def reveal(self, appearance: Appearance) -> RevealResult:
-        """By the tenant that the mailbox belongs to: the one whose directory lists it, else whose domain it is in."""
-        owner = next((s for s in self.each if appearance.mailbox in s.directory.mailbox_ids()), self.each[0])
-        return owner.reveal(appearance)
+        return self.owner(appearance).reveal(appearance)
+
+    def explain(self, appearance: Appearance) -> Explained:
+        return self.owner(appearance).explain(appearance)
+
+    def owner(self, appearance: Appearance) -> Service:
+        """The tenant that the mailbox belongs to: the one whose directory lists it, else the first."""
+        return next((s for s in self.each if appearance.mailbox in s.directory.mailbox_ids()), self.each[0])
 
     def web_services(self) -> WebServices:
         """The page of one installation; the clauses of every pack in force can be read on it."""
@@ -397,6 +467,7 @@ class Services:
         return replace(
             pages[0],
             reveal=self.reveal,
+            explain=self.explain,
             policy_title=titles,
             clauses=clauses,
             may_reveal=frozenset.intersection(*(page.may_reveal for page in pages)),

@@ -266,6 +266,7 @@ class Settings(BaseSettings):
         default=None, description="folder with rules of your own; default: those that came with the program"
     )
     people_file: Path | None = Field(default=None, description="people.yaml with what the directory does not know")
+    four_eyes: bool = Field(default=False, description="changed rules need the approval of a second person")
     root_key_file: Path = Field(default=Path("root.key"), description="the root key, 32 random bytes, mode 0600")
     root_key_number: int = Field(
         default=1, ge=1, le=1_000_000, description="raise it by one when the root key is replaced"

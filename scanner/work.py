@@ -6,6 +6,7 @@ import queue
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ class WorkerPool:
         if size < 1:
             raise ValueError("a pool needs at least one worker")
         self.size = size
+        self._limits = limits
         self._workers = [Worker(start, limits) for _ in range(size)]
         self._free: queue.SimpleQueue[Worker] = queue.SimpleQueue()
         for worker in self._workers:
@@ -112,6 +114,17 @@ class WorkerPool:
                         yield place, error
                     else:
                         raise error
+
+    def new_rules(self, folder: Path) -> None:
+        """Have every worker use another rule set, each as it becomes free."""
+        borrowed = [self._free.get() for _ in self._workers]
+        for worker in borrowed:
+            worker.new_rules(str(folder))
+            self._free.put(worker)
+
+    def beside(self, folder: Path) -> WorkerPool:
+        """Another pool like this one, with the same people and another rule set."""
+        return WorkerPool(self._workers[0].start_with(str(folder)), self.size, self._limits)
 
     def new_people(self, people: People) -> None:
         """Hand a newer snapshot to every worker, each as it becomes free."""

@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -33,9 +34,11 @@ import msgspec
 from scanner.directory import Directory
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 from scanner.evidence import FingerprintKey
+from scanner.exemptions import load_exemptions
 from scanner.extract import Limits, grade, open_item, read
-from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, is_private, prove
+from scanner.inspection import Failure, Instruments, Regime, Silence, inspect, is_private, prove, prove_patterns
 from scanner.model import Envelope, Part, People, Problem, ProblemKind, Protection, Verdict, Versions
+from scanner.patterns import load_patterns, texts_of
 from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem, SpooledItem
 from scanner.routing import load_routing, parties
@@ -68,7 +71,9 @@ class WorkerLimits:
 
 
 class Start(msgspec.Struct, tag=True, frozen=True):
-    """The first frame: everything a worker needs to know. `key` is its only secret, a subkey for fingerprints."""
+    """The first frame: everything a worker needs to know. `key` and `spread_key` are its only secrets, subkeys for
+    fingerprints and for recognising what is passed on.
+    """
 
     rules_dir: str
     policy: str
@@ -80,6 +85,7 @@ class Start(msgspec.Struct, tag=True, frozen=True):
     cpu_seconds: int
     as_outbound: bool = False
     deep: bool = False
+    spread_key: bytes = b""
 
     def __repr__(self) -> str:
         return f"Start(rules_dir={self.rules_dir!r}, policy={self.policy!r}, key_number={self.key_number})"
@@ -284,7 +290,9 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
             case ProveTask():
                 only = frozenset(frame.only) or None
                 number, failures = prove(Directory(frame.cast), bench.regime, bench.instruments, only)
-                _write(replies, Proved(number, failures))
+                texts = texts_of(Path(start.rules_dir)) if only is None else []
+                tried, missed = prove_patterns(texts, bench.detectors)
+                _write(replies, Proved(number + tried, failures + missed))
             case GradeTask():
                 _write(replies, Opening(0, "", frame.name))
                 media_type, protection = grade(frame.data, frame.name)
@@ -316,14 +324,14 @@ class _Bench:
 
     @property
     def versions(self) -> Versions:
-        return Versions(self.regime.rulebook.version, self.regime.policy.version, self.detectors.version)
+        return Versions(self.regime.rules_version, self.regime.policy.version, self.detectors.version)
 
     @staticmethod
     def build(start: Start) -> _Bench:
         import detectors as detector_package  # here alone, and in app: importing it loads every engine
 
-        built = detector_package.load()
         folder = Path(start.rules_dir)
+        built = detector_package.load(own=load_patterns(folder))
         rulebook = load_rulebook(folder, built.labels)
         policy = load_policy(folder, start.policy, rulebook)
         instruments = Instruments(
@@ -332,15 +340,20 @@ class _Bench:
             key=FingerprintKey(start.key_number, start.key),
             as_outbound=start.as_outbound,
             deep=start.deep,
+            spread_key=FingerprintKey(start.key_number, start.spread_key) if start.spread_key else None,
         )
-        regime = Regime(rulebook, policy, load_routing(folder))
+        regime = Regime(rulebook, policy, load_routing(folder), load_exemptions(folder, rulebook, built.labels))
         return _Bench(built, regime, Directory(start.people), instruments)
 
     def proof(self, start: Start) -> str:
         """What the examples' outcome depends on: rules, detectors with lists and model, and the default cast."""
         cast = Path(start.rules_dir) / "examples.people.yml"
         known = cast.read_bytes() if cast.is_file() else b""
-        return hashlib.sha256(f"{self.versions.rules} {self.versions.detectors} ".encode() + known).hexdigest()[:32]
+        for pattern in sorted((Path(start.rules_dir) / "patterns").glob("*.yml")):
+            known += pattern.read_bytes()
+        return hashlib.sha256(
+            f"{self.regime.rulebook.version} {self.versions.detectors} ".encode() + known
+        ).hexdigest()[:32]
 
     def inspect(self, task: InspectTask, replies: BinaryIO) -> Iterator[Judged]:
         index = task.skip
@@ -368,6 +381,7 @@ class _Bench:
                 opening=part_opening,
                 set_aside=task.set_aside.get(member, {}),
                 silences=silences,
+                today=datetime.now(UTC).date(),
                 companions=companions,
                 only_topics=task.only_topics,
             )
@@ -648,6 +662,16 @@ class Worker:
                 self._reply(_Watch())
             except _Died:
                 self._kill()
+
+    def new_rules(self, rules_dir: str) -> None:
+        """Use another rule set from the next message on."""
+        if rules_dir != self._start.rules_dir:
+            self.close()
+            self._start = self.start_with(rules_dir)
+
+    def start_with(self, rules_dir: str) -> Start:
+        """What a worker of another rule set would start with, and with the same people."""
+        return msgspec.structs.replace(self._start, rules_dir=rules_dir)
 
     # --- how it is watched ---
 

@@ -16,6 +16,7 @@ from scanner.app import rules_folder, start_of
 from scanner.keys import RootKey
 from scanner.model import People, Person
 from scanner.policy import load_policy
+from scanner.rulebook import load_rulebook
 from scanner.service import Service
 from scanner.store import Store
 from scanner.work import WorkerPool
@@ -53,6 +54,7 @@ def service(
             directory=directory,
             pool=pool,
             policy=load_policy(rules, "base"),
+            rulebook=load_rulebook(rules),
             sender=None,
             public_url="http://127.0.0.1:1",
             clock=lambda: datetime.now(UTC),

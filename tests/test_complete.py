@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from scanner import cli, report
+import detectors
+from scanner import cli, exemptions, labels, patterns, report
 from scanner.conditions import documentation
 from scanner.model import ProblemKind
 from scanner.routing import load_routing
@@ -29,6 +30,8 @@ def test_the_rules_readme_describes_every_key_and_condition() -> None:
     assert documentation() in text, "put the table that scanner.conditions.documentation() gives into rules/README.md"
     for key in RULE_KEYS:
         assert f"| `{key}` |" in text
+    for name, says in (*patterns.KEYS.items(), *exemptions.KEYS.items()):
+        assert f"| `{name}` | {says} |" in text
     for category in CATEGORIES:
         assert category in text
 
@@ -139,3 +142,17 @@ def test_every_direct_dependency_is_pinned() -> None:
     for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
         name = re.split(r"[<>=\[;]", requirement)[0].strip().lower().replace("_", "-").replace(".", "-")
         assert name in {item.replace(".", "-") for item in pinned}, name
+
+
+def test_the_rules_readme_explains_every_label_in_the_words_of_a_finding() -> None:
+    assert labels.table() in read("rules/README.md"), (
+        "put the table that scanner.labels.table() gives into rules/README.md"
+    )
+
+
+def test_every_label_of_a_detector_is_explained() -> None:
+    given = {label for each in detectors.walk().values() for label in each.labels}
+    assert given == set(labels.LABELS), given ^ set(labels.LABELS)
+    for label, words in labels.LABELS.items():
+        assert all((words.title, words.what, words.why, words.mistaken)), label
+        assert "Often mistaken" in labels.explanation(label) or words.mistaken == "–"

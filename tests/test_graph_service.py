@@ -23,6 +23,7 @@ from connectors.faketenant.tenant import FakeRule, FakeUser
 from connectors.graph import segment
 from connectors.m365_doctor import Check, examine, examine_sender
 from connectors.m365_files import M365Files
+from connectors.m365_mail import M365Mail
 from connectors.m365_people import M365People
 from connectors.m365_settings import GAPS, M365Settings
 from scanner.app import _Added, _gaps
@@ -146,6 +147,35 @@ def test_a_permission_that_nobody_gave_is_one_gap_until_somebody_gives_it(tmp_pa
                 "kim@elt.example",
                 "kim@elt.example (m365_settings)",
             }
+
+
+def test_a_finding_outlives_its_mail_and_deleted_mail_is_still_searched(tmp_path: Path) -> None:
+    """Deleting helps nobody: the case stays with its evidence, and what lies in Recoverable Items is read."""
+    tenant = two_mailboxes(0)
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    with checked_fake(tenant) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as plain:
+            source = M365Mail(client_for(fake), mailbox_ids=plain.directory.mailbox_ids, recoverable=True)
+            running = replace(plain, source=source)
+            running.round()
+            letter = mail(1).replace(b"letter 1.\n", b"letter 1.\n\nLeila Haddad, NHS number 943 476 5919\n")
+            message = tenant.deliver(JO, "sentitems", letter)
+            assert running.round().new_cases == 1
+            case = running.store.cases()[0]
+            tenant.delete(JO, message.id)
+            running.round()
+            detail = running.store.case(case.id)
+            assert detail is not None
+            assert detail.case.state == "new"
+            assert [line.label for finding in detail.findings for line in finding.evidence if line.label == "nhs"] == [
+                "nhs"
+            ]
+            with pytest.raises(ConnectorError):
+                running.fetch(detail.appearances[0])
+            other = mail(2).replace(b"letter 2.\n", b"letter 2.\n\nBen Jones, NHS number 943 476 5870\n")
+            tenant.deliver(JO, "recoverableitemsdeletions", other)
+            assert running.round().new_cases == 1
 
 
 def test_the_outbox_copy_and_the_sent_copy_of_a_mail_are_one_case(tmp_path: Path) -> None:

@@ -65,6 +65,11 @@ def one(verdict: Verdict) -> Finding:
     return finding
 
 
+def seen_in(verdict: Verdict) -> list[str]:
+    """The labels of what was seen; those that begin with @ speak of envelope and files."""
+    return [fact.label for fact in verdict.facts if not fact.label.startswith("@")]
+
+
 def shown(finding: Finding) -> list[tuple[str, str, int]]:
     return [(line.label, line.part, line.count) for line in finding.evidence]
 
@@ -174,7 +179,8 @@ def test_a_finding_explains_itself_and_the_quiet_rules_too(tmp_path: Path) -> No
     silences: list[Silence] = []
     verdict = house.judge(mail(body="QQ111111C QQ222222C"), silences=silences)
     assert one(verdict).reasons == ("nino (2 times): a word of the test",)
-    assert silences == [Silence("illness", "sender", "no health of confidence 0.75 or more")]
+    wish = "no health of confidence 0.75 or more"
+    assert silences == [Silence("illness", "sender", wish, met=0, needed=1, missing=(wish,))]
 
 
 # --- whose secret it is ---------------------------------------------------------------------------------------------
@@ -195,7 +201,7 @@ def test_a_finding_explains_itself_and_the_quiet_rules_too(tmp_path: Path) -> No
 def test_the_names_of_sender_and_recipients_are_nobodys_secret(envelope: Envelope, tmp_path: Path) -> None:
     verdict = House(tmp_path, named=NAMED).judge(envelope)
     assert verdict.findings == ()
-    assert {fact.label for fact in verdict.facts} <= {"email"}
+    assert set(seen_in(verdict)) <= {"email"}
 
 
 @pytest.mark.parametrize(
@@ -216,7 +222,7 @@ def test_the_names_of_others_count(envelope: Envelope, count: int, tmp_path: Pat
 def test_a_colleagues_name_is_a_staff_name_and_no_private_person(tmp_path: Path) -> None:
     verdict = House(tmp_path, named=NAMED).judge(mail(body="Hilary Moss is in today."))
     assert verdict.findings == ()
-    assert [fact.label for fact in verdict.facts] == ["staff_name"]
+    assert seen_in(verdict) == ["staff_name"]
 
 
 def test_a_pupil_in_the_directory_stays_a_person(tmp_path: Path) -> None:
@@ -466,7 +472,7 @@ def test_facts_hold_no_text_and_no_value(tmp_path: Path) -> None:
     verdict = House(tmp_path, number=NUMBER).judge(
         mail(body="Ava Reid QQ111111C asthma", files=[("a.txt", b"QQ222222C")])
     )
-    assert [fact.label for fact in verdict.facts] == ["nino", "person", "nino", "health"]
+    assert seen_in(verdict) == ["nino", "person", "nino", "health"]
     for told in ("Ava", "Reid", "QQ111111C", "QQ222222C", "asthma"):
         assert told not in repr(verdict)
         assert told not in json.dumps([fact.fingerprint for fact in verdict.facts])
@@ -497,8 +503,8 @@ def test_a_rule_that_fails_its_own_examples_is_named_with_the_place_and_the_reas
     house = House(
         tmp_path,
         right=right,
-        misses=NUMBER,
-        flags=right.replace("body: No number.", "body: QQ222222C"),
+        misses=NUMBER.replace("topic: personal_data", "topic: phishing"),
+        flags=right.replace("body: No number.", "body: QQ222222C").replace("topic: personal_data", "topic: gambling"),
         asleep=NUMBER.replace("body: The number.", "body: QQ111111C") + "state: off\n",
     )
     number, failures = prove(DIRECTORY, house.regime, house.instruments)
@@ -512,5 +518,6 @@ def test_a_rule_that_fails_its_own_examples_is_named_with_the_place_and_the_reas
 
 
 def test_a_rule_is_proved_even_where_the_pack_switches_it_off(tmp_path: Path) -> None:
-    house = House(tmp_path, "rules: [{id: misses, state: off}]\n", misses=NUMBER, other=NUMBER)
+    other = NUMBER.replace("topic: personal_data", "topic: phishing")
+    house = House(tmp_path, "rules: [{id: misses, state: off}]\n", misses=NUMBER, other=other)
     assert {item.rule for item in prove(DIRECTORY, house.regime, house.instruments)[1]} == {"misses", "other"}

@@ -7,6 +7,7 @@ import io
 import py7zr
 import pytest
 import pyzipper
+import rars
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
@@ -35,6 +36,12 @@ def seven_zipped(password: str, *, names_too: bool = False) -> bytes:
     return buffer.getvalue()
 
 
+def rarred(password: str, version: str, *, names_too: bool = False) -> bytes:
+    builder = rars.RarBuilder(version, password=password, encrypt_headers=names_too)
+    builder.add_bytes(WORDS, "notes.txt")
+    return bytes(builder.to_bytes())
+
+
 def printed(password: str) -> bytes:
     buffer = io.BytesIO()
     canvas = Canvas(buffer, encrypt=StandardEncryption(password, ownerPassword="another", strength=128))
@@ -55,6 +62,9 @@ LOCKED = {
     "zip, AES": zipped(SECRET),
     "7z": seven_zipped(SECRET),
     "7z, names too": seven_zipped(SECRET, names_too=True),
+    "rar 4": rarred(SECRET, "rar40"),
+    "rar 5": rarred(SECRET, "rar50"),
+    "rar 5, names too": rarred(SECRET, "rar50", names_too=True),
     "pdf": printed(SECRET),
 }
 

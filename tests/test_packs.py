@@ -35,7 +35,7 @@ from scanner.policy import KEYS, Policy, overdue
 from scanner.routing import route
 from scanner.service import Service, months_before
 from scanner.store import Account, Committed, Store
-from scanner.web import RevealResult, WebServices
+from scanner.web import Explained, RevealResult, WebServices
 from scanner.web.access import RefusedError, Visitor
 from scanner.web.cases import take_step
 
@@ -399,11 +399,18 @@ def test_25_misdirected_mail_received() -> None:
 
 
 def test_26_permitted_acts() -> None:
-    permitted = {slug: set(pack(slug).acts) for slug in FIVE}
-    assert permitted == {
-        "constellation": {"delete"}, "cpps": set(), "partnership": {"block", "quarantine", "delete"}, "treetops": set(), "laat": {"delete"},
-    }  # fmt: skip
-    assert KEYS["acts"].waits  # nothing acts yet, and the key says so
+    """Nothing is ever altered by the product; the advice says what the policy lets a person do, and that differs."""
+    program = mail(JANE, [SAM], subject="Tool", files=[("setup.exe", example_file("malware_executables", "setup.exe"))])
+    advice = {slug: found(slug, program, topic="malware_executables")[0].advice for slug in SLUGS}
+    assert advice["partnership"].endswith(
+        "The policy lets a person with authority block it or put it into quarantine or delete it; Mailwarden itself changes nothing."
+    )
+    for slug in ("constellation", "laat"):
+        assert "with authority delete it;" in advice[slug]
+    for slug in ("cpps", "treetops", "base"):
+        assert advice[slug].endswith("ask before that is done.")
+    for topic in ("personal_data", "threats"):
+        assert pack("partnership").advice(topic) == ""
 
 
 def test_27_severity() -> None:
@@ -432,7 +439,7 @@ def test_28_must_a_breach_be_pursued(slug: str, must: bool, tmp_path: Path) -> N
     store.decide(case, actor="head", action="confirm", note="", now=NOW)
     services = WebServices(
         store=store, clock=lambda: NOW, session_key=bytes(32), public_url="http://127.0.0.1:1", reveal=lambda place: RevealResult((), ()),
-        policy_title="", must_pursue=pack(slug).words["pursue"] == "must",
+        explain=lambda place: Explained((), ()), rulebook=rulebook(), policy_title="", must_pursue=pack(slug).words["pursue"] == "must",
     )  # fmt: skip
     receiver = store.cases()[0].route.person
     visitor = Visitor(Account("head", "", None, ("manager",), receiver, 0, None, None), None)  # type: ignore[arg-type]

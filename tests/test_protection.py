@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import struct
 import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 import openpyxl
 import pytest
@@ -22,7 +24,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from scanner.extract import Limits, grade, open_item, read
 from scanner.extract.archives import foreign_lock
-from scanner.model import Blob, Envelope
+from scanner.model import Blob, Body, Envelope
 from scanner.ports import RawItem
 
 EVAL = Path(__file__).resolve().parent.parent.parent / "shared" / "eval"
@@ -381,3 +383,94 @@ def _wanted(row: dict[str, str]) -> str | None:
         )
         return "plain" if is_open else "encrypted"
     return None if row["state"] == "?" else row["state"]
+
+
+# --- services that keep what was written ---
+
+SEALED = "<p>You have received a secure message.</p><form method=post action='{place}'><input type=hidden name=x value='{payload}'></form>"
+PAYLOAD = "QUJD1b2xk" * 300
+PORTALS = {
+    "Purview message encryption (portal)": "https://outlook.office365.com/Encryption/store.ashx",
+    "Proofpoint Encryption": "https://securemail.council.example/formpostdir/securereader?id=x",
+    "Cisco Secure Email Encryption": "https://res.cisco.com:443/websafe/help",
+    "Zix": "https://web1.zixmessagecenter.com/s/e",
+}
+
+
+@pytest.mark.parametrize("service", PORTALS)
+def test_a_page_sealed_for_a_service_is_unknown_by_its_name(service: str) -> None:
+    page = SEALED.format(place=PORTALS[service], payload=PAYLOAD).encode()
+    kind, found = grade(page, "message_v4.html")
+    assert kind == "text/html"
+    assert (found.grade, found.readable_without_password) == ("unknown", False)
+    assert found.mechanism.startswith(service)
+    reading = read(
+        Envelope("mime", bodies=(Body("text/plain", "See there."),), blobs=(Blob("m.html", "", page),)), Limits()
+    )
+    assert [(one.kind, one.read) for one in reading.problems] == [("encrypted", "part")]
+    assert "secure message" in reading.parts[-1].text
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        SEALED.format(place="https://forms.school.example/trip", payload=PAYLOAD),
+        SEALED.format(place=PORTALS["Zix"], payload="short"),
+        f"<p>We use Egress: <a href=https://switch.egress.com/ui/>sign in</a></p><img src='data:image/png;base64,{PAYLOAD}'>",
+        "<p>Egress, Galaxkey and securedoc.html are secure message services.</p>",
+    ],
+)
+def test_a_page_that_only_looks_like_one_is_open(page: str) -> None:
+    assert grade(page.encode(), "message.html")[1].grade == "none"
+
+
+NOISE = random.Random(5).randbytes(4_000)
+
+
+@pytest.mark.parametrize(("name", "service"), [("letter.switch", "Egress package"), ("Letter.GXK", "Galaxkey package")])
+def test_a_package_of_a_service_is_unknown_by_its_name(name: str, service: str) -> None:
+    assert grade(NOISE, name)[1].mechanism == service
+    assert grade(NOISE, name)[1].grade == "unknown"
+    reading = read(Envelope("mime", blobs=(Blob(name, "", NOISE),)), Limits())
+    assert [one.kind for one in reading.problems] == ["encrypted"]
+
+
+def test_an_ending_alone_proves_nothing() -> None:
+    for data in (b"Plain words, at length. " * 60, bytes(range(256)) * 4 + b"aaaa" * 300, NOISE[:100]):
+        assert grade(data, "letter.switch")[1].grade == "none"
+    assert grade(NOISE, "letter.bin")[1].grade == "none"
+
+
+LINK = "https://reader.egress.com/remote.aspx?packageid=3f9c1d2e-0000-4aaa-8bbb-123456789abc"
+
+
+def noticed(text: str, html: str = "") -> list[str]:
+    bodies = (Body("text/plain", text),) if not html else (Body("text/html", html),)
+    reading = read(Envelope("mime", subject="Re: x", bodies=bodies), Limits())
+    return [problem.kind for problem in reading.problems]
+
+
+def test_a_notice_says_that_the_message_lies_elsewhere() -> None:
+    words = "This email has been sent to you securely using Egress. Click to read this secure email online."
+    assert noticed(f"{words} {LINK}") == ["encrypted"]
+    assert noticed("", f"<p>{words}</p><a href='{LINK}'>Read</a>") == ["encrypted"]
+    safe = f"https://eur01.safelinks.protection.outlook.com/?url={quote(LINK, safe='')}&data=05"
+    assert noticed("", f"<p>{words}</p><a href='{safe}'>Read</a>") == ["encrypted"]
+    reading = read(Envelope("mime", bodies=(Body("text/plain", f"{words} {LINK}"),)), Limits())
+    assert reading.parts[0].protection.mechanism == "Egress, notice"
+    assert reading.parts[0].read == "part"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We now use Egress for secure email. Please read https://www.egress.com/blog/2026-guide-to-secure-email-for-schools",
+        f"Did you get the message? {LINK}",
+        f"Please click and read the secure email that the council sent: {LINK}\n"
+        + "Jo needs a place on the trip. " * 60,
+        f"I could not open it.\n\nOn 5 Oct 2026 at 10:00, Pat <p@x.example> wrote:\n> Click to read this secure email online.\n> {LINK}",
+        "Send it by secure email, or open Galaxkey.",
+    ],
+)
+def test_who_writes_about_a_service_writes_himself(text: str) -> None:
+    assert noticed(text) == []

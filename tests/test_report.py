@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
@@ -126,7 +127,7 @@ def test_silent_rules_are_there_only_when_asked_for() -> None:
     assert "silent_rules" not in json.loads(as_json(line()))
     explained = Line("a.eml", verdict(), (Silence("number", "sender", "no nino"),))
     assert json.loads(as_json(explained))["silent_rules"] == [
-        {"rule": "number", "owner": "sender", "reason": "no nino"}
+        {"rule": "number", "owner": "sender", "reason": "no nino", "met": 0, "needed": 1, "missing": []}
     ]
 
 
@@ -209,7 +210,8 @@ def test_hostile_names_are_text_and_nothing_else(hostile: str) -> None:
         path=f"{hostile}.eml",
         problems=(Problem(f"attachment/2/{hostile}", "extract", "corrupt", "none", hostile),),
     )  # fmt: skip
-    page, plain = Page(html(each, title=hostile)), Page(html(line(finding(), problems=(LOST,))))
+    tame = finding(evidence=(Evidence("unknown", "body", "", 1, 0.9),))
+    page, plain = Page(html(each, title=hostile)), Page(html(line(tame, problems=(LOST,))))
     assert page.tags == plain.tags
     assert [name for name, _ in page.attributes] == [name for name, _ in plain.attributes]
     assert page.text.count(hostile.replace("_", " ")) >= 9
@@ -360,3 +362,21 @@ def test_the_summary_counts_by_topic_and_by_problem() -> None:
     assert re.search(r"chain mail\W+1", text)
     assert "1 corrupt. Not read is not clean." in text
     assert "\x1b" not in text
+
+
+MISTAKEN = "ten-digit order, telephone and ISBN numbers"
+
+
+def test_a_finding_explains_its_labels_where_it_was_asked_why() -> None:
+    asked = replace(line(finding()), silences=(Silence("other", "sender", "no list"),))
+    assert MISTAKEN in json.loads(as_json(asked))["findings"][0]["evidence"][0]["means"]
+    assert "means" not in json.loads(as_json(line(finding())))["findings"][0]["evidence"][0]
+    for each, expected in ((asked, True), (line(finding()), False)):
+        screen = io.StringIO()
+        print_line(Console(file=screen, width=400), each)
+        assert (MISTAKEN in screen.getvalue()) == expected
+
+
+def test_the_page_explains_each_label_of_a_finding_once() -> None:
+    twice = finding(evidence=(Evidence("nhs", "body", "", 1, 0.9), Evidence("nhs", "subject", "", 1, 0.9)))
+    assert html(line(twice)).count(MISTAKEN) == 1

@@ -117,10 +117,11 @@ def test_a_renamed_rule_is_found_by_its_old_id_and_an_unknown_one_is_not(tmp_pat
 
 
 def test_the_version_changes_with_any_word_of_any_rule(tmp_path: Path) -> None:
-    one = load_rulebook(rules_with(tmp_path / "1", first=GOOD, second=GOOD), KNOWN)
-    same = load_rulebook(rules_with(tmp_path / "2", first=GOOD, second=GOOD), KNOWN)
-    other = load_rulebook(rules_with(tmp_path / "3", first=GOOD, second=GOOD.replace("another", "a safer")), KNOWN)
-    renamed = load_rulebook(rules_with(tmp_path / "4", first=GOOD, third=GOOD), KNOWN)
+    health = GOOD.replace("any: [nino]", "any: [health]")
+    one = load_rulebook(rules_with(tmp_path / "1", first=GOOD, second=health), KNOWN)
+    same = load_rulebook(rules_with(tmp_path / "2", first=GOOD, second=health), KNOWN)
+    other = load_rulebook(rules_with(tmp_path / "3", first=GOOD, second=health.replace("another", "a safer")), KNOWN)
+    renamed = load_rulebook(rules_with(tmp_path / "4", first=GOOD, third=health), KNOWN)
     assert one.version == same.version
     assert len({one.version, other.version, renamed.version}) == 3
     assert one.rules[0].version == other.rules[0].version != other.rules[1].version
@@ -139,12 +140,12 @@ def test_names_matter_only_near_labels_of_rules_that_run_and_are_possible(tmp_pa
         first=GOOD,
         second=GOOD.replace("  labels: {any: [nino]}\n", near),
         third=GOOD.replace("  labels: {any: [nino]}\n", near.replace("health", "nino")) + "state: off\n",
-        fourth=GOOD.replace("  labels: {any: [nino]}\n", "  labels: {any: [nino]}\n" + excluded),
+        fourth=GOOD.replace("  labels: {any: [nino]}\n", "  labels: {any: [email]}\n" + excluded),
     )
     rulebook = load_rulebook(rules, KNOWN)
     outbound = Scene(mail(), "outbound", "sender", (), (), DIRECTORY)
-    assert rulebook.names_near(outbound) == (NamesNear(frozenset({"health"}), 0.75),)
-    assert rulebook.names_near(replace(outbound, direction="internal")) == ()
+    assert rulebook.names_near([outbound]) == (NamesNear(frozenset({"health"}), 0.75),)
+    assert rulebook.names_near([replace(outbound, direction="internal")]) == ()
 
 
 def test_several_keys_of_one_condition_must_all_hold(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,14 @@ def owners(text: str, subject: str = "", sender: str = "") -> list[str]:
         "I was sent from my iPhone shop to the other one across the road because they had none left at all, would you believe it.",
         "Regards to your mother, she was a great help with the costumes.\nSee you on Monday at the gate.",
         "Her number is 01632 960001, please ring before noon.",
+        "The journey:\nFrom: London Euston\nTo: Paris Nord\nDate: 5 October\n\nBring a coat.",
+        "Attention: external visitors come at ten.",
+        "Caution, do not click on Pat's link. Ring me.",
+        "Join the meeting now if you can.\nBring the list.",
+        "Microsoft Teams meeting on Monday about Jo Birch, born 3 March 2015.\nMeeting ID: see below.",
+        "When: Monday\nWhere: the hall\n\nPlease come.",
+        "The passcode: 1234\nMeeting options are limited.",
+        "Please reply to Pat <p@x.example> before 10:00 on 5 Oct 2026 with the following:\nname and class.",
     ],
 )
 def test_words_that_only_look_like_marks_are_the_senders(text: str) -> None:
@@ -98,6 +108,70 @@ def test_a_long_text_below_dashes_is_not_all_signature() -> None:
 def test_histories_run_to_the_end(mark: str) -> None:
     text = f"My answer.\n\n{mark}\n\nTheir words.\n\nKind regards\nPat\n"
     assert owned(text, "Re: Trip") == [("sender", "My answer."), ("quoted", text.partition("\n\n")[2].strip())]
+
+
+# What Outlook puts above what it quotes, in the languages of schools and of the families that write to them.
+BLOCKS = {
+    "English": "From: Pat\nSent: Monday, October 5, 2026 10:00 AM\nTo: Ann\nSubject: Trip",
+    "Mac": "From: Pat <p@x.example>\nDate: Monday, 5 October 2026 at 10:00\nTo: Ann\nCc: Bob\nSubject: Re: Trip",
+    "no subject": "From: Pat <p@x.example>\nSent: 05 October 2026 10:00\nTo: Ann",
+    "one line": "From: Pat <p@x.example> Sent: 05 October 2026 10:00 To: Ann <a@x.example> Subject: Trip",
+    "German": "Von: Pat\nGesendet: Montag, 5. Oktober 2026 10:00\nAn: Ann\nCc: Bob\nBetreff: Ausflug",
+    "French": "De : Pat\nEnvoyé : lundi 5 octobre 2026 10:00\nÀ : Ann\nObjet : Sortie",
+    "Spanish": "De: Pat\nEnviado el: lunes, 5 de octubre de 2026 10:00\nPara: Ann\nAsunto: Excursión",
+    "Polish": "Od: Pat\nWysłane: poniedziałek, 5 października 2026 10:00\nDo: Ann\nDW: Bob\nTemat: Wycieczka",
+    "Welsh": "Oddi wrth: Pat\nAnfonwyd: Dydd Llun, 5 Hydref 2026 10:00\nAt: Ann\nPwnc: Taith",
+    "Italian": "Da: Pat\nInviato: lunedì 5 ottobre 2026 10:00\nA: Ann\nOggetto: Gita",
+    "Portuguese": "De: Pat\nEnviada em: segunda-feira, 5 de outubro de 2026 10:00\nPara: Ann\nAssunto: Passeio",
+    "Romanian": "De la: Pat\nTrimis: luni, 5 octombrie 2026 10:00\nCătre: Ann\nSubiect: Excursie",
+    "Hungarian": "Feladó: Pat\nElküldve: 2026. október 5., hétfő 10:00\nCímzett: Ann\nTárgy: Kirándulás",
+    "Lithuanian": "Nuo: Pat\nIšsiųsta: 2026 m. spalio 5 d. 10:00\nKam: Ann\nTema: Išvyka",
+    "Turkish": "Kimden: Pat\nGönderildi: 5 Ekim 2026 Pazartesi 10:00\nKime: Ann\nKonu: Gezi",
+    "Ukrainian": "Від: Pat\nНадіслано: 5 жовтня 2026 р. 10:00\nКому: Ann\nТема: Екскурсія",
+    "Bulgarian": "От: Pat\nИзпратено: понеделник, 5 октомври 2026 г. 10:00\nДо: Ann\nОтносно: Екскурзия",
+    "Greek": "Από: Pat\nΣτάλθηκε: Δευτέρα, 5 Οκτωβρίου 2026 10:00\nΠρος: Ann\nΘέμα: Εκδρομή",
+    "Chinese": "发件人: Pat\n发送时间: 2026年10月5日 10:00\n收件人: Ann\n主题: 旅行",
+    "Arabic": "من: Pat\nتاريخ الإرسال: 05 أكتوبر 2026 10:00\nإلى: Ann\nالموضوع: رحلة",
+    "Urdu": "منجانب: Pat\nبھیجا گیا: 5 اکتوبر 2026 10:00\nبنام: Ann\nموضوع: سفر",
+}
+# The line of Gmail, Apple Mail and others above the words they quote.
+LINES = {
+    "English": "On Mon, 5 Oct 2026 at 10:00, Pat <p@x.example> wrote:",
+    "Apple": "On 5 Oct 2026, at 10:00, Pat Poplar wrote:",
+    "Thunderbird": "On 05/10/2026 10:00, Pat wrote:",
+    "Yahoo": "On Monday, 5 October 2026 at 10:00:00 BST, Pat <p@x.example> wrote:",
+    "broken": "On Mon, 5 Oct 2026 at 10:00, Pat Poplar <\np@x.example> wrote:",
+    "German": "Am Mo., 5. Okt. 2026 um 10:00 Uhr schrieb Pat <p@x.example>:",
+    "Spanish": "El lun, 5 oct 2026 a las 10:00, Pat (<p@x.example>) escribió:",
+    "Polish": "pon., 5 paź 2026 o 10:00 Pat <p@x.example> napisał(a):",
+    "Welsh": "Ar Llun, 5 Hyd 2026 am 10:00 Pat <p@x.example> ysgrifennodd:",
+    "Romanian": "În lun., 5 oct. 2026 la 10:00, Pat <p@x.example> a scris:",
+    "Ukrainian": "пн, 5 жовт. 2026 р. о 10:00 Pat <p@x.example> пише:",
+    "Russian": "пн, 5 окт. 2026 г. в 10:00, Pat <p@x.example>:",
+    "Turkish": "Pat <p@x.example>, 5 Eki 2026 Pzt, 10:00 tarihinde şunu yazdı:",
+    "Chinese": "Pat <p@x.example> 于2026年10月5日周一 10:00写道：",
+    "Arabic": "في الاثنين، 5 أكتوبر 2026 في 10:00 ص تمت كتابة ما يلي بواسطة ‪Pat‬‏ <p@x.example>:",
+    "Hungarian": "Pat <p@x.example> ezt írta (időpont: 2026. okt. 5., H, 10:00):",
+    "Lithuanian": "2026-10-05, pr, 10:00 Pat <p@x.example> rašė:",
+    "Finnish": "ma 5. lokak. 2026 klo 10.00 Pat (p@x.example) kirjoitti:",
+    "Somali": "Isn, 5 Okt 2026 marka ay tahay 10:00, Pat <p@x.example> ayaa qoray:",
+}
+
+
+@pytest.mark.parametrize("language", BLOCKS)
+def test_header_blocks_of_many_languages(language: str) -> None:
+    text = clean(f"My answer.\n\n{BLOCKS[language]}\n\nTheir words.\nMore of them.\n")
+    for subject in ("Re: Trip", ""):
+        assert owners(text, subject) == ["sender", "quoted"]
+    assert owners(text, "FW: Trip") == ["sender", "forwarded"]
+
+
+@pytest.mark.parametrize("language", LINES)
+def test_attributions_of_many_languages(language: str) -> None:
+    line = clean(LINES[language])
+    assert owners(f"My answer.\n\n{line}\n\nTheir words.\nMore of them.\n", "Re: Trip") == ["sender", "quoted"]
+    cited = f"{line}\n> Their words.\n\nMy answer below.\n"
+    assert owned(cited) == [("quoted", f"{line}\n> Their words."), ("sender", "My answer below.")]
 
 
 @pytest.mark.parametrize(
@@ -178,10 +252,66 @@ def test_disclaimers(text: str) -> None:
         "[EXTERNAL]",
         "CAUTION: This email originated from outside the organisation. Do not click links unless you recognise the sender.",
         "You don't often get email from pat@other.example. Learn why this is important",
+        "Some people who received this message don't often get email from pat@other.example. Learn why this is important",
+        "[External Email]",
+        "*** This email was sent from outside the Trust. Please be careful with links and attachments. ***",
+        "⚠ External sender. Take care with links and attachments.",
+        "ATTENTION: This email came from an external source. Do not open attachments from unknown senders.",
+        "This Message Is From an Untrusted Sender\nYou have not previously corresponded with this sender.",
+        "The sender of this message is external to your organisation.",
+        "RHYBUDD: daeth yr e-bost hwn o'r tu allan i'r sefydliad. Peidiwch â chlicio ar ddolenni.",
     ],
 )
 def test_banners(banner: str) -> None:
     assert owned(f"{banner}\n\nCome at ten.\n") == [("banner", banner), ("sender", "Come at ten.")]
+
+
+TEAMS = """________________________________________________________________________________
+Microsoft Teams Need help?
+Join the meeting now
+Meeting ID: 123 456 789 012
+Passcode: ab3De6
+________________________________
+Dial in by phone
++44 20 7946 0000,,123456789# United Kingdom, London
+Find a local number
+Phone conference ID: 123 456 789#
+For organisers: Meeting options | Reset dial-in PIN
+________________________________________________________________________________
+"""
+OLD_TEAMS = """Microsoft Teams meeting
+Join on your computer, mobile app or room device
+Click here to join the meeting<https://teams.microsoft.com/l/meetup-join/19%3ameeting>
+Meeting ID: 123 456 789 012
+Passcode: abCdeF
+Download Teams | Join on the web
+Or call in (audio only)
++44 20 7946 0000,,123456789#   United Kingdom, London
+Learn More | Meeting options
+"""
+ZOOM = """Join Zoom Meeting
+https://us02web.zoom.us/j/1234567890?pwd=abc
+
+Meeting ID: 123 456 7890
+Passcode: 123456
+One tap mobile
++442079460000,,1234567890#,,,,*123456# United Kingdom
+"""
+CALENDAR = """When: 05 October 2026 10:00-11:00 (UTC+00:00) Dublin, Edinburgh, Lisbon, London.
+Where: Microsoft Teams Meeting
+
+*~*~*~*~*~*~*~*~*~*
+"""
+
+
+@pytest.mark.parametrize("block", [TEAMS, OLD_TEAMS, ZOOM, CALENDAR], ids=["Teams", "older Teams", "Zoom", "calendar"])
+def test_the_way_into_a_meeting_is_nobodys_words(block: str) -> None:
+    text = f"Come about Jo.\n\n{block}\nHer date of birth is 3 March 2015.\n"
+    assert owned(text) == [
+        ("sender", "Come about Jo."),
+        ("banner", block.strip()),
+        ("sender", "Her date of birth is 3 March 2015."),
+    ]
 
 
 def test_html_and_plain_text_give_the_same_segments() -> None:
@@ -201,6 +331,130 @@ def test_html_and_plain_text_give_the_same_segments() -> None:
 
     assert squeezed(plain) == squeezed(html)
     assert [owner for owner, _ in squeezed(html)] == ["sender", "signature", "disclaimer", "quoted"]
+
+
+# How each program writes an answer, in plain text and in HTML: own lines and their lines in, source out.
+SENDER_LINE = "Pat Poplar <pat@other.example>"
+HEAD = [f"From: {SENDER_LINE}", "Sent: 05 October 2026 10:00", "To: Ann Wren <ann@elt.example>", "Subject: Trip"]
+ATTRIBUTION = f"On Mon, 5 Oct 2026 at 10:00, {SENDER_LINE} wrote:"
+HEAD_HTML = "<br>".join(f"<b>{line.partition(':')[0]}:</b>{html.escape(line.partition(':')[2])}" for line in HEAD)
+CITE_HTML = html.escape(ATTRIBUTION)
+
+
+def outlooks(lines: list[str]) -> str:
+    return "".join(f"<p class=MsoNormal>{html.escape(line) or '&nbsp;'}<o:p></o:p></p>" for line in lines)
+
+
+def blocks(lines: list[str]) -> str:
+    return "".join(f"<div>{html.escape(line) or '<br>'}</div>" for line in lines)
+
+
+def broken(lines: list[str]) -> str:
+    return "<br>".join(html.escape(line) for line in lines)
+
+
+def cited(lines: list[str]) -> list[str]:
+    return [f"> {line}" for line in lines]
+
+
+Writer = Callable[[list[str], list[str]], "list[str] | str"]
+PROGRAMS: dict[str, tuple[Writer, Writer]] = {
+    "Outlook": (
+        lambda own, their: [*own, "", *HEAD, "", *their],
+        lambda own, their: (
+            f"<div class=WordSection1>{outlooks(own)}<p class=MsoNormal>&nbsp;</p><div style='border:none;border-top:solid #E1E1E1 1.0pt'>"
+            f"<p class=MsoNormal>{HEAD_HTML}</p></div><p class=MsoNormal>&nbsp;</p>{outlooks(their)}</div>"
+        ),
+    ),
+    "Outlook on the web": (
+        lambda own, their: [*own, "", "_" * 32, *HEAD, "", *their],
+        lambda own, their: (
+            f"<div>{broken(own)}</div><div id=appendonsend></div><hr><div id=divRplyFwdMsg><font>{HEAD_HTML}</font>"
+            f"<div>&nbsp;</div></div><div>{blocks(their)}</div>"
+        ),
+    ),
+    "old Outlook": (
+        lambda own, their: [*own, "", "-----Original Message-----", *HEAD, "", *their],
+        lambda own, their: (
+            f"<p>{broken(own)}</p><p>-----Original Message-----<br>{HEAD_HTML}</p><p>{broken(their)}</p>"
+        ),
+    ),
+    "Gmail": (
+        lambda own, their: [*own, "", ATTRIBUTION, "", *cited(their)],
+        lambda own, their: (
+            f"<div dir=ltr>{blocks(own)}</div><br><div class=gmail_quote><div class=gmail_attr>{CITE_HTML}<br></div>"
+            f"<blockquote class=gmail_quote style='border-left:1px solid'>{blocks(their)}</blockquote></div>"
+        ),
+    ),
+    "Apple Mail": (
+        lambda own, their: [*own, "", *cited([ATTRIBUTION, "", *their])],
+        lambda own, their: (
+            f"{broken(own)}<br><div><br><blockquote type=cite><div>{CITE_HTML}</div><br>{blocks(their)}</blockquote></div>"
+        ),
+    ),
+    "Thunderbird, answer below": (
+        lambda own, their: [ATTRIBUTION, *cited(their), "", *own],
+        lambda own, their: (
+            f"<div class=moz-cite-prefix>{CITE_HTML}<br></div><blockquote type=cite cite='mid:x@y.example'>{outlooks(their)}"
+            f"</blockquote><p>{broken(own)}</p>"
+        ),
+    ),
+    "Yahoo": (
+        lambda own, their: [*own, "", f"    {ATTRIBUTION}", "", *their],
+        lambda own, their: (
+            f"<div>{blocks(own)}</div><div class=yahoo_quoted><div>{CITE_HTML}</div><div><br></div>{blocks(their)}</div>"
+        ),
+    ),
+}
+OWN_LINES = (
+    "Come at ten.",
+    "",
+    "Jo was born on 3 March 2015. Bring a coat.",
+    "a) first > second",
+    "Yes?",
+    "Her number is 01632 960001.",
+)
+CLOSINGS = (
+    (),
+    ("", "Kind regards", "Ann Wren", "Deputy Headteacher", "Larch Hill Primary School | 01632 960001"),
+    ("", "Thanks", "Ann", "", DISCLAIMER.strip()),
+    ("", "Sent from my iPhone"),
+)
+THEIR_LINES = (
+    "When?",
+    "",
+    "Dear Ann,",
+    "Does Jo start then?",
+    "Kind regards",
+    "Pat",
+    "> and before that",
+    DISCLAIMER.strip(),
+)
+
+
+@given(
+    st.sampled_from(sorted(PROGRAMS)),
+    st.lists(st.sampled_from(OWN_LINES), max_size=6),
+    st.sampled_from(CLOSINGS),
+    st.lists(st.sampled_from(THEIR_LINES), max_size=8),
+)
+def test_plain_and_html_of_the_same_answer_have_the_same_owners(
+    program: str, own: list[str], closing: tuple[str, ...], their: list[str]
+) -> None:
+    mine, theirs = ["Answer.", *own, *closing], ["Their question.", *their]
+    plain, markup = (write(mine, theirs) for write in PROGRAMS[program])
+
+    def words(text: str) -> list[tuple[str, str]]:
+        return [
+            (one.owner, word)
+            for one in segments(text, "Re: Trip", "Ann Wren")
+            for word in re.findall(r"[^\W_]+", text[one.start : one.end])
+        ]
+
+    found = words(clean("\n".join(plain)))
+    assert found == words(html_text(str(markup)))
+    assert ("sender", "Answer") in found
+    assert ("quoted", "question") in found
 
 
 @given(

@@ -18,10 +18,12 @@ from fastapi.testclient import TestClient
 from web_cases import ADMIN, DPO, HEAD, NOW, PASSWORD
 
 from scanner.errors import ConnectorError
+from scanner.inspection import Silence
 from scanner.model import CaseState, ProblemKind, Segment, SegmentOwner
-from scanner.rulebook import TOPICS
+from scanner.rule_sets import Change
+from scanner.rulebook import TOPICS, load_rulebook
 from scanner.store import Appearance, Store
-from scanner.web import RevealResult, WebServices, create_app, hash_password, wording
+from scanner.web import Explained, RevealResult, WebServices, create_app, hash_password, wording
 from scanner.web import session as session_module
 from scanner.web.pages import plain
 from scanner.web.session import Sessions, password_fits, totp_step
@@ -32,8 +34,13 @@ KEY = b"k" * 32
 STATIC = Path(session_module.__file__).parent / "static"
 
 
+RULEBOOK = load_rulebook(Path(__file__).parents[1] / "rules")
+
+
 class Desk:
     """A store with the sample cases, a clock that can be moved, and a browser."""
+
+    rules_notice = ""
 
     def __init__(self, folder: Path) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'triage.db'}")
@@ -51,6 +58,15 @@ class Desk:
             raise self.answer
         return self.answer or web_cases.revealed(place)
 
+    def explain(self, place: Appearance) -> Explained:
+        self.asked.append(place)
+        if isinstance(self.answer, ConnectorError):
+            raise self.answer
+        return Explained(
+            (web_cases.CLASS_LIST,),
+            (Silence("gambling", "sender", "no gambling", 1, 2, ("no gambling of confidence 0.75 or more",)),),
+        )
+
     def browser(self, public_url: str = "http://127.0.0.1:8025", base_url: str = "http://testserver") -> TestClient:
         services = WebServices(
             store=self.store,
@@ -58,11 +74,15 @@ class Desk:
             session_key=KEY,
             public_url=public_url,
             reveal=self.reveal,
+            explain=self.explain,
+            rulebook=RULEBOOK,
+            rules_notice=self.rules_notice,
+            rule_changes=lambda: [Change(NOW, "ada", "approved", "0123456789ab", "fewer false alarms")],
             policy_title="Example Learning Trust acceptable use",
             gaps=("forwarding that an administrator set on a mailbox",),
         )
         return TestClient(
-            create_app(services), follow_redirects=False, base_url=base_url, raise_server_exceptions=False
+            create_app(lambda: services), follow_redirects=False, base_url=base_url, raise_server_exceptions=False
         )
 
     def signed_in(self, name: str) -> TestClient:
@@ -411,6 +431,7 @@ def test_a_case_says_what_why_where_and_what_was_not_read(desk: Desk) -> None:
     for expected in (
         "Information about an identifiable living person went to somebody outside",
         "••••••••19",
+        "Often mistaken for it: ten-digit order, telephone and ISBN numbers",
         "Attachment 1: list.xlsx › Class 4",
         "NHS number (12 times): check digit correct, &#39;NHS No&#39; heads the column",
         "base:personal_data",
@@ -497,6 +518,55 @@ def test_a_form_without_this_sessions_token_does_nothing(desk: Desk, path: str, 
     assert browser.get("/cases").status_code == 200
     assert desk.store.cases(state="new", topic="personal_data")[-1].id == 1
     assert desk.asked == []
+
+
+# --- explain --------------------------------------------------------------------------------------------------------
+
+
+def test_the_rules_explain_a_case_and_the_asking_is_recorded(desk: Desk) -> None:
+    browser = desk.signed_in("dana")
+    answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
+    assert answer.status_code == 200
+    assert "the nearest miss first" in answer.text
+    assert "no gambling of confidence 0.75 or more" in answer.text
+    assert "1 of 2 conditions hold" in answer.text
+    assert ("dana", "rules explained", "case/1") in acts(desk)
+
+
+def test_nobody_is_told_about_another_ones_case(desk: Desk) -> None:
+    browser = desk.signed_in("hal")
+    assert browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))}).status_code in (403, 404)
+    assert desk.asked == []
+
+
+def test_an_explanation_that_cannot_be_fetched_says_so(desk: Desk) -> None:
+    desk.answer = ConnectorError("gone", permanent=True, status=404)
+    browser = desk.signed_in("dana")
+    answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
+    assert answer.status_code == 502
+    assert "could not be asked again" in answer.text
+
+
+# --- rules ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_rules_page_shows_precision_shadow_and_who_changed_what(desk: Desk) -> None:
+    desk.store.decide(1, actor="dana", action="confirm", note="", now=NOW)
+    text = desk.signed_in("dana").get("/rules").text
+    assert RULEBOOK.version in text
+    assert "approved by <bdi>ada</bdi>: <bdi>fewer false alarms</bdi>" in text
+    assert "not judged yet" in text
+
+
+def test_a_refused_set_is_said_on_every_page(desk: Desk) -> None:
+    desk.rules_notice = "The rules in rules are refused; version 1 stays in force."
+    browser = desk.signed_in("dana")
+    for path in ("/cases", "/coverage", "/rules", "/help"):
+        assert "stays in force" in browser.get(path).text
+
+
+def test_the_rules_page_is_not_for_a_line_manager(desk: Desk) -> None:
+    assert desk.signed_in("hal").get("/rules").status_code == 403
 
 
 # --- reveal ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from detectors import walk, wording
@@ -66,6 +66,27 @@ def test_exact_terms_keep_their_case(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_slots_stand_for_their_alternatives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = a_list(tmp_path, monkeypatch, "a <fruit> cake", slots="slots:\n  fruit: [plum, pear]\n")
     assert found(words, "a pear cake, a nut cake, a plum cake") == ["a pear cake", "a plum cake"]
+
+
+_LISTED = [
+    (words, gate, entry)
+    for words, gate in (
+        (words, Gate({"made": words.wake}))
+        for words in (getattr(detector, "_words", None) for detector in walk().values())
+        if words is not None
+    )
+    for entry in words.entries
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@given(st.data())
+def test_every_form_of_a_listed_term_wakes_its_entry(data: st.DataObject) -> None:
+    words, gate, entry = data.draw(st.sampled_from(_LISTED))
+    text = f"Then: {data.draw(st.from_regex(entry.pattern, fullmatch=True))}, and so on."
+    assume(entry.pattern.search(text))
+    wakings = gate.scan(text).get("made", [])
+    assert any(match.entry is entry for match in words.matches(text, wakings))
 
 
 @pytest.mark.parametrize("term", ["a*", "(open", "a|b", r"\w", "(a … b)", "<nobody>", "x{1,200}", "[^a]", "", "?"])

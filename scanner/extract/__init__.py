@@ -6,7 +6,7 @@ may leave the organisation.
 
 from scanner.extract.keys import Opened, may_hold_key
 from scanner.extract.limits import Limits
-from scanner.extract.normal import Normalised, normalise
+from scanner.extract.normal import normalise
 from scanner.extract.protection import grade
 from scanner.extract.reading import Reading, open_item, read
 from scanner.extract.sniff import EXECUTABLES
@@ -14,7 +14,6 @@ from scanner.extract.sniff import EXECUTABLES
 __all__ = [
     "EXECUTABLES",
     "Limits",
-    "Normalised",
     "Opened",
     "Reading",
     "grade",

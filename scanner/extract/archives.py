@@ -109,7 +109,8 @@ def _odf_lock(archive: zipfile.ZipFile) -> Protection:
         return UNPROTECTED
     if b"lowfish" in manifest and b"aes" not in manifest.lower():
         return Protection("weak", "OpenDocument, Blowfish", False, ("cipher of OpenDocument 1.1",))
-    return Protection("strong", "OpenDocument, AES-256", False, ("password needed to open",))
+    derivation = ", Argon2id" if b"argon2id" in manifest else ""
+    return Protection("strong", f"OpenDocument, AES-256{derivation}", False, ("password needed to open",))
 
 
 def read_zip(data: bytes, claimed: str, limits: Limits) -> Content:
@@ -349,22 +350,6 @@ def _rar4_lock(data: bytes) -> Protection:
         # AES came with the format of RAR 2.9; what was before is the authors' own cipher.
         return Protection("weak", f"RAR {version / 10:.1f} cipher", False, ("obsolete cipher",))
     return _rar_verdict("RAR 4 AES-128", files, closed)
-
-
-def old_rar_files(data: bytes) -> int:
-    """How many files the headers of a RAR 1.5 to 4 archive announce; of another archive more than any has."""
-    if not data.startswith(b"Rar!\x1a\x07\x00"):
-        return 1 << 31
-    position, files = 7, 0
-    while position + 7 <= len(data):
-        kind = data[position + 2]
-        flags, size = struct.unpack_from("<HH", data, position + 3)
-        if size < 7 or position + 11 > len(data):
-            break
-        added = struct.unpack_from("<I", data, position + 7)[0] if flags & 0x8000 or kind in (0x74, 0x7A) else 0
-        files += kind == 0x74
-        position += size + added
-    return files
 
 
 def _vint(data: bytes, at: int) -> tuple[int, int]:

@@ -1,28 +1,23 @@
-"""7z by py7zr and RAR by UnRAR's own library (decision 0006): content of archives that Python itself cannot open.
-
-UnRAR wants a file by name: it gets one that exists in memory only.
-"""
+"""7z by py7zr and RAR by rars (decision 9): content of archives that Python itself cannot open."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import lzma
-import os
 import struct
-import tempfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
+from itertools import zip_longest
+from typing import TypeVar
 
 import py7zr
+import rars
 from py7zr.exceptions import ArchiveError, PasswordRequired
 from py7zr.io import Py7zIO, WriterFactory
 
 from scanner.errors import UnreadablePart
-from scanner.extract.archives import foreign_lock, old_rar_files
+from scanner.extract.archives import foreign_lock
 from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.normal import clean
@@ -32,12 +27,6 @@ _SEVEN_ERRORS = (
     ArchiveError, PasswordRequired, OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, EOFError,
     lzma.LZMAError, zlib.error, struct.error, OverflowError, AssertionError, RuntimeError,
 )  # fmt: skip
-# Codes of UnRAR's dll.hpp.
-_RAR_END, _RAR_UNKNOWN, _RAR_NO_VOLUME, _RAR_NO_PASSWORD, _RAR_BAD_PASSWORD = 10, 14, 15, 22, 24
-_RAR_BAD_DATA = 12
-_ANY_NUMBER = 1 << 31
-_LOCKED_ENTRY = 0x04
-_STOP = -1
 _AES, _USUAL_ROUNDS = b"\x06\xf1\x07\x01", 19
 
 
@@ -170,6 +159,11 @@ class _Memory(WriterFactory):
 
 # --- RAR ------------------------------------------------------------------------------------------------------------
 
+_RAR_ERRORS = (rars.Error, MemoryError, KeyError, ValueError, OverflowError, OSError)
+# The most that unpacking may hold besides what it gives: dictionaries of RAR 5 may be announced up to a terabyte.
+_RAR_WORKSPACE = 256 << 20
+_Answer = TypeVar("_Answer")
+
 
 def read_rar(data: bytes, claimed: str, limits: Limits, password: str = "") -> Content:
     """The names as text, the files as children; `encrypted` where locked and without the right password."""
@@ -177,166 +171,96 @@ def read_rar(data: bytes, claimed: str, limits: Limits, password: str = "") -> C
     if not content.protection.readable_without_password and not password:
         content.missed(Trouble("encrypted", content.protection.mechanism))
         return content
-    files = _rar_files(data, limits, password)
-    content.text = "\n".join(clean(child.name) for child in files[:10_000])
-    content.children = files
+    archive = _rar(data, limits, password)
+    files = [info for info in archive.infolist() if not info.is_dir()]
+    content.text = "\n".join(clean(info.filename) for info in files[:10_000])
+    content.children = _rar_files(archive, files, limits, bool(password))
     return content
 
 
 def rar_opens(data: bytes, password: str, limits: Limits) -> bool:
-    """Does the password fit? Told by the checksum of the smallest locked file."""
+    """Does the password fit? Told by what is kept of it in the archive, or by the checksum of the smallest locked file."""
     try:
-        return any(child.unpack is not None for child in _rar_files(data, limits, password, only_smallest=True))
+        archive = _rar(data, limits, password)
+        locked = [info for info in archive.infolist() if info.is_encrypted and info.file_size and not info.is_dir()]
+        if not locked:
+            return False  # nothing proves the password of an empty file
+        # Files of a solid archive are unpacked from the first on, so that the first is the cheapest to ask.
+        is_solid = any(info.is_solid for info in locked)
+        _rar_bytes(archive, locked[0] if is_solid else min(locked, key=lambda info: info.file_size), limits)
     except UnreadablePart:
         return False
+    return True
 
 
-def _rar_files(data: bytes, limits: Limits, password: str, only_smallest: bool = False) -> list[Child]:
-    from unrar.cffi import unrarlib  # loads UnRAR's library, which only a RAR file should pay for
-
-    if not password.isascii():
-        raise UnreadablePart("unsupported", "RAR: password with letters outside ASCII")
-    found: list[Child] = []
-    left = limits.max_total_bytes
-    with _in_memory(data) as path:
-        try:
-            smallest = _smallest(unrarlib, path, password) if only_smallest else None
-            with _rar(unrarlib, path, unrarlib.C_RAR_OM_EXTRACT, password) as archive:
-                for header in _headers(unrarlib, archive):
-                    if header.Flags & unrarlib.FLAGS_RHDF_DIRECTORY or (smallest and header.FileNameW != smallest):
-                        header.skip()
-                        continue
-                    size = header.UnpSize + (header.UnpSizeHigh << 32)
-                    if len(found) > limits.max_parts:
-                        return found
-                    if size > limits.max_part_bytes or size > left:
-                        found.append(Child(header.FileNameW, None, 0, trouble=Trouble("too_large", f"{size} bytes")))
-                        header.skip()
-                        continue
-                    if header.Flags & _LOCKED_ENTRY and not password:
-                        found.append(Child(header.FileNameW, None, size, trouble=Trouble("encrypted", "RAR entry")))
-                        header.skip()
-                        continue
-                    left -= size
-                    found.append(_rar_file(unrarlib, header, size))
-                    if smallest:
-                        break
-        except unrarlib.BadRarFile as error:
-            if not found and 0 < old_rar_files(data) < _ANY_NUMBER and error.code == _RAR_BAD_DATA:
-                raise UnreadablePart("unsupported", "RAR of a version that UnRAR reads no more") from None
-            if only_smallest or not found:
-                raise _rar_error(error.code) from None
-            if len(found) >= old_rar_files(data):
-                return found  # comments of RAR 2 and older end in a header that UnRAR takes for a broken one
-            found.append(Child("rest", None, 0, trouble=Trouble("corrupt", f"RAR breaks off (code {error.code})")))
-        except (AssertionError, ValueError, OSError, MemoryError, UnicodeError) as error:
-            raise UnreadablePart("corrupt", f"RAR: {type(error).__name__}") from None
-    return found
+def _rar(data: bytes, limits: Limits, password: str) -> rars.RarFile:
+    options = rars.ReadOptions(
+        max_header_count=2 * limits.max_parts + 100,
+        max_member_output_bytes=limits.max_part_bytes,
+        max_total_output_bytes=limits.max_total_bytes,
+        rar50_dictionary_size_limit=_RAR_WORKSPACE,
+        max_reader_workspace_bytes=_RAR_WORKSPACE,
+    )
+    return _asked(lambda: rars.RarFile.from_bytes(data, password or None, options=options))
 
 
-@dataclass(frozen=True, slots=True)
-class _Rar:
-    """An open archive, as the package's headers want to see one. The package's own gives the password to an archive that
-    was not opened, and the process dies of it.
+def _rar_files(archive: rars.RarFile, files: list[rars.RarInfo], limits: Limits, has_password: bool) -> Iterator[Child]:
+    open_files: list[rars.RarInfo] = []
+    for info in files:
+        if info.is_split_before or info.is_split_after:
+            yield Child(info.filename, None, 0, trouble=Trouble("unsupported", "RAR: goes on in another volume"))
+        elif info.is_encrypted and not has_password:
+            yield Child(info.filename, None, info.file_size, trouble=Trouble("encrypted", "RAR entry"))
+        elif not info.compress_size:
+            # Empty, or a link: of what it points to, the content stands elsewhere in the archive or nowhere.
+            yield Child(info.filename, bytes)
+        else:
+            open_files.append(info)
+    solid = _solid_files(archive, open_files) if any(info.is_solid for info in open_files) else []
+    for info, whole in zip_longest(open_files, solid):
+        unpack = partial(bytes, whole) if whole is not None else partial(_rar_bytes, archive, info, limits)
+        yield Child(info.filename, unpack, info.file_size)
+
+
+def _solid_files(archive: rars.RarFile, files: list[rars.RarInfo]) -> list[bytes]:
+    """The files of a solid archive lie behind one another in one stream: read in one go, and as many as that gives.
+
+    Asked for one by one, each would be unpacked together with all that lie before it. Where one is damaged, halving finds
+    how far the stream can be read.
     """
-
-    handle: Any
-    _password_set: bool
-
-
-@contextlib.contextmanager
-def _rar(unrarlib: Any, path: str, mode: int, password: str) -> Iterator[_Rar]:
-    asked = unrarlib.RAROpenArchiveDataEx(path, mode)
-    handle = unrarlib.RAROpenArchiveEx(asked.value)
-    if handle == unrarlib.ffi.NULL or asked.value.OpenResult:
-        raise unrarlib.BadRarFile(asked.value.OpenResult or _RAR_BAD_DATA, "open")
-    try:
-        if password:
-            unrarlib.RARSetPassword(handle, password.encode("ascii"))
-        yield _Rar(handle, bool(password))
-    finally:
-        unrarlib.RARCloseArchive(handle)
-
-
-def _headers(unrarlib: Any, archive: _Rar) -> Iterator[Any]:
-    """The archive's files; the package's own loop takes a damaged header for the end."""
-    while True:
-        data = unrarlib.RARHeaderDataEx()
-        code = unrarlib.RARReadHeaderEx(archive.handle, data)
-        if code == _RAR_END:
-            return
-        if code:
-            raise unrarlib.BadRarFile(code, "header")
-        yield unrarlib.RarHeader(archive, data)
-
-
-def _smallest(unrarlib: Any, path: str, password: str) -> str:
-    """The name of the smallest locked file; raises the library's error where not even the names can be read."""
-    with _rar(unrarlib, path, unrarlib.C_RAR_OM_LIST_INCSPLIT, password) as archive:
-        sizes = []
-        for header in _headers(unrarlib, archive):
-            size = header.UnpSize + (header.UnpSizeHigh << 32)
-            if header.Flags & _LOCKED_ENTRY and size:  # nothing proves the password of an empty file
-                sizes.append((size, header.FileNameW))
-            header.skip()
-    if not sizes:
-        raise UnreadablePart("corrupt", "RAR: no locked file")
-    return str(min(sizes)[1])
-
-
-def _rar_file(unrarlib: Any, header: Any, size: int) -> Child:
-    """One file, unpacked here because UnRAR goes through an archive from front to back."""
-    pieces: list[bytes] = []
-    length = 0
-
-    def answer(message: int, first: int, second: int) -> int:
-        # The package's own callback says yes to everything, also to "is the next volume there now?", for ever.
-        nonlocal length
-        if message != unrarlib.UCM_PROCESSDATA:
-            return _STOP
-        length += second
-        if length > size:
-            return _STOP
-        pieces.append(bytes(unrarlib.ffi.buffer(unrarlib.ffi.cast("char *", first), second)))
-        return 1
-
-    name = str(header.FileNameW)
-    handle = unrarlib.ffi.new_handle(answer)
-    unrarlib.RARSetCallbackPtr(header.handle, unrarlib.PyUNRARCALLBACKStub, handle)
-    try:
-        code = unrarlib.RARProcessFileW(header.handle, unrarlib.C_RAR_TEST, unrarlib.ffi.NULL, unrarlib.ffi.NULL)
-    finally:
-        unrarlib.RARSetCallbackPtr(header.handle, unrarlib.ffi.NULL, unrarlib.ffi.NULL)
-    if code in (_RAR_BAD_PASSWORD, _RAR_NO_PASSWORD):
-        raise unrarlib.BadRarPassword(code, "password")
-    if code:
-        error = _rar_error(code)
-        return Child(name, None, size, trouble=Trouble(error.kind, error.detail))  # type: ignore[arg-type]
-    whole = b"".join(pieces)
-    return Child(name, lambda: whole, len(whole))
-
-
-def _rar_error(code: int) -> UnreadablePart:
-    if code in (_RAR_NO_PASSWORD, _RAR_BAD_PASSWORD):
-        return UnreadablePart("encrypted", "RAR")
-    if code in (_RAR_NO_VOLUME, _RAR_UNKNOWN):
-        return UnreadablePart("unsupported", f"RAR: a volume is missing or the method is unknown (code {code})")
-    return UnreadablePart("corrupt", f"RAR (code {code})")
-
-
-@contextlib.contextmanager
-def _in_memory(data: bytes) -> Iterator[str]:
-    """A path under which the bytes can be opened; on Linux nothing touches a disk."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("archive")
+    whole: list[bytes] = []
+    low, high = 0, len(files)
+    take = high
+    while low < high:
         try:
-            with os.fdopen(descriptor, "wb", closefd=False) as stream:
-                stream.write(data)
-            yield f"/proc/self/fd/{descriptor}"
-        finally:
-            os.close(descriptor)
-    else:
-        with tempfile.NamedTemporaryFile(suffix=".rar") as file:
-            file.write(data)
-            file.flush()
-            yield file.name
+            whole = _asked(partial(archive.read_many, files[:take]))
+            low = take
+        except UnreadablePart:
+            high = take - 1
+        take = (low + high + 1) // 2
+    return whole
+
+
+def _rar_bytes(archive: rars.RarFile, info: rars.RarInfo, limits: Limits) -> bytes:
+    if info.file_size > limits.max_part_bytes:
+        raise UnreadablePart("too_large", f"{info.file_size} bytes, allowed are {limits.max_part_bytes} for one part")
+    return bytes(_asked(partial(archive.read, info)))
+
+
+def _asked(question: Callable[[], _Answer]) -> _Answer:
+    """What rars answers, or an UnreadablePart for the reason it gives for none."""
+    try:
+        return question()
+    except (rars.PasswordRequired, rars.BadPassword):
+        raise UnreadablePart("encrypted", "RAR") from None
+    except rars.UnsupportedRarFeature:
+        raise UnreadablePart("unsupported", "RAR: method or version that is not read") from None
+    except MemoryError:
+        raise UnreadablePart("too_large", "RAR: unpacks to more than is allowed") from None
+    except _RAR_ERRORS as error:
+        raise UnreadablePart("corrupt", f"RAR: {type(error).__name__}") from None
+    except BaseException as error:
+        # A mistake in the library's Rust comes as an exception that is not an Exception, and must not end the worker.
+        if type(error).__name__ != "PanicException":
+            raise
+        raise UnreadablePart("corrupt", "RAR: the reader gave up") from None

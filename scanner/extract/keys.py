@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from scanner.extract import archives, foreign, legacy, pdf
+from scanner.extract import archives, foreign, legacy, opendocument, pdf
 from scanner.extract.content import Child, Content
 from scanner.extract.limits import Limits
-from scanner.extract.sniff import OOXML_LOCKED
+from scanner.extract.sniff import ODF, OOXML_LOCKED
 
 Origin = Literal["message", "companion", "guess"]
 
@@ -256,6 +256,13 @@ def _lock_of(kind: str, data: bytes, limits: Limits) -> _Lock | None:
             20.0 * 2.0 ** (archives.rar_rounds(data) - 15),
             lambda word: foreign.rar_opens(data, word, limits),
             lambda word: foreign.read_rar(data, "", limits, word),
+        )
+    if kind.startswith(ODF):
+        document = opendocument.OdfKeys(data)
+        return _Lock(
+            document.cost,
+            lambda word: document.opens(word, limits),
+            lambda word: Content(children=document.children(word, limits)),
         )
     if kind == OOXML_LOCKED or kind in (
         "application/msword",

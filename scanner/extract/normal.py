@@ -8,8 +8,8 @@ from __future__ import annotations
 import codecs
 import re
 import unicodedata
-from bisect import bisect_right
-from dataclasses import dataclass, field
+
+from scanner.model import Normalised, rewrite
 
 # Unicode Zs and the line breaks other than LF (UAX #14), dashes (Pd plus the minus sign), typographic quotes.
 _SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
@@ -39,55 +39,13 @@ _CHARACTERS = "".join(re.escape(key) for key in _REPLACEMENTS if len(key) == 1)
 _TO_REPLACE = re.compile(f"\r\n|[{_CHARACTERS}]")
 
 
-@dataclass(frozen=True, slots=True)
-class Normalised:
-    """A normalised text and the way back. `_moves` holds (position in text, original position minus it), ascending."""
-
-    text: str = field(repr=False)
-    _positions: tuple[int, ...] = ()
-    _shifts: tuple[int, ...] = ()
-
-    def original(self, start: int, end: int) -> tuple[int, int]:
-        """Offsets in code points of the text before normalising, for the span `start` to `end` of `text`."""
-        if not self._positions:
-            return start, end
-        first = self._origin(start)
-        return first, max(first, self._origin(end - 1) + 1) if end > start else first
-
-    def _origin(self, position: int) -> int:
-        index = bisect_right(self._positions, position) - 1
-        return position + (self._shifts[index] if index >= 0 else 0)
-
-
 def normalise(text: str) -> Normalised:
     """Spaces to ' ', line breaks to LF, dashes to '-', quotes to ASCII; drops characters that show nothing."""
     if text.isascii() and "\r" not in text and "\x00" not in text and "\x0b" not in text:
         return Normalised(text)
     if _TO_REPLACE.search(text) is None:
         return Normalised(text)
-    pieces: list[str] = []
-    positions: list[int] = []
-    shifts: list[int] = []
-    done = 0  # in the original
-    length = 0  # of the result so far
-    for match in _TO_REPLACE.finditer(text):
-        start, end = match.span()
-        replacement = _REPLACEMENTS[match.group()]
-        pieces.append(text[done:start])
-        pieces.append(replacement)
-        length += start - done + len(replacement)
-        done = end
-        if len(replacement) == end - start:
-            continue
-        if len(replacement) > 1:
-            # Each letter of a ligature lies at the one character it came from.
-            for letter in range(1, len(replacement)):
-                positions.append(length - len(replacement) + letter)
-                shifts.append(start - positions[-1])
-        positions.append(length)
-        shifts.append(done - length)
-    pieces.append(text[done:])
-    return Normalised("".join(pieces), tuple(positions), tuple(shifts))
+    return rewrite(text, ((*match.span(), _REPLACEMENTS[match.group()]) for match in _TO_REPLACE.finditer(text)))
 
 
 def clean(text: str) -> str:

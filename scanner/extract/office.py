@@ -23,7 +23,6 @@ from docx.oxml import parse_xml
 from openpyxl.utils.exceptions import InvalidFileException
 
 from scanner.errors import UnreadablePart
-from scanner.extract.archives import lock as zip_lock
 from scanner.extract.archives import open_zip, unpack
 from scanner.extract.content import Child, Content, Sheets, Trouble
 from scanner.extract.limits import Limits
@@ -50,9 +49,9 @@ _LOCKS = re.compile(
 )
 _ATTRIBUTE = re.compile(rb"([\w:]{1,60})\s*=\s*[\"']([^\"']{0,2000})[\"']")
 # lxml's own errors come as SyntaxError (XMLSyntaxError) without importing it here.
-_XML_ERRORS = (SyntaxError, ParseError, DefusedXmlException, ValueError, LookupError, TypeError)
+XML_ERRORS = (SyntaxError, ParseError, DefusedXmlException, ValueError, LookupError, TypeError)
 _WORKBOOK_ERRORS = (
-    *_XML_ERRORS,
+    *XML_ERRORS,
     KeyError,
     AttributeError,
     zipfile.BadZipFile,
@@ -61,10 +60,11 @@ _WORKBOOK_ERRORS = (
     EOFError,
     ArithmeticError,
 )
-_MAX_XML_DEPTH = 256
+MAX_XML_DEPTH = 256
 _PROPERTY_NAMES = {
     "creator": "Author", "lastModifiedBy": "Last changed by", "title": "Title", "subject": "Subject",
-    "description": "Comments", "keywords": "Keywords", "category": "Category",
+    "description": "Comments", "keywords": "Keywords", "category": "Category", "initial-creator": "Author",
+    "printed-by": "Printed by", "keyword": "Keywords",
 }  # fmt: skip
 # What programs write where a name would stand.
 _PROGRAMS = frozenset(
@@ -155,16 +155,16 @@ class _Flow:
     def part(self, xml: bytes) -> None:
         try:
             root = parse_xml(xml)
-        except _XML_ERRORS as error:
+        except XML_ERRORS as error:
             raise UnreadablePart("corrupt", f"XML part: {type(error).__name__}") from None
         self.blocks(root, 0)
 
     def blocks(self, element: Any, depth: int) -> None:
         """Paragraphs and tables below an element."""
         for child in element:
-            if self.is_full or depth > _MAX_XML_DEPTH:
+            if self.is_full or depth > MAX_XML_DEPTH:
                 return
-            name = _local(child)
+            name = local_name(child)
             if name == "p":
                 self.add(clean("".join(_words(child))).rstrip(" ") + "\n")
             elif name == "tbl":
@@ -184,7 +184,7 @@ class _Flow:
             if next(row.iterancestors("{*}tbl"), None) is not element:
                 continue
             spans = []
-            for number, cell in enumerate(child for child in _through_wrappers(row) if _local(child) == "tc"):
+            for number, cell in enumerate(child for child in _through_wrappers(row) if local_name(child) == "tc"):
                 if number:
                     self.add("\t")
                 start = self._length
@@ -197,7 +197,7 @@ class _Flow:
             self.tables.append(Table(tuple(rows)))
 
 
-def _local(element: Any) -> str:
+def local_name(element: Any) -> str:
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
@@ -205,7 +205,7 @@ def _local(element: Any) -> str:
 def _through_wrappers(row: Any) -> Iterator[Any]:
     """Cells of a row, also those inside content controls and tracked insertions."""
     for child in row:
-        if _local(child) in ("sdt", "sdtContent", "ins", "del", "customXml"):
+        if local_name(child) in ("sdt", "sdtContent", "ins", "del", "customXml"):
             yield from _through_wrappers(child)
         else:
             yield child
@@ -216,10 +216,10 @@ _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\
 
 def _words(element: Any, between: str = "\n", depth: int = 0) -> Iterator[str]:
     """Text below a paragraph or cell: runs, breaks, deleted text and text boxes; `between` parts paragraphs."""
-    if depth > _MAX_XML_DEPTH:
+    if depth > MAX_XML_DEPTH:
         return
     for child in element:
-        name = _local(child)
+        name = local_name(child)
         if name in ("t", "delText"):
             if child.text:
                 yield child.text
@@ -285,20 +285,20 @@ def _inside(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:
     info = package.NameToInfo.get("docProps/core.xml")
     if info is not None:
         known = unpack(package, info, limits)
-        lines = "\n".join(_properties(known))
+        lines = "\n".join(properties(known))
         if lines:
             yield Child("properties", lambda: lines.encode("utf-8", "replace"), len(lines), "text/plain; charset=utf-8")
     yield from _embedded(package, limits)
 
 
-def _properties(xml: bytes) -> Iterator[str]:
+def properties(xml: bytes) -> Iterator[str]:
     """Dublin Core and its kin (ECMA-376 part 2 section 11): what names people or was written by hand."""
     try:
         root = parse_xml(xml)
-    except _XML_ERRORS as error:
+    except XML_ERRORS as error:
         raise UnreadablePart("corrupt", f"properties: {type(error).__name__}") from None
     for element in root.iter():
-        shown = _PROPERTY_NAMES.get(_local(element))
+        shown = _PROPERTY_NAMES.get(local_name(element))
         if shown and element.text and element.text.strip() and element.text.strip().lower() not in _PROGRAMS:
             yield f"{shown}: {clean(element.text).strip()}"
 
@@ -406,64 +406,3 @@ def _shown(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
-
-
-# --- OpenDocument ---------------------------------------------------------------------------------------------------
-
-# content.xml holds the text, styles.xml the headers and footers (OpenDocument 1.2 part 1).
-_ODF_WORDS = ("content.xml", "styles.xml")
-_ODF_BREAKS = {"tab": "\t", "line-break": "\n", "s": " "}
-
-
-def read_open_document(data: bytes, claimed: str, limits: Limits) -> Content:
-    """Text, spreadsheet or presentation of LibreOffice and its kin; locked ones are `encrypted`."""
-    package = open_zip(data)
-    protection = zip_lock(data)
-    content = Content(protection=protection)
-    if not protection.readable_without_password:
-        content.missed(Trouble("encrypted", protection.mechanism))
-        return content
-    pieces: list[str] = []
-    names = [name for name in package.NameToInfo if name.rpartition("/")[2] in _ODF_WORDS]
-    if not names:
-        raise UnreadablePart("corrupt", "OpenDocument without content")
-    for name in sorted(names):
-        try:
-            root = parse_xml(unpack(package, package.NameToInfo[name], limits))
-        except _XML_ERRORS as error:
-            raise UnreadablePart("corrupt", f"XML part: {type(error).__name__}") from None
-        pieces.extend(_odf_lines(root))
-    content.text = "".join(pieces)
-    content.children = (
-        Child(name, partial(unpack, package, info, limits), info.file_size, claimed_type="image/embedded")
-        for name, info in package.NameToInfo.items()
-        if name.startswith("Pictures/") and not info.filename.endswith("/")
-    )
-    return content
-
-
-def _odf_lines(root: Any) -> Iterator[str]:
-    is_first_cell = False
-    for element in root.iter("{*}p", "{*}h", "{*}table-cell", "{*}table-row"):
-        name = _local(element)
-        if name == "table-row":
-            yield "\n"
-            is_first_cell = True
-        elif name == "table-cell":
-            yield "" if is_first_cell else "\t"
-            is_first_cell = False
-        else:
-            yield "".join(_odf_words(element)) + ("" if _local(element.getparent()) == "table-cell" else "\n")
-
-
-def _odf_words(element: Any, depth: int = 0) -> Iterator[str]:
-    if element.text:
-        yield element.text
-    for child in element:
-        name = _local(child)
-        if name in _ODF_BREAKS:
-            yield _ODF_BREAKS[name]
-        elif name not in ("p", "h", "frame", "custom-shape") and depth < _MAX_XML_DEPTH:
-            yield from _odf_words(child, depth + 1)
-        if child.tail:
-            yield child.tail

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scanner.extract import archives, foreign, legacy, office, pdf, sealed
+from scanner.extract import archives, foreign, legacy, office, pdf, portals, sealed
 from scanner.extract.limits import Limits
 from scanner.extract.mail import parse_message
 from scanner.extract.sniff import DOCX, ODF, OOXML_LOCKED, PPTX, XLSX, media_type
@@ -19,15 +19,15 @@ _CLEAR_SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
 
 def grade(data: bytes, name: str = "") -> tuple[str, Protection]:
-    """Media type and protection of one file. Never raises; `name` is not believed and only there for the caller."""
+    """Media type and protection of one file. Never raises; `name` only names the service of a file that no type fits."""
     kind = media_type(data)
     try:
-        return kind, _protection(kind, data)
+        return kind, _protection(kind, data, name)
     except (RecursionError, MemoryError) as error:
         return kind, Protection("unknown", f"{kind}, cannot be read", False, (type(error).__name__,))
 
 
-def _protection(kind: str, data: bytes) -> Protection:
+def _protection(kind: str, data: bytes, name: str) -> Protection:
     if kind == "application/pdf":
         return pdf.lock(data)
     if kind in (DOCX, XLSX, PPTX):
@@ -54,6 +54,10 @@ def _protection(kind: str, data: bytes) -> Protection:
         return _mail_protection(data)
     if kind == "application/x-ole-storage":
         return legacy.lock(data)
+    if kind == "text/html":
+        return portals.wrapper(data.decode("latin-1")) or UNPROTECTED
+    if kind == "application/octet-stream":
+        return portals.package(data, name) or UNPROTECTED
     return UNPROTECTED
 
 
@@ -72,6 +76,13 @@ def _mail_protection(data: bytes) -> Protection:
             return replace(sealed.SIGNED, mechanism="OpenPGP signature")
         if kind == "application/x-microsoft-rpmsg-message":
             return sealed.rpmsg_lock(blob.data)
+        if kind == "application/octet-stream" and (lock := portals.package(blob.data, blob.name)) is not None:
+            return lock
+    for blob in envelope.blobs:
+        if media_type(blob.data, blob.claimed_type) == "text/html" and (
+            lock := portals.wrapper(blob.data.decode("latin-1"))
+        ):
+            return lock
     for body in envelope.bodies:
         text = body.text.encode("ascii", "replace")
         if b"-----BEGIN PGP MESSAGE-----" in text:

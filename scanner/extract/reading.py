@@ -19,8 +19,10 @@ from scanner.extract import (
     legacy,
     mail_stores,
     office,
+    opendocument,
     pdf,
     pictures,
+    portals,
     sealed,
     texts,
     tnef,
@@ -234,6 +236,7 @@ class _Reader:
                 lambda: _body(envelope.bodies, envelope.subject, author),
                 depth,
                 own,
+                envelope.bodies,
             )
         for number, blob in enumerate(envelope.blobs, 1):
             if self._is_full:
@@ -241,7 +244,13 @@ class _Reader:
             self.blob(f"{prefix}attachment/{number}/{plain_name(blob.name) or 'unnamed'}", blob, depth)
 
     def _text_part(
-        self, path: str, kind: str, text_of: Callable[[], tuple[str, tuple[Segment, ...]]], depth: int, own: bool
+        self,
+        path: str,
+        kind: str,
+        text_of: Callable[[], tuple[str, tuple[Segment, ...]]],
+        depth: int,
+        own: bool,
+        sources: tuple[Body, ...] = (),
     ) -> None:
         part = Part(path=path, media_type=kind, claimed_type=kind, depth=depth, read="none")
         troubles: list[Trouble] = []
@@ -269,6 +278,9 @@ class _Reader:
                 )
                 if "-----BEGIN PGP MESSAGE-----" in text:
                     part, trouble = sealed.inline_armour(part)
+                    troubles.extend(trouble)
+                if own and sources:
+                    part, trouble = portals.notice(part, sources)
                     troubles.extend(trouble)
             except Exception as error:  # the promise of read(): whatever a body holds, the other parts are read
                 troubles.append(_trouble_of(error))
@@ -401,12 +413,14 @@ class _Reader:
         if reader is not None:
             return reader(data, child.claimed_type, self._limits)
         if kind.startswith(ODF):
-            return office.read_open_document(data, child.claimed_type, self._limits)
+            return opendocument.read_open_document(data, child.claimed_type, self._limits)
         if kind == "application/epub+zip":
             return archives.read_zip(data, child.claimed_type, self._limits)
         if kind in EXECUTABLES:
             # Recognised for what it is; a program has no words to read.
             return Content()
+        if kind == "application/octet-stream" and (lock := portals.package(data, child.name)) is not None:
+            return Content(protection=lock, read="none", troubles=[Trouble("encrypted", lock.mechanism)])
         raise UnreadablePart("unsupported", f"no reader for {kind}")
 
     def _children(self, path: str, content: Content, depth: int) -> None:

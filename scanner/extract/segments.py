@@ -1,5 +1,6 @@
 """Whose words a mail's text is: the sender's, quoted, forwarded, signature, disclaimer or banner.
 
+A banner is what a program has put in: a gateway's warning above the text, a calendar's way into a meeting below it.
 Reading the lines once from the top answers it for plain text, and for HTML as well, because `markup` writes cited blocks
 with `> ` as plain mails do. Where nothing says that words are somebody else's they are the sender's: a finding that
 names too much can be dismissed, words cut away are never seen again.
@@ -28,7 +29,8 @@ _SAID = _one_of(
     "wrote|writes|said|ysgrifennodd|scríobh|a [ée]crit|schrieb|geschrieben|escribi[óo]|escreveu|ha scritto|schreef",
     "geschreven|skrev|kirjoitti|napisał|napisał\\(a\\)|pisze|a scris|írta|napsal|napsal\\(a\\)|napísal",
     "napísal\\(a\\)|je napisao|je napisala|je napisao/la|şunu yazdı|yazdı|написал|написал\\(а\\)|пишет|написав",
-    "написав\\(-ла\\)|пише",
+    "написав\\(-ла\\)|пише|написа|rašė|rakstīja|έγραψε|qoray|shkroi|كتب|تمت كتابة|نے لکھا|লিখেছেন|写道|寫道",
+    r"ezt írta \([^()\n]{1,80}\)",
 )
 _SAID_AT_END = re.compile(_SAID + r"(?:[ \t][^\n:]{0,120})?[ \t]?:[ \t]*$", re.IGNORECASE)
 _HAS_DATE = re.compile(r"\d{1,2}[:.h]\d\d|\b(?:19|20)\d\d\b|\d{1,2}[/.]\d{1,2}[/.]\d{2,4}|@")
@@ -40,6 +42,10 @@ _ATTRIBUTION_START = re.compile(
         r"[\"'<]?[\w.+-]{1,60}@|\d{1,4}[./-]|\d{1,2} [a-zà-ž]{3}",
     ),
     re.IGNORECASE,
+)
+# Some programs say no verb in some languages: a date with its time, a name, and the address at the very end.
+_DATE_TIME_ADDRESS = re.compile(
+    r"(?:[^\W\d_]{1,12}[.,]{0,2} ){0,2}\d{1,4}[^\n<>:]{1,40}\d{1,2}:\d\d[^\n<>]{0,100}<[^<>\s@]{1,100}@[^<>\s]{1,200}>[ \t]?:[ \t]*$"
 )
 # Gmail and Yandex in some languages say no verb: a date, a name and the address.
 _DATE_AND_ADDRESS = re.compile(
@@ -75,16 +81,25 @@ _FORWARDED = re.compile(
 )
 # Labels of the header block that Outlook and others put above what they quote, by what they stand for.
 _LABELS = {
-    "from": "from von de da van från fra lähettäjä od expéditeur отправитель от від feladó kimden gönderen oddawca nadawca",
-    "date": "date sent dato päivämäärä gesendet datum envoyé enviado enviada inviato data verzonden skickat sendt lähetetty päiväys "
-    "wysłano odesláno odoslané dátum отправлено дата надіслано küldve gönderildi tarih fecha trimis",
-    "to": "to an à a para aan till til vastaanottaja do komu кому címzett kime alıcı către pour",
-    "subject": "subject betreff objet asunto oggetto assunto onderwerp ämne emne aihe temat předmět predmet тема tárgy "
-    "konu subiect",
-    "other": "cc kopi kopio kopie kopia copie bcc reply-to importance attachments anlagen pièces when where",
+    "from": "from|von|de|da|van|från|fra|lähettäjä|od|expéditeur|отправитель|от|від|feladó|kimden|gönderen|oddawca|nadawca|oddi wrth"
+    "|de la|nuo|από|šalje|发件人|發件人|寄件者|差出人|من|منجانب|প্রেরক",
+    "date": "date|sent|dato|päivämäärä|gesendet|datum|envoyé|enviado|enviado el|enviado em|enviada|enviada em|inviato|data|verzonden"
+    "|skickat|sendt|lähetetty|päiväys|wysłano|wysłane|odesláno|odoslané|dátum|отправлено|дата|надіслано|küldve|elküldve|gönderildi"
+    "|gönderme tarihi|tarih|fecha|trimis|anfonwyd|dyddiad|išsiųsta|nosūtīts|изпратено|στάλθηκε|ημερομηνία|poslano|发送时间"
+    "|發送時間|寄件日期|日期|送信日時|تاريخ الإرسال|تم الإرسال|التاريخ|تاریخ|بھیجا گیا|sent on|date sent",
+    "to": "to|an|à|a|para|aan|till|til|vastaanottaja|do|komu|кому|címzett|kime|alıcı|către|catre|pour|at|i|kam|до|προς|prima"
+    "|收件人|收件者|宛先|إلى|بنام",
+    "subject": "subject|betreff|objet|asunto|oggetto|assunto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|тема|tárgy|konu|subiect|pwnc"
+    "|testun|tema|tēma|temats|относно|θέμα|主题|主旨|件名|الموضوع|موضوع",
+    "other": "cc|kopi|kopio|kopie|kopia|copie|copia|cci|bcc|dw|kopi til|másolatot kap|bilgi|копія|копия|кому копія|reply-to|importance"
+    "|attachments|anlagen|pièces|pièces jointes|when|where|抄送|نسخة",
 }
-_LABEL_OF = {word: label for label, words in _LABELS.items() for word in words.split()}
-_HEADER_LINE = re.compile(r"[ \t>]*\*{0,2}([^\W\d_][\w'-]{0,15})\*{0,2}[ \t]?:\*{0,2}(?:[ \t]|$)")
+_LABEL_OF = {words: label for label, choices in _LABELS.items() for words in choices.split("|")}
+# These say when, but not that something was sent.
+_DATE_ALONE = frozenset("date dato datum data fecha dátum дата tarih".split())
+_HEADER_LINE = re.compile(r"[ \t>]*\*{0,2}([^\W\d_][^\d:*<>@,.]{0,20}?)\*{0,2}[ \t]?:")
+# A whole block run into one line, as careless conversion leaves it.
+_LABEL_IN_LINE = re.compile(r"(?:^|[ \t*])([^\W\d_]{1,14}):(?=[ \t*])")
 _RULE = re.compile(r"[ \t]*[_\-=*–—]{5,}[ \t]*$")
 # What the lines above can begin with, besides a letter: most lines of most mails are passed by for lack of one.
 _MARK_INITIALS = frozenset("-_<=*–—")
@@ -143,6 +158,11 @@ _NAME_LINE = re.compile(
     re.IGNORECASE,
 )
 _WORDS = re.compile(r"[^\W\d_]+")
+# A line that says something of somebody else is no line of a signature, whatever number or address stands in it.
+_OF_ANOTHER = re.compile(
+    r"\b(?:is|was|are|were|has|had|he|she|they|her|his|their|him|them|born|mum|dad|mother|father|son|daughter|carer)\b",
+    re.IGNORECASE,
+)
 _SENTENCE = re.compile(r"[a-zà-ž]{2,}[.!?](?:\s|$)")
 _POSTSCRIPT = re.compile(r"p\.?\s?s\.?\b", re.IGNORECASE)
 _MAX_SIGNATURE_LINES, _MAX_SIGNATURE_CHARS = 25, 1_500
@@ -178,19 +198,55 @@ _SHORT_SMALL_PRINT = 200
 _BANNER = re.compile(
     r"[\s*\[(_=!>⚠-]*"
     + _one_of(
-        "external(?: (?:e-?mail|sender|message|mail))?\\b|caution\\b|warning\\b|you don't often get e-?mail",
-        "this (?:e-?mail|message) (?:originated|came|was sent|is) (?:from )?(?:an? )?(?:external|outside)",
+        "external(?: (?:e-?mail|sender|message|mail))?\\b|caution\\b|warning\\b|attention\\b|rhybudd\\b|e-bost allanol\\b",
+        "(?:you|some people who received this message) don't often get e-?mail",
+        "this (?:e-?mail|message) (?:has |was |is |originate[sd]? |came |comes |been |sent |come |in )*from",
+        "this (?:e-?mail|message) is (?:external|outside)|the sender of this (?:e-?mail|message) is",
         "be careful with this message|think before you click",
     ),
     re.IGNORECASE,
 )
+# One of these tells a banner, of the advice that follows them it takes two pieces: colleagues give it as well.
 _BANNER_WORD = re.compile(
     _one_of(
-        "outside|external (?:sender|source|e-?mail)|don't often get|do not click|don't click|unless you (?:recogni[sz]e|trust|know)",
-        "learn why this is important|verify the sender|links or (?:open )?attachments",
+        "outside (?:of )?(?:the|our|your|this|[a-z]+ (?:trust|school|academy|council)|[A-Z])|(?:un)?trusted (?:sender|source)",
+        "external (?:sender|source|e-?mail|account|organi[sz]ation|to your)|don't often get|learn why this is important",
+        "unless you (?:recogni[sz]e|trust|know)|verify the sender|previously corresponded|unknown senders?|tu allan i",
     ),
     re.IGNORECASE,
 )
+_BANNER_ADVICE = re.compile(
+    "do(?: not|n't) (?:click|open|reply)|links? (?:or|and) (?:open )?attachments?|be careful|take care", re.IGNORECASE
+)
+# The way into a meeting as Teams, Zoom, Meet and Webex write it into an invitation, line by line. One line of the first kind
+# opens such a block, those of the second belong to it.
+_MEETING = re.compile(
+    r"[\s*|>-]*"
+    + _one_of(
+        "microsoft teams meeting|cyfarfod microsoft teams|microsoft teams need help|join (?:the |microsoft teams )?meeting now",
+        "join on your computer|click here to join the meeting|join microsoft teams meeting|join (?:our )?zoom meeting",
+        "[^\\n]{0,80} is inviting you to a scheduled zoom meeting|join with google meet|google meet joining info|video call link:",
+        "join (?:from the meeting link|by meeting number|webex meeting)",
+    ),
+    re.IGNORECASE,
+)
+_MEETING_LINE = re.compile(
+    r"[\s*|>-]*"
+    + _one_of(
+        "(?:meeting|webinar|conference|phone conference|video(?: conference)?) (?:id|number|link|url|options|password|key|passcode)\\b",
+        "(?:pass(?:code|word)|pin|tenant key|video id|host key|access code|one tap mobile)\\s?:|cod mynediad\\s?:|id'r cyfarfod",
+        "join (?:on|by|with|from|via|conversation|the)\\b|download (?:teams|zoom)|or call in|dial[- ]in|or dial|more phone numbers",
+        "one tap mobile|dial by your location|find (?:a|your) local number|reset (?:dial-in )?pin|learn more|meeting options|need help\\?",
+        "for organi[sz]ers|privacy and security|system reference|more info|org help|tap to join|more joining options",
+        r"<?https?://(?:[\w-]{1,40}\.){0,3}(?:teams\.(?:microsoft|live)\.com|zoom\.us|meet\.google\.com|tel\.meet|webex\.com|aka\.ms|dialin)",
+        r"\+\d[\d ()-]{6,20}(?:,|\b)",
+    ),
+    re.IGNORECASE,
+)
+_CALENDAR_RULE = re.compile(r"\s*(?:\*~){4,}\*?\s*$")
+_WHEN_WHERE = re.compile(r"\s*(?:when|where|pryd|ble)\s?:", re.IGNORECASE)
+_LINK = re.compile(r"<?https?://[^\s<>]{1,2000}>?")
+_MAX_MEETING_LINES, _LONGEST_MEETING_LINE, _LONGEST_MEETING_TAIL = 40, 100, 24
 
 
 class _Line(NamedTuple):
@@ -211,6 +267,7 @@ def segments(text: str, subject: str = "", sender: str = "") -> tuple[Segment, .
     owners: list[SegmentOwner] = ["sender"] * len(lines)
     own_end = _mark_history(lines, owners, subject)
     _mark_banners(lines, owners, own_end)
+    _mark_meetings(lines, owners)
     _mark_disclaimers(lines, owners)
     _mark_signatures(lines, owners, sender)
     return _joined(lines, owners)
@@ -333,18 +390,19 @@ def _history_at(
     offset = 1 if _RULE.match(line) else 0
     while offset and offset < 3 and index + offset < len(lines) and lines[index + offset].is_empty:
         offset += 1
-    header_lines = _header_block(lines, index + offset)
+    header_lines = _header_block(lines, index + offset, is_answer)
     # A memo begins with such a block as well: at the very top it is history only in an answer or a forward.
     if header_lines:
         is_history = is_answer or _any_words(lines, owners, index)
         return ("forwarded" if is_forward else "quoted") if is_history else None, offset + header_lines
-    length = _attribution(lines, index)
+    length = _attribution(lines, index, is_answer)
     return ("forwarded" if is_forward else "quoted", length) if length else (None, 0)
 
 
-def _header_block(lines: list[_Line], index: int) -> int:
+def _header_block(lines: list[_Line], index: int, is_answer: bool) -> int:
     """The number of lines of a From/Sent/To/Subject block at `index`, or 0."""
     seen: set[str] = set()
+    is_mail = False
     number = index
     empty = 0
     while number < len(lines) and number < index + 14:
@@ -358,6 +416,10 @@ def _header_block(lines: list[_Line], index: int) -> int:
             continue
         match = _HEADER_LINE.match(line[:60])
         label = _LABEL_OF.get(match.group(1).lower()) if match else None
+        if label == "from" and not seen:
+            inside = {_LABEL_OF.get(word.lower()) for word in _LABEL_IN_LINE.findall(line)}
+            if {"from", "date"} < inside and inside & {"to", "subject"}:
+                return number - index + 1
         if label is None:
             # A long list of recipients goes on in the next line.
             if "to" in seen and empty == 0 and ("@" in line or ";" in line) and "subject" not in seen:
@@ -367,14 +429,24 @@ def _header_block(lines: list[_Line], index: int) -> int:
         if not seen and label not in ("from", "date", "subject", "to"):
             break
         seen.add(label)
+        is_mail = (
+            is_mail
+            or "@" in line
+            or (label == "date" and match is not None and match.group(1).lower() not in _DATE_ALONE)
+        )
         empty = 0
         number += 1
+    if not (is_answer or is_mail or "subject" in seen):
+        return 0  # From, To and Date alone are a journey as well
     enough = len(seen) >= 3 and "from" in seen and ("date" in seen or "subject" in seen)
     return number - index if enough else 0
 
 
-def _attribution(lines: list[_Line], index: int) -> int:
-    """The number of lines of an "On … wrote:" at `index`, which may be broken over up to three lines, or 0."""
+def _attribution(lines: list[_Line], index: int, is_answer: bool) -> int:
+    """The number of lines of an "On … wrote:" at `index`, which may be broken over up to three lines, or 0.
+
+    A date and an address without a word that says "wrote" open somebody else's text only in an answer or above cited lines.
+    """
     line = lines[index].text
     is_start = _ATTRIBUTION_START.match(line) is not None
     if is_start and _DATE_AND_ADDRESS.match(line.strip()):
@@ -388,10 +460,12 @@ def _attribution(lines: list[_Line], index: int) -> int:
             return 0
         joined = f"{joined} {piece}".strip()
         if joined.endswith(":") and _SAID_AT_END.search(joined[-200:]):
-            if _HAS_DATE.search(joined) and (is_start or ("<" in joined and "@" in joined)):
+            if _HAS_DATE.search(joined) and (is_start or "@" in joined):
                 return length
             # "Jane Smith wrote:" alone is an attribution only where what follows is marked as cited.
             return length if len(joined) < 200 and _next_is_cited(lines, index + length) else 0
+        if joined.endswith(":") and _DATE_TIME_ADDRESS.match(joined):
+            return length if is_answer or _next_is_cited(lines, index + length) else 0
         if length == 1 and not (is_start and _HAS_DATE.search(line)):
             return 0
     return 0
@@ -418,15 +492,60 @@ def _mark_banners(lines: list[_Line], owners: list[SegmentOwner], own_end: int) 
         paragraph = " ".join(line.text for line in lines[index:end])
         if len(paragraph) < 60 and "EXTERNAL" in paragraph:
             end = index + 1
-        elif len(paragraph) > 700 or not _BANNER_WORD.search(paragraph):
+        elif len(paragraph) > 700 or not _is_banner(paragraph):
             return
         else:
             # The banner may stand directly above the text: it ends with the last line that sounds like one.
-            while end > index + 1 and not _BANNER_WORD.search(lines[end - 1].text):
+            while end > index + 1 and not _is_banner(lines[end - 1].text, 1):
                 end -= 1
         for number in range(index, end):
             owners[number] = "banner"
         index = end
+
+
+def _is_banner(text: str, advice: int = 2) -> bool:
+    return _BANNER_WORD.search(text) is not None or len(_BANNER_ADVICE.findall(text)) >= advice
+
+
+def _mark_meetings(lines: list[_Line], owners: list[SegmentOwner]) -> None:
+    """What a calendar has put in: the way into an online meeting, and when and where above its line of stars."""
+    index = 0
+    while index < len(lines):
+        line = lines[index].text
+        if owners[index] != "sender" or lines[index].is_empty:
+            index += 1
+            continue
+        if _CALENDAR_RULE.match(line):
+            start = index
+            while start > 0 and (lines[start - 1].is_empty or _WHEN_WHERE.match(lines[start - 1].text)):
+                start -= 1
+            owners[start : index + 1] = ["banner"] * (index + 1 - start)
+        if not _opens_meeting(line):
+            index += 1
+            continue
+        end, telling = index + 1, 0
+        for number in range(index + 1, min(len(lines), index + _MAX_MEETING_LINES)):
+            text = lines[number].text
+            if lines[number].is_empty:
+                continue
+            is_rule = _RULE.match(text) is not None
+            if owners[number] != "sender" or not (is_rule or _opens_meeting(text) or _belongs_to_meeting(text)):
+                break
+            end, telling = number + 1, telling + (not is_rule)
+        if telling:
+            # The line drawn above the block is part of it.
+            start = index - 1 if index and _RULE.match(lines[index - 1].text) else index
+            owners[start:end] = ["banner"] * (end - start)
+        index = end
+
+
+def _opens_meeting(line: str) -> bool:
+    match = _MEETING.match(line)
+    return match is not None and len(_LINK.sub("", line[match.end() :]).strip()) <= _LONGEST_MEETING_TAIL
+
+
+def _belongs_to_meeting(line: str) -> bool:
+    return _MEETING_LINE.match(line) is not None and len(_LINK.sub("", line)) <= _LONGEST_MEETING_LINE
 
 
 def _mark_disclaimers(lines: list[_Line], owners: list[SegmentOwner]) -> None:
@@ -559,6 +678,8 @@ def _like_signature(line: str, sender: str) -> bool:
     """Could this line stand in a signature: a name, a role, an address, a number? A sentence cannot."""
     text = line.strip()
     if len(text) > 120 or _POSTSCRIPT.match(text):
+        return False
+    if _OF_ANOTHER.search(text) and not _DEVICE.match(text):
         return False
     if _CONTACT.search(text) or _DEVICE.match(text) or _RULE.match(line):
         return not _SENTENCE.search(text) or len(text.split()) < 9

@@ -7,6 +7,7 @@ import io
 import re
 
 from scanner.errors import UnreadablePart
+from scanner.extract import portals
 from scanner.extract.content import Content, Sheets, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.markup import html_file_text, xml_text
@@ -38,7 +39,13 @@ def read_fragment(data: bytes, claimed: str, limits: Limits) -> Content:
 
 
 def read_html(data: bytes, claimed: str, limits: Limits) -> Content:
-    return Content(html_file_text(data, _charset(claimed)))
+    """A page; of one that carries a sealed message to a service only what stands around the seal is read."""
+    content = Content(html_file_text(data, _charset(claimed)))
+    lock = portals.wrapper(data.decode("latin-1"))
+    if lock is not None:
+        content.protection = lock
+        content.missed(Trouble("encrypted", lock.mechanism, "part"))
+    return content
 
 
 def read_xml(data: bytes, claimed: str, limits: Limits) -> Content:

@@ -6,7 +6,8 @@ Nothing here ever holds the text of a message, its subject or a found value (D10
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
@@ -15,7 +16,22 @@ import sqlalchemy as sa
 from scanner import audit
 from scanner.audit import AuditEntry, AuditFault
 from scanner.model import Authorisation, CaseState, Cursor, People, ProblemKind, Severity, Trail, Versions
-from scanner.store import accounts, authorisations, cases, claims, database, messages, notices, people, runs, trails
+from scanner.store import (
+    accounts,
+    authorisations,
+    cases,
+    claims,
+    database,
+    history,
+    messages,
+    notices,
+    outbreaks,
+    people,
+    runs,
+    trails,
+)
+from scanner.store.cases import WAITING
+from scanner.store.history import PastFinding, PastMessage, Said
 from scanner.store.rows import (
     Account,
     AccountRole,
@@ -34,6 +50,7 @@ from scanner.store.rows import (
     Order,
     Outcome,
     Parked,
+    Passing,
     ProblemRow,
     Run,
     RunCounts,
@@ -41,6 +58,7 @@ from scanner.store.rows import (
 )
 
 __all__ = [
+    "WAITING",
     "Account",
     "AccountRole",
     "Action",
@@ -60,9 +78,13 @@ __all__ = [
     "Order",
     "Outcome",
     "Parked",
+    "Passing",
+    "PastFinding",
+    "PastMessage",
     "ProblemRow",
     "Run",
     "RunCounts",
+    "Said",
     "Store",
     "StoreError",
 ]
@@ -143,6 +165,16 @@ class Store:
         """Drops what links messages that were sent before that time."""
         with self.writing.begin() as connection:
             trails.forget(connection, before)
+
+    def outbreak(self, case_id: int) -> list[Passing]:
+        """How the text of a case went round, oldest passing first; empty where it is no such case."""
+        with self.reading.begin() as connection:
+            return outbreaks.of_case(connection, case_id)
+
+    def forget_outbreaks(self, before: datetime) -> None:
+        """Drops what is known of outbreaks whose last passing was sent before that time."""
+        with self.writing.begin() as connection:
+            outbreaks.forget(connection, before)
 
     def forget_clean(self, before: datetime) -> int:
         """Drops the facts of messages without a finding that were committed before that time; returns how many rows.
@@ -225,6 +257,29 @@ class Store:
         with self.reading.begin() as connection:
             return notices.counts(connection)
 
+    # --- trying rules ---------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def past(self, since: datetime | None = None, *, judged_only: bool = False) -> Iterator[Iterator[PastMessage]]:
+        """Stored messages with facts, findings and the reviewers' verdicts, oldest first, while the context lasts."""
+        with self.reading.begin() as connection:
+            yield history.past(connection, since, judged_only)
+
+    def said_of(self, keys: Collection[str]) -> dict[str, tuple[int, Said]]:
+        """For the findings of these keys that have a case: its number, and the reviewers' last word on it."""
+        with self.reading.begin() as connection:
+            return history.said_of(connection, keys)
+
+    def excused_counts(self) -> dict[str, int]:
+        """How many findings each exception, or the policy, excuses."""
+        with self.reading.begin() as connection:
+            return history.excused_counts(connection)
+
+    def rule_counts(self) -> tuple[dict[str, int], dict[str, int]]:
+        """By rule: how many cases it leads, and how many findings it made in shadow."""
+        with self.reading.begin() as connection:
+            return history.cases_of_rule(connection), history.shadow_counts(connection)
+
     # --- triage -------------------------------------------------------------------------------------------------
 
     def cases(
@@ -275,6 +330,14 @@ class Store:
             return cases.decide(
                 connection, case_id, actor=actor, action=action, note=note, now=now, audit_key=self.audit_key
             )
+
+    def excuse_case(self, case_id: int, *, by: Mapping[str, str], actor: str, note: str, now: datetime) -> None:
+        """An exception reaches a case that waits: its findings, by key, say which excuses them; audited.
+
+        Raises DecisionRefused where somebody has decided the case meanwhile.
+        """
+        with self.writing.begin() as connection:
+            cases.excuse(connection, case_id, by=by, actor=actor, note=note, now=now, audit_key=self.audit_key)
 
     def record_reveal(self, case_id: int, *, actor: str, reason: str, now: datetime) -> None:
         """Writes down that somebody is about to read the message; call it before the text is fetched (D19).

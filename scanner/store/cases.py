@@ -30,7 +30,7 @@ STEPS: dict[Action, tuple[frozenset[CaseState], CaseState]] = {
     "confirm": (frozenset({"new", "open"}), "confirmed"),
     "false_alarm": (frozenset({"new", "open"}), "false_alarm"),
     "close": (frozenset({"confirmed", "false_alarm"}), "closed"),
-    "reopen": (frozenset({"confirmed", "false_alarm", "closed"}), "open"),
+    "reopen": (frozenset({"confirmed", "false_alarm", "excused", "closed"}), "open"),
 }
 WAITING: tuple[CaseState, ...] = ("new", "open")
 # Who reopens a case when a scan finds something further in its mail.
@@ -41,6 +41,7 @@ IN_WORDS: dict[str, str] = {
     "open": "open",
     "confirmed": "confirmed",
     "false_alarm": "a false alarm",
+    "excused": "excused",
     "closed": "closed",
 }
 
@@ -56,8 +57,13 @@ def place(
     sent_at: datetime | None,
     now: datetime,
     audit_key: bytes,
+    *,
+    copies: bool = False,
 ) -> tuple[int, bool]:
-    """The case of this message, topic and route (D5), opened with its notice where there is none; and whether it is new."""
+    """The case of this message, topic and route (D5), opened with its notice where there is none; and whether it is new.
+
+    `copies`: the message is a further copy of what the case is about, a text that goes round.
+    """
     route = _route(finding)
     found = connection.execute(
         sa.select(CASE)
@@ -102,9 +108,11 @@ def place(
     if (headline["rank"], finding.confidence) > (found.rank, found.confidence):
         changes |= headline | {"subjects": changes["subjects"]}
     connection.execute(sa.update(CASE).where(CASE.c.id == found.id).values(changed=now, **changes))
-    if found.state in ("false_alarm", "closed"):
-        # Somebody judged less than what is known now: silence would pass it off as clean.
-        note = f"A further finding in the same message: rule {finding.rule}."
+    if found.state in ("closed", "excused") or (found.state == "false_alarm" and not copies):
+        # Somebody judged less than what is known now: silence would pass it off as clean. A text that was judged harmless
+        # stays so in a further copy.
+        what = "The same text went on" if copies else "A further finding in the same message"
+        note = f"{what}: rule {finding.rule}."
         _step(connection, found.id, found.state, "open", MAILWARDEN, "reopen", note, now, audit_key)
     return int(found.id), False
 
@@ -210,7 +218,7 @@ def forget(connection: sa.Connection, before: Mapping[Severity, datetime]) -> in
     done = 0
     for severity, moment in before.items():
         old = sa.select(CASE.c.id).where(
-            CASE.c.severity == severity, CASE.c.state.in_(("closed", "false_alarm")), CASE.c.changed < moment
+            CASE.c.severity == severity, CASE.c.state.in_(("closed", "excused", "false_alarm")), CASE.c.changed < moment
         )
         findings = sa.select(FINDING.c.id).where(FINDING.c.case_id.in_(old))
         connection.execute(sa.delete(APPEARANCE).where(APPEARANCE.c.finding_id.in_(findings)))
@@ -399,6 +407,28 @@ def decide(
             raise DecisionRefused(f"case {case_id}: it is {IN_WORDS[state]} by now (allowed: note, {allowed})")
     _step(connection, case_id, state, leads_to, actor, action, note, now, audit_key)
     return leads_to
+
+
+def excuse(
+    connection: sa.Connection,
+    case_id: int,
+    *,
+    by: Mapping[str, str],
+    actor: str,
+    note: str,
+    now: datetime,
+    audit_key: bytes,
+) -> None:
+    """A waiting case is excused: each finding by the exception that `by` gives for its key. A notice that waits is not sent."""
+    state = _state(connection, case_id)
+    if state not in WAITING:
+        raise DecisionRefused(f"case {case_id}: it is {IN_WORDS[state]} by now, and only a waiting case can be excused")
+    for key, exception in by.items():
+        connection.execute(
+            sa.update(FINDING).where(FINDING.c.key == key, FINDING.c.case_id == case_id).values(exempted_by=exception)
+        )
+    connection.execute(sa.delete(NOTICE).where(NOTICE.c.case_id == case_id, NOTICE.c.state == "pending"))
+    _step(connection, case_id, state, "excused", actor, "excuse", note, now, audit_key)
 
 
 def record_reveal(

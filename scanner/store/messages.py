@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from scanner.model import Cursor, ProblemKind, Verdict, Versions
-from scanner.store import cases, trails
+from scanner.store import cases, outbreaks, trails
 from scanner.store.database import take_turns
 from scanner.store.rows import Committed, CoverageRow, ProblemRow
 from scanner.store.tables import (
@@ -88,7 +88,8 @@ def commit_page(
                 connection.execute(sa.update(MESSAGE).where(MESSAGE.c.id == before.id).values(folder=result.folder))
             continue
         message_id = _write_message(connection, source, result, before, ledger, now)
-        opened += _write_findings(connection, source, message_id, result, now, audit_key)
+        outbreak = _write_spread(connection, message_id, result.verdict, now)
+        opened += _write_findings(connection, source, message_id, result, outbreak, now, audit_key)
     ledger.write(connection)
     saved = {"token": token, "saved_at": now}
     connection.execute(
@@ -341,8 +342,31 @@ def _write_message(
     return message_id
 
 
+# What a whole outbreak has in common: its mails are one case of these topics for each person it is routed to.
+_GOES_ROUND = frozenset({"chain_mail", "junk_bulk_mail"})
+
+
+def _write_spread(connection: sa.Connection, message_id: int, verdict: Verdict, now: datetime) -> str:
+    """Joins the message with the other copies of what it passes on; returns the name of the outbreak, empty for none."""
+    if verdict.spread is None or not verdict.content_hash:
+        outbreaks.forget_message(connection, message_id)
+        return ""
+    accused = any(
+        finding.topic in _GOES_ROUND and finding.exempted_by is None and not finding.shadow
+        for finding in verdict.findings
+    )
+    sent_at = _moment(verdict.sent_at) or now
+    return outbreaks.join(connection, message_id, verdict.content_hash, verdict.spread, sent_at, accused=accused)
+
+
 def _write_findings(
-    connection: sa.Connection, source: str, message_id: int, result: Committed, now: datetime, audit_key: bytes
+    connection: sa.Connection,
+    source: str,
+    message_id: int,
+    result: Committed,
+    outbreak: str,
+    now: datetime,
+    audit_key: bytes,
 ) -> list[int]:
     """Findings by key, each at most once, with the message as an appearance. Returns the ids of new cases."""
     verdict = result.verdict
@@ -359,9 +383,11 @@ def _write_findings(
         if row is None or (row.case_id is None and case_wanted):
             case_id = None
             if case_wanted:
+                about = outbreak if outbreak and finding.topic in _GOES_ROUND else content
                 case_id, is_new = cases.place(
-                    connection, content, finding, verdict.direction, _moment(verdict.sent_at), now, audit_key
-                )
+                    connection, about, finding, verdict.direction, _moment(verdict.sent_at), now, audit_key,
+                    copies=about != content,
+                )  # fmt: skip
                 if is_new:
                     opened.append(case_id)
             finding_id = cases.write_finding(connection, row.id if row else None, case_id, finding, now)

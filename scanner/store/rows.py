@@ -8,7 +8,18 @@ from datetime import date, datetime
 from typing import Literal
 
 from scanner.errors import MailwardenError
-from scanner.model import CaseState, Direction, Finding, Problem, ProblemKind, ReadState, Route, Severity, Verdict
+from scanner.model import (
+    CaseState,
+    Direction,
+    Finding,
+    Problem,
+    ProblemKind,
+    ReadState,
+    Route,
+    Severity,
+    SpreadAct,
+    Verdict,
+)
 
 Action = Literal["confirm", "false_alarm", "note", "reopen", "close"]
 Outcome = Literal["sent", "unsure", "failed"]
@@ -33,6 +44,21 @@ class Linked:
     internet_id: str
     recipient: str
     sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Passing:
+    """A message with a text that goes round: who sent it to whom (keyed fingerprints, True: outside), and how.
+
+    `accused`: a finding says that the sender took part.
+    """
+
+    sender: str
+    reached: tuple[tuple[str, bool], ...]
+    sent_at: datetime
+    act: SpreadAct
+    depth: int
+    accused: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,39 @@ TRAIL = sa.Table(
     sa.Index("trail_message", "message_id"),
 )
 
+# A message that passes a chain letter on, or received one: which outbreak it belongs to, and the keyed sketch of the passage.
+SPREAD = sa.Table(
+    "spread",
+    METADATA,
+    _id(),
+    _to("message_id", "message"),
+    sa.Column("outbreak", Words, nullable=False),
+    sa.Column("copy_of", Words, nullable=False),
+    sa.Column("sketch", sa.LargeBinary, nullable=False),
+    sa.Column("sender", Words, nullable=False),
+    sa.Column("act", Words, nullable=False),
+    sa.Column("accused", sa.Boolean, nullable=False),
+    sa.Column("depth", sa.Integer, nullable=False),
+    sa.Column("sent_at", UtcTime, nullable=False),
+    sa.UniqueConstraint("message_id", name="spread_of_message"),
+    sa.Index("spread_outbreak", "outbreak", "sent_at"),
+    sa.Index("spread_sent_at", "sent_at"),
+)
+SPREAD_REACH = sa.Table(
+    "spread_reach",
+    METADATA,
+    sa.Column("spread_id", sa.Integer, sa.ForeignKey("spread.id"), primary_key=True),
+    sa.Column("address", Words, primary_key=True),
+    sa.Column("outside", sa.Boolean, nullable=False),
+)
+SPREAD_BAND = sa.Table(
+    "spread_band",
+    METADATA,
+    sa.Column("band", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("spread_id", sa.Integer, sa.ForeignKey("spread.id"), primary_key=True),
+    sa.Index("spread_band_of", "spread_id"),
+)
+
 PROBLEM = sa.Table(
     "problem",
     METADATA,

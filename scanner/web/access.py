@@ -89,7 +89,7 @@ class Visitor:
 
 
 def services_of(request: Request) -> WebServices:
-    services: WebServices = request.app.state.services
+    services: WebServices = request.app.state.services()
     return services
 
 

@@ -9,13 +9,15 @@ from fastapi import Depends, Form, Path, Query
 from starlette.responses import RedirectResponse, Response
 
 from scanner.errors import ConnectorError
+from scanner.labels import explanation
 from scanner.model import CaseState, Evidence, Part, Problem
 from scanner.store import Action, CaseCounts, CaseDetail, CaseRow, DecisionRefused
 from scanner.web import wording
 from scanner.web.access import Judge, RefusedError, Services, Visitor, form_checked, not_yours
 from scanner.web.frame import frame
 from scanner.web.pages import page
-from scanner.web.services import RevealResult, WebServices
+from scanner.web.services import Explained, RevealResult, WebServices
+from scanner.web.spread import names, outbreak_of, outbreak_view, written
 
 PAGE_SIZE = 50
 MAX_NOTE = 2000
@@ -27,7 +29,7 @@ MAX_SHOWN = 200_000
 MAX_PLACES_TRIED = 3
 
 CaseId = Annotated[int, Path(ge=1, le=2**31 - 1)]
-StateFilter = Literal["", "new", "open", "confirmed", "false_alarm", "closed"]
+StateFilter = Literal["", "new", "open", "confirmed", "false_alarm", "excused", "closed"]
 SeverityFilter = Literal["", "minor", "moderate", "severe"]
 OrderChoice = Literal["newest", "severest"]
 
@@ -45,6 +47,7 @@ _CHOICES: Final[dict[str, tuple[tuple[Action, str], ...]]] = {
     "open": (("confirm", "Confirm"), ("false_alarm", "False alarm"), ("note", "Add note only")),
     "confirmed": (("close", "Close"), ("reopen", "Reopen"), ("note", "Add note only")),
     "false_alarm": (("close", "Close"), ("reopen", "Reopen"), ("note", "Add note only")),
+    "excused": (("reopen", "Reopen"), ("note", "Add note only")),
     "closed": (("reopen", "Reopen"), ("note", "Add note only")),
 }
 
@@ -199,6 +202,7 @@ def _case_page(
     values = {
         **frame(services, visitor, "/cases"),
         "case": _case_view(services, detail),
+        "spread": outbreak_view(services, visitor, detail.case.id),
         "choices": choices,
         "said": said,
         "wrong": wrong,
@@ -230,11 +234,13 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
         "facts": facts,
         "advice": list(dict.fromkeys(finding.advice for finding in findings if finding.advice)),
         "evidence": _by_part(services, [item for finding in findings for item in finding.evidence]),
+        "meanings": _meanings(services, [item for finding in findings for item in finding.evidence]),
         "reasons": [wording.reason_words(reason, {**wording.LABELS, **services.labels}) for reason in reasons],
         "owners": [
             wording.SEGMENT_OWNERS[owner] for owner in dict.fromkeys(f.owner for f in findings) if owner != "sender"
         ],
         "clauses": [(clause, services.clauses.get(clause, "")) for clause in clauses],
+        "excuses": list(dict.fromkeys(f.exempted_by for f in findings if f.exempted_by)),
         "rules": [f"{f.rule} ({f.rule_version})" for f in findings],
         "route_role": wording.capital(wording.route_role(row.route.role)),
         "route_person": row.route.person,
@@ -279,6 +285,28 @@ def _by_part(services: WebServices, evidence: list[Evidence]) -> list[dict[str, 
             }
         )
     return [{"part": wording.part_words(part), "rows": rows} for part, rows in groups.items()]
+
+
+def spread_file(services: Services, visitor: Judge, case_id: CaseId) -> Response:
+    """How the text of a case went round, for other programs (GraphML 1.0)."""
+    case_for(services, visitor, case_id)
+    found = outbreak_of(services, case_id)
+    if found is None:
+        raise RefusedError("Nothing went round", "No passing on is known of this case.", 404)
+    headers = {
+        "Content-Disposition": f'attachment; filename="outbreak-case-{case_id}.graphml"',
+        "Cache-Control": "no-store",
+    }
+    graph = written(found, names(services, visitor, found))
+    return Response(graph, media_type="application/graphml+xml", headers=headers)
+
+
+def _meanings(services: WebServices, evidence: list[Evidence]) -> list[tuple[str, str]]:
+    """What each kind of evidence in a case is, why it counts and what is often mistaken for it."""
+    found = dict.fromkeys(item.label for item in evidence)
+    return [
+        (wording.capital(label_words(services, label)), explanation(label)) for label in found if explanation(label)
+    ]
 
 
 # --- acts -----------------------------------------------------------------------------------------------------------
@@ -371,6 +399,50 @@ def reveal(
         "not_shown": [problem_view(problem) for problem in result.problems],
     }
     return page("reveal.html", values)
+
+
+def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[None, Depends(form_checked)]) -> Response:
+    """Judges the message again, with the reasons of every rule. It shows labels and counts, never text."""
+    detail = case_for(services, visitor, case_id)
+    services.store.record(
+        actor=visitor.name, action="rules explained", object=f"case/{case_id}", reason="", now=services.clock()
+    )
+    told: Explained | None = None
+    for place in detail.appearances[:MAX_PLACES_TRIED]:
+        try:
+            told = services.explain(place)
+            break
+        except ConnectorError:
+            continue
+    if told is None:
+        sentence = "The message could not be fetched, so the rules could not be asked again. Nothing was changed."
+        return _case_page(services, visitor, detail, wrong=sentence, status=502)
+    values = {
+        **frame(services, visitor, "/cases"),
+        "case": _row_view(services, detail.case),
+        "fired": [
+            {
+                "rule": item.rule,
+                "title": item.title,
+                "whose": wording.SEGMENT_OWNERS[item.owner],
+                "excuse": item.exempted_by,
+                "shadow": item.shadow,
+                "reasons": item.reasons,
+            }
+            for item in told.findings
+        ],
+        "quiet": [
+            {
+                "rule": item.rule,
+                "whose": wording.SEGMENT_OWNERS[item.owner],
+                "met": item.met,
+                "needed": item.needed,
+                "missing": item.missing,
+            }
+            for item in told.silences
+        ],
+    }
+    return page("explain.html", values)
 
 
 def _fetch(services: WebServices, detail: CaseDetail) -> tuple[RevealResult | None, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from scanner.labels import explanation
 from scanner.web import wording
 from scanner.web.access import Services, SignedIn
 from scanner.web.frame import frame
@@ -17,7 +18,11 @@ def show_help(services: Services, visitor: SignedIn) -> Response:
         "states": wording.STATES,
         "topics": wording.TOPICS,
         "labels": sorted(
-            (wording.capital(words) for words in {**wording.LABELS, **services.labels}.values()), key=str.casefold
+            (
+                (wording.capital(words), explanation(label))
+                for label, words in {**wording.LABELS, **services.labels}.items()
+            ),
+            key=lambda item: item[0].casefold(),
         ),
         "problem_kinds": wording.PROBLEMS,
     }

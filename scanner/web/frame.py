@@ -17,10 +17,13 @@ def frame(services: WebServices, visitor: Visitor, here: str) -> dict[str, Any]:
     if visitor.sees_coverage:
         menu.append(("/problems", "/problems", f"Could not scan ({unread:,})"))
         menu.append(("/coverage", "/coverage", "Coverage"))
+    if visitor.sees_coverage:
+        menu.append(("/rules", "/rules", "Rules"))
     menu.append(("/help", "/help", "Help"))
     return {
         "policy": services.policy_title,
         "visitor": visitor,
+        "rules_notice": services.rules_notice,
         "csrf": visitor.session.csrf,
         "unread": unread,
         "menu": [{"href": href, "text": text, "here": path == here} for path, href, text in menu],

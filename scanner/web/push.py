@@ -12,7 +12,7 @@ _MAX_TOKEN = 4096
 
 async def notified(request: Request) -> Response:
     """Answers a validation with its token as plain text, a notification with 202; the work is done later, by the cursors."""
-    services: WebServices = request.app.state.services
+    services: WebServices = request.app.state.services()
     if services.notified is None:
         return PlainTextResponse("not in use", status_code=404)
     token = request.query_params.get("validationToken")

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from scanner.model import Part, Problem
+from scanner.exemptions import Exemptions
+from scanner.inspection import Silence
+from scanner.model import Finding, Part, Problem
+from scanner.policy import Policy
+from scanner.rule_sets import Change
+from scanner.rulebook import Rulebook
 from scanner.store import Appearance, Store
 
 
@@ -24,13 +29,26 @@ class RevealResult:
     parties: frozenset[str] = frozenset()
 
 
+def _nobody(_: Collection[str]) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A message fetched and judged again: what fired, and why every other rule stayed quiet. Holds no text and no value."""
+
+    findings: tuple[Finding, ...]
+    silences: tuple[Silence, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class WebServices:
-    """`reveal` raises ConnectorError when the message cannot be fetched from this place.
+    """`reveal` and `explain` raise ConnectorError when the message cannot be fetched from this place.
 
     `session_key`: at least 16 random bytes, the "web" subkey. `public_url`: how users reach the page; https makes the
     cookie Secure. `notified` takes a change notification of Graph, None where there are none. `labels` and `clauses` put
-    words to labels and clause ids beyond those that `wording` knows.
+    words to labels and clause ids beyond those that `wording` knows. `known_as` gives the names of our people behind keyed
+    fingerprints of a passed-on mail, as far as the directory has them.
     """
 
     store: Store
@@ -38,7 +56,14 @@ class WebServices:
     session_key: bytes = field(repr=False)
     public_url: str
     reveal: Callable[[Appearance], RevealResult]
+    explain: Callable[[Appearance], Explained]
     policy_title: str
+    rulebook: Rulebook
+    policy: Policy | None = None
+    # Why the set in force is not the one in the rules folder; empty where it is.
+    rules_notice: str = ""
+    exemptions: Exemptions = field(default_factory=Exemptions)
+    rule_changes: Callable[[], list[Change]] = list
     labels: Mapping[str, str] = field(default_factory=dict)
     clauses: Mapping[str, str] = field(default_factory=dict)
     notified: Callable[[bytes], bool] | None = None
@@ -48,3 +73,4 @@ class WebServices:
     # is closed: both the policy's decision.
     may_reveal: frozenset[str] = frozenset({"dpo", "manager"})
     must_pursue: bool = False
+    known_as: Callable[[Collection[str]], Mapping[str, str]] = _nobody

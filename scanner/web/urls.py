@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from scanner.web import api, cases, explain, problems, push, sign_in
+from scanner.web import api, cases, explain, problems, push, rules, sign_in
 from scanner.web.access import RefusedError, SignedIn, SignInNeededError, give_cookie
 from scanner.web.pages import FOLDER, page
 from scanner.web.services import WebServices
@@ -50,8 +51,11 @@ URLS: Final = (
     Url("GET", "/cases/{case_id}", cases.show_case),
     Url("POST", "/cases/{case_id}/decisions", cases.decide),
     Url("POST", "/cases/{case_id}/reveal", cases.reveal),
+    Url("POST", "/cases/{case_id}/explain", cases.explain),
+    Url("GET", "/cases/{case_id}/spread.graphml", cases.spread_file),
     Url("GET", "/problems", problems.show_problems),
     Url("GET", "/coverage", problems.show_coverage),
+    Url("GET", "/rules", rules.show_rules),
     Url("GET", "/help", explain.show_help),
     Url("GET", "/api/me", api.me),
     Url("GET", "/api/cases", api.list_cases),
@@ -60,13 +64,17 @@ URLS: Final = (
 )
 
 
-def create_app(services: WebServices) -> FastAPI:
-    """The triage page over these services. Raises ValueError where the session key is too short."""
-    https = services.public_url.lower().startswith("https://")
+def create_app(services: Callable[[], WebServices]) -> FastAPI:
+    """The triage page. `services` is asked for each request, because rules may change while it runs.
+
+    Raises ValueError where the session key is too short.
+    """
+    first = services()
+    https = first.public_url.lower().startswith("https://")
     # The generated documentation pages load scripts from another host, so there are none.
     app = FastAPI(title="Mailwarden", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.services = services
-    app.state.sessions = Sessions(services.session_key, secure=https)
+    app.state.sessions = Sessions(first.session_key, secure=https)
     for url in URLS:
         app.add_api_route(url.path, url.does, methods=[url.method], response_model=None)
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
@@ -74,7 +82,7 @@ def create_app(services: WebServices) -> FastAPI:
     app.add_exception_handler(RefusedError, _say_refused)
     app.add_exception_handler(HTTPException, _say_http)
     app.add_exception_handler(RequestValidationError, _say_invalid)
-    app.add_middleware(_Renewal, services=services, sessions=app.state.sessions)
+    app.add_middleware(_Renewal, clock=first.clock, sessions=app.state.sessions)
     app.add_middleware(Shield, https=https, say_broken=_say_broken)
     return app
 
@@ -82,9 +90,9 @@ def create_app(services: WebServices) -> FastAPI:
 class _Renewal:
     """Prolongs the session that a request was made in, unless the answer sets the cookie itself."""
 
-    def __init__(self, app: ASGIApp, services: WebServices, sessions: Sessions) -> None:
+    def __init__(self, app: ASGIApp, clock: Callable[[], datetime], sessions: Sessions) -> None:
         self._app = app
-        self._services = services
+        self._clock = clock
         self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,7 +102,7 @@ class _Renewal:
                 headers = MutableHeaders(scope=message)
                 if "set-cookie" not in headers:
                     answer = Response()
-                    give_cookie(answer, self._sessions, session, self._services.clock())
+                    give_cookie(answer, self._sessions, session, self._clock())
                     headers.append("set-cookie", answer.headers["set-cookie"])
             await send(message)
 
@@ -107,7 +115,7 @@ class _Renewal:
 def _say(request: Request, heading: str, sentence: str, status: int) -> Response:
     if request.url.path.startswith("/api/"):
         return JSONResponse({"error": sentence}, status_code=status)
-    services: WebServices = request.app.state.services
+    services: WebServices = request.app.state.services()
     values = {"policy": services.policy_title, "visitor": None, "heading": heading, "sentence": sentence}
     return page("message.html", values, status)
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from scanner.labels import LABELS as EXPLAINED
+
 LONDON = ZoneInfo("Europe/London")
 
 
@@ -145,6 +147,7 @@ STATES: Mapping[str, tuple[str, str]] = {
     "open": ("Open", "Somebody is looking at it, or it was reopened."),
     "confirmed": ("Confirmed", "A person decided that it is a breach."),
     "false_alarm": ("False alarm", "A person decided that it is not a breach."),
+    "excused": ("Excused", "An exception that came later excuses it; nothing more to do."),
     "closed": ("Closed", "Done; nothing more to do."),
 }
 
@@ -233,56 +236,13 @@ ACTIONS: Mapping[str, str] = {
     "note": "added a note",
     "reopen": "reopened it",
     "close": "closed it",
+    "excuse": "excused it by an exception",
     "reveal": "read the message",
     "open": "opened it",
 }
 
 # In the middle of a sentence, as above.
-LABELS: Mapping[str, str] = {
-    "nino": "National Insurance number",
-    "nhs": "NHS number",
-    "upn": "unique pupil number",
-    "payment_card": "payment card number",
-    "iban": "international bank account number",
-    "sort_code_account": "bank sort code and account number",
-    "chi": "CHI number (NHS Scotland)",
-    "dbs_certificate": "DBS certificate number",
-    "driving_licence": "driving licence number",
-    "uk_passport": "passport number",
-    "ip_address": "IP address",
-    "laestab": "school number (LAESTAB)",
-    "urn_school": "school number (URN)",
-    "pnc_id": "Police National Computer number",
-    "trn": "teacher reference number",
-    "uci": "unique candidate identifier",
-    "uln": "unique learner number",
-    "utr": "tax reference (UTR)",
-    "vat": "VAT number",
-    "vrn": "vehicle registration",
-    "postcode": "postcode",
-    "phone": "telephone number",
-    "email": "e-mail address",
-    "person": "name of a person",
-    "address": "postal address",
-    "date_of_birth": "date of birth",
-    "health": "health",
-    "sen": "special educational needs",
-    "safeguarding": "safeguarding",
-    "ethnicity": "ethnic origin",
-    "religion": "religion or belief",
-    "sexual_orientation": "sexual orientation",
-    "union": "trade union membership",
-    "criminal": "criminal record or allegation",
-    "care_status": "in care, or known to social care",
-    "behaviour": "behaviour or exclusion",
-    "payroll": "pay",
-    "password": "password",
-    "profanity": "swearing",
-    "sexual": "sexual words",
-    "threat": "threat",
-    "harassment": "harassment",
-    "discrimination": "discriminatory words",
-}
+LABELS: Mapping[str, str] = {label: words.title for label, words in EXPLAINED.items()}
 
 SEGMENT_OWNERS: Mapping[str, str] = {
     "sender": "the sender's own words",
@@ -329,6 +289,14 @@ def part_words(path: str) -> str:
         return f"Attachment {number}: {name.replace('/', ' › ')}" if name else f"Attachment {number}"
     known = {"subject": "Subject line", "body": "Message text", "document": "Document", "headers": "Message headers"}
     return known.get(kind, capital(spaced(kind))) + (f" › {rest.replace('/', ' › ')}" if rest else "")
+
+
+SPREAD_ACTS: Mapping[str, str] = {
+    "started": "sent it first",
+    "passed": "passed it on",
+    "replied": "replied with it",
+    "received": "sent it in from outside",
+}
 
 
 def london(moment: datetime | None) -> str:

@@ -38,6 +38,7 @@ from connectors.m365_people import M365People
 from connectors.m365_settings import M365Settings
 from scanner.app import rules_folder, start_of
 from scanner.policy import load_policy
+from scanner.rulebook import load_rulebook
 from scanner.service import Further, Service
 from scanner.store import Store
 from scanner.work import WorkerPool
@@ -160,6 +161,7 @@ def run(
                 directory=people,
                 pool=pool,
                 policy=load_policy(rules, "base"),
+                rulebook=load_rulebook(rules),
                 sender=None,
                 public_url="http://127.0.0.1:1",
                 clock=lambda: now[0],

@@ -64,6 +64,15 @@ def school_mails() -> list[bytes]:
     return [path.read_bytes() for path in sorted((EVAL / "school" / "mail").glob("*.eml"))]
 
 
+def is_text_mail(raw: bytes) -> bool:
+    """Whether all its parts are text: what presidio reads of it is then all that there is to read."""
+    return all(
+        part.get_content_maintype() == "text"
+        for part in email.message_from_bytes(raw).walk()
+        if not part.is_multipart()
+    )
+
+
 def plain_text(message: Message) -> str:
     texts = []
     for part in message.walk():
@@ -189,7 +198,11 @@ def main() -> None:
     sets = (
         [("given folder", mails_of(options.mails))]
         if options.mails
-        else [("eval/mail", mails_of(None)), ("eval/school", school_mails())]
+        else [
+            ("eval/mail", mails_of(None)),
+            ("eval/school, text mails", [raw for raw in school_mails() if is_text_mail(raw)]),
+            ("eval/school, with attachments that only inspect reads", school_mails()),
+        ]
     )
     for title, mails in sets:
         if options.limit and len(mails) > options.limit:

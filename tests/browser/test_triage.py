@@ -22,8 +22,9 @@ import uvicorn
 import web_cases
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
+from scanner.rulebook import load_rulebook
 from scanner.store import Store
-from scanner.web import WebServices, create_app
+from scanner.web import Explained, WebServices, create_app
 
 pytestmark = pytest.mark.browser
 
@@ -82,9 +83,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         session_key=b"k" * 32,
         public_url=url,
         reveal=web_cases.revealed,
+        rulebook=load_rulebook(Path(__file__).parents[2] / "rules"),
+        explain=lambda place: Explained((web_cases.CLASS_LIST,), ()),
         policy_title="Example Learning Trust acceptable use",
     )
-    server = uvicorn.Server(uvicorn.Config(create_app(services), log_level="warning", server_header=False))
+    server = uvicorn.Server(uvicorn.Config(create_app(lambda: services), log_level="warning", server_header=False))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     for _ in range(200):

@@ -1,10 +1,11 @@
 """Coverage-guided fuzzing of reading: whatever the bytes are, the answer is parts and problems, and never an exception.
 
     pip install atheris
-    python tests/fuzz/fuzz_extract.py {mail,archive,protection,office} tests/fuzz/corpus/mail -max_total_time=600 -rss_limit_mb=2048
+    python tests/fuzz/fuzz_extract.py {mail,archive,protection,office} FOLDER -max_total_time=600 -rss_limit_mb=2048
+    python tests/fuzz/fuzz_extract.py mail FOLDER --pack
 
-What it finds worth keeping it writes into the corpus folder that is named first. A crash is written to `crash-…` and its
-bytes belong into the corpus too, with the mistake mended. `--seed` fills a corpus folder with small valid files.
+It starts from what `corpus.tar.xz` keeps for the target and from small valid files; what it finds worth keeping it writes into
+FOLDER, and `--pack` takes that into the archive. A crash is written to `crash-…`: a test with its bytes goes with the mending.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ LIMITS = Limits(
     max_depth=6, max_parts=60, max_part_bytes=300_000, max_total_bytes=1_000_000, max_text_chars=100_000, max_cells=2_000,
     max_pages=10, ocr_pages=0, key_milliseconds=50,
 )  # fmt: skip
+CORPUS = Path(__file__).with_name("corpus.tar.xz")
 GRADES = {"none", "signed", "weak", "strong", "unknown"}
 
 
@@ -106,15 +108,36 @@ def seeds(target: str) -> dict[str, bytes]:
     return dict(files if target == "mail" else files | more)
 
 
+def kept() -> dict[str, bytes]:
+    """The corpus by `target/name`."""
+    if not CORPUS.is_file():
+        return {}
+    with tarfile.open(CORPUS) as archive:
+        return {one.name: file.read() for one in archive if (file := archive.extractfile(one)) is not None}
+
+
+def pack(target: str, folder: Path) -> None:
+    """Put the files of `folder` in the place of what the corpus held for the target; equal packing for equal files."""
+    files = {name: data for name, data in kept().items() if not name.startswith(f"{target}/")}
+    files |= {f"{target}/{path.name}": path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with tarfile.open(CORPUS, "w:xz", preset=9) as archive:
+        for name, data in sorted(files.items()):
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+
+
 def main() -> None:
     if len(sys.argv) < 3 or sys.argv[1] not in TARGETS:
-        raise SystemExit(f"usage: fuzz_extract.py {{{','.join(TARGETS)}}} CORPUS_FOLDER [libFuzzer options] | --seed")
-    target, corpus = sys.argv[1], Path(sys.argv[2])
-    corpus.mkdir(parents=True, exist_ok=True)
-    if "--seed" in sys.argv:
-        for name, data in seeds(target).items():
-            (corpus / f"seed-{name}").write_bytes(data)
+        raise SystemExit(f"usage: fuzz_extract.py {{{','.join(TARGETS)}}} FOLDER [libFuzzer options | --pack]")
+    target, folder = sys.argv[1], Path(sys.argv[2])
+    if "--pack" in sys.argv:
+        pack(target, folder)
         return
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, data in (kept() | {f"{target}/seed-{name}": data for name, data in seeds(target).items()}).items():
+        if name.startswith(f"{target}/"):
+            (folder / name.partition("/")[2]).write_bytes(data)
     atheris.Setup([sys.argv[0], *sys.argv[2:]], TARGETS[target])
     atheris.Fuzz()
 

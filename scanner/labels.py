@@ -1,0 +1,394 @@
+"""What each label means, for the DPO who reads a finding: what it is, why it counts, what is often mistaken for it.
+
+The one source: findings, reports, the help page and the table in `rules/README.md` say the same. A test compares the list
+with the labels that the detectors give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class LabelWords:
+    """`title` stands in the middle of a sentence; the others are clauses that begin small and end without a full stop."""
+
+    title: str
+    what: str
+    why: str
+    mistaken: str
+
+
+# Labels that share an explanation stand together: `label: title` pairs, then what, why, mistaken.
+_ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
+    (
+        {"nino": "National Insurance number", "temporary_nino": "temporary National Insurance reference"},
+        "the number under which tax and benefits are kept: two letters, six digits, a letter; or a stand-in of HMRC",
+        "opens tax, benefit and pension records",
+        "part, order and flight numbers of the same shape",
+    ),
+    (
+        {"nhs": "NHS number", "chi": "CHI number (NHS Scotland)"},
+        "ten digits with a check digit, given to every patient",
+        "leads to a health record; a CHI number begins with the birth date",
+        "ten-digit order, telephone and ISBN numbers, of which one in eleven passes the check by chance",
+    ),
+    (
+        {"upn": "unique pupil number", "uln": "unique learner number", "uci": "unique candidate identifier"},
+        "numbers that follow a pupil through schools and examinations, with a check letter or digit",
+        "lead to a school or examination record",
+        "barcodes and other ten-digit numbers; UPN also means the log-in name of Microsoft",
+    ),
+    (
+        {"candidate_number": "examination candidate number"},
+        "the four digits under which a school enters a candidate",
+        "with the school or a name it tells whose entry, mark or special arrangement is meant",
+        "years, room, paper and centre numbers",
+    ),
+    (
+        {"trn": "teacher reference number", "dbs_certificate": "DBS certificate number"},
+        "a teacher's reference, and the number of a criminal-record certificate",
+        "lead to a person's employment and disclosure record",
+        "purchase orders, a school's DfE number",
+    ),
+    (
+        {"uk_passport": "passport number", "driving_licence": "driving licence number"},
+        "the number of a passport (nine digits or the machine-readable lines) or of a driving licence",
+        "enough to pose as somebody; a licence number holds the birth date",
+        "nine-digit references; software and premises licences",
+    ),
+    (
+        {"brp": "residence permit number", "immigration_reference": "Home Office reference"},
+        "the number of a residence permit, or a share code, GWF, UAN or CAS number",
+        "opens an immigration record and tells of nationality and standing",
+        "part numbers of two letters and seven digits",
+    ),
+    (
+        {
+            "payment_card": "payment card number",
+            "iban": "international bank account number",
+            "sort_code_account": "bank sort code and account number",
+            "roll_number": "building society roll number",
+        },
+        "numbers of cards and accounts",
+        "money can be taken, or a direct debit set up",
+        "barcodes, dates written like sort codes, the organisation's own account",
+    ),
+    (
+        {"utr": "tax reference (UTR)", "vat": "VAT number"},
+        "a taxpayer's reference, a trader's VAT number",
+        "a sole trader's is personal",
+        "company VAT numbers, which are public",
+    ),
+    (
+        {"vrn": "vehicle registration", "ip_address": "IP address"},
+        "the mark of a vehicle, the network address of a device",
+        "may lead to one person",
+        "postcodes, room codes, version numbers",
+    ),
+    (
+        {
+            "pnc_id": "Police National Computer number",
+            "cro_number": "criminal record number (CRO)",
+            "crime_reference": "crime or incident reference",
+        },
+        "references of the police; PNC and CRO numbers have a check letter",
+        "say that somebody has a record or is part of an incident (UK GDPR art. 10)",
+        "invoice, drawing and purchase-order numbers with a year in them",
+    ),
+    (
+        {"case_number": "court case number", "social_care_id": "social care record number"},
+        "the number of court proceedings, or of a person in a council's care system",
+        "behind it lies a record of proceedings or of a family",
+        "support tickets and customer numbers",
+    ),
+    (
+        {"elector_number": "elector number"},
+        "a number on the electoral register",
+        "leads to a name and an address",
+        "room numbers and postcode districts",
+    ),
+    (
+        {"urn_school": "school number (URN)", "laestab": "school number (LAESTAB)"},
+        "a school's numbers",
+        "they are public; no base rule uses them",
+        "teacher references, sort codes",
+    ),
+    (
+        {"date_of_birth": "date of birth"},
+        "a date said to be somebody's birth",
+        "with a name it tells who is meant",
+        "meetings, deadlines, lives that have ended",
+    ),
+    (
+        {"address": "postal address", "postcode": "postcode", "phone": "telephone number", "email": "e-mail address"},
+        "how to find or reach somebody",
+        "with a name, a private matter",
+        "offices, suppliers, the school itself",
+    ),
+    (
+        {"person": "name of a person"},
+        "a name, a pupil described, initials with a class",
+        "makes any fact beside it personal",
+        "places, books, houses, products, people who are taught",
+    ),
+    (
+        {"staff_name": "name of a member of staff"},
+        "somebody of the staff directory",
+        "counts beside a sensitive fact",
+        "the sender's own signature, which is left out",
+    ),
+    (
+        {"class_list": "list of people"},
+        "a list or sheet about several people, known by its headings or lines",
+        "many people at once, whatever a cell says",
+        "stock lists, timetables, averages, blank forms",
+    ),
+    (
+        {"health": "health"},
+        "a condition, treatment, pregnancy or mental health",
+        "special category data (UK GDPR art. 9)",
+        "courses, charities, policies, menus",
+    ),
+    (
+        {"sen": "special educational needs"},
+        "special needs and support",
+        "tells of disability, mostly a child's",
+        "SEN policies, job titles",
+    ),
+    (
+        {"safeguarding": "safeguarding"},
+        "child protection, abuse, family circumstances",
+        "a child can come to harm",
+        "training, policies, general talk",
+    ),
+    (
+        {
+            "ethnicity": "ethnic origin",
+            "religion": "religion or belief",
+            "sexual_orientation": "sexual orientation",
+            "union": "trade union membership",
+        },
+        "origin, belief, orientation or membership of one person",
+        "special category data (UK GDPR art. 9)",
+        "lessons, festivals, menus, campaigns",
+    ),
+    (
+        {"criminal": "criminal record or allegation"},
+        "offences, proceedings, cautions",
+        "data on offences (UK GDPR art. 10)",
+        "news, history, novels, DBS in adverts",
+    ),
+    (
+        {"care_status": "in care, or known to social care"},
+        "care, fostering, adoption, measures against poverty",
+        "tells of a family's troubles",
+        "numbers of pupils in a report",
+    ),
+    (
+        {"behaviour": "behaviour or exclusion"},
+        "exclusion, incidents, attendance, conduct of staff",
+        "harms a child's or an employee's standing",
+        "policies, timetables",
+    ),
+    (
+        {"payroll": "pay"},
+        "pay, pension or bank of an employee",
+        "private, and useful to fraud",
+        "job adverts with pay scales",
+    ),
+    (
+        {"password": "password", "login_secret": "log-in secret", "file_password": "password of a file"},
+        "a secret in clear: of any kind, for a log-in, for a locked file",
+        "whoever reads it gets in",
+        "instructions about passwords",
+    ),
+    (
+        {"confidential": "confidential business"},
+        "business that is marked or plainly confidential",
+        "harm to negotiations and trust",
+        "e-mail footers",
+    ),
+    (
+        {
+            "profanity": "swearing",
+            "sexual": "sexual words",
+            "threat": "threat",
+            "harassment": "harassment",
+            "discrimination": "discriminatory words",
+            "abuse": "abusive words",
+        },
+        "words the sender wrote",
+        "conduct",
+        "place names and surnames, quotations, reports of others' words",
+    ),
+    (
+        {"disparagement": "disparaging words"},
+        "harsh words about the organisation or a person",
+        "reputation, defamation",
+        "ordinary complaint",
+    ),
+    (
+        {
+            "chain_letter": "chain letter",
+            "joke_round_robin": "round-robin of jokes",
+            "trivia": "trivia",
+            "broadcast": "mail to everybody",
+        },
+        "mail to be passed on, jokes, mail to all",
+        "forbidden use, spreads hoaxes",
+        "newsletters",
+    ),
+    (
+        {
+            "private_business": "private business",
+            "advert": "advert",
+            "auction": "auction",
+            "gambling": "gambling",
+            "commercial_media": "commercial media",
+        },
+        "own trade, offers, betting, films and music",
+        "forbidden use",
+        "enterprise lessons, raffles",
+    ),
+    (
+        {
+            "address_self": "the sender's own private address",
+            "address_colleague": "a colleague's private address",
+            "staff_private_sender": "private address of staff as sender",
+        },
+        "a private address of staff",
+        "work leaves official systems",
+        "parents of the same name",
+    ),
+    (
+        {
+            "address_household": "an address of the sender's household",
+            "address_disposable": "a disposable address",
+        },
+        "a private address of somebody with the sender's surname; an address that vanishes by itself",
+        "pupils' data lies at home, or where nobody can find it again",
+        "a parent with a teacher's surname",
+    ),
+    (
+        {"leaver_taking": "much taken by somebody who leaves"},
+        "many files to oneself, or files in the last months before leaving",
+        "data walks out with the person",
+        "one's own coursework or certificates",
+    ),
+    (
+        {"pupil_private_contact": "private contact with a pupil", "pupil_secrecy": "secrecy asked of a pupil"},
+        "staff and a pupil with a private address between them; secrecy or another channel asked of a pupil",
+        "a child may be at risk",
+        "homework sent from home once; a parent's address",
+    ),
+    (
+        {"sent_in_error": "said to be sent in error"},
+        "the sender says that a mail or file went to the wrong person, or calls it back",
+        "the breach in the sender's own words",
+        "a wrong date put right",
+    ),
+    (
+        {"broadcast_reply": "a reply to everybody", "passed_on_lightly": "passed on without words of one's own"},
+        "a short reply to everybody; forwarded with next to no words of one's own",
+        "noise in every mailbox",
+        "a correction that everybody needs",
+    ),
+    (
+        {"private_contact": "private contact details"},
+        "a private number or account given to a pupil or parent",
+        "safeguarding of both",
+        "the school's own number",
+    ),
+    (
+        {
+            "lookalike_domain": "look-alike address",
+            "wrong_family": "another pupil's family",
+            "wrong_salutation": "another name in the greeting",
+            "visible_families": "list of families that all could see",
+        },
+        "signs of a wrong recipient",
+        "the commonest breach",
+        "short forms of names",
+    ),
+    ({"sent_as_other": "sent as somebody else"}, "sent in another's name", "impersonation", "shared mailboxes"),
+    (
+        {"sent_as_other_granted": "sent for somebody else, with leave"},
+        "sent in another's name with a grant on record",
+        "shows that the grant was used",
+        "–",
+    ),
+    ({"work_content": "work content"}, "work, by its words and attachments", "tells work from private mail", "–"),
+    (
+        {"ai_link": "AI service", "cloud_link": "private cloud storage"},
+        "a chatbot's or private cloud's address, or words that put work into one",
+        "pupils' data may leave the trust for good",
+        "lessons about such services",
+    ),
+    (
+        {"child_in_subject": "a child's name in the subject line"},
+        "a child's full name in the subject line",
+        "a subject stays readable whatever protects the rest",
+        "authors and characters taught in class",
+    ),
+    (
+        {"commitment": "words that commit"},
+        "words that accept an offer or order",
+        "a mail can bind the trust to a contract",
+        "talk about an offer that others decide on",
+    ),
+    (
+        {"gossip": "gossip", "private_errand": "private errand"},
+        "hearsay about people; private shopping, bookings and the like",
+        "some policies leave no room for them at work",
+        "news that colleagues need; school trips",
+    ),
+    (
+        {"phishing_lure": "bait of a false mail"},
+        "the bait of a false mail: account closed, click here, verify now",
+        "passing it on does the sender's work",
+        "warnings that quote it; reports to IT",
+    ),
+    (
+        {"reply_demand": "demand for an answer"},
+        "an answer wanted at once",
+        "some policies protect evenings and weekends",
+        "an emergency",
+    ),
+    (
+        {"school_records": "pupils' records"},
+        "pupils' records in the attachments or words",
+        "tells work from private matters in a private cloud",
+        "one's own papers",
+    ),
+    (
+        {"social_account": "social account"},
+        "a social account in a text",
+        "a private way to pupils or parents",
+        "the school's own account",
+    ),
+)
+
+LABELS: Mapping[str, LabelWords] = {
+    label: LabelWords(title, what, why, mistaken)
+    for titles, what, why, mistaken in _ROWS
+    for label, title in titles.items()
+}
+
+
+def explanation(label: str) -> str:
+    """One line for a finding, or empty for a label that this version does not know."""
+    words = LABELS.get(label)
+    if words is None:
+        return ""
+    doubt = "" if words.mistaken == "–" else f" Often mistaken for it: {words.mistaken}."
+    return f"{words.what[:1].upper()}{words.what[1:]}; it counts because: {words.why}.{doubt}"
+
+
+def table() -> str:
+    """The table of labels for `rules/README.md`."""
+    rows = ["| label | what it is | why it counts | often mistaken for it |", "|---|---|---|---|"]
+    for titles, what, why, mistaken in _ROWS:
+        rows.append(f"| {', '.join(f'`{label}`' for label in titles)} | {what} | {why} | {mistaken} |")
+    return "\n".join(rows)

@@ -1,0 +1,68 @@
+"""The page of the rules: which set is in force, how right the reviewers find each rule, and who changed what why."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from scanner.backtest import rule_records
+from scanner.web import wording
+from scanner.web.access import Overseer, Services
+from scanner.web.frame import frame
+from scanner.web.pages import page
+
+CHANGES_SHOWN = 50
+
+
+def show_rules(services: Services, visitor: Overseer) -> Response:
+    """Nothing can be changed here: a suggestion is a sentence, and rules are files."""
+    records = [
+        {
+            "rule": item.rule,
+            "title": item.title,
+            "state": item.state,
+            "cases": item.cases,
+            "in_shadow": item.in_shadow,
+            "confirmed": item.precision.confirmed if item.precision else 0,
+            "false_alarms": item.precision.false_alarms if item.precision else 0,
+            "precision": (
+                f"{item.precision.confirmed / item.precision.judged:.0%} "
+                f"({item.precision.low:.0%} to {item.precision.high:.0%})"
+            )
+            if item.precision
+            else "not judged yet",
+            "suggestion": item.precision.suggestion if item.precision else "",
+        }
+        for item in rule_records(services.store, services.rulebook, services.policy)
+    ]
+    changes = [
+        {
+            "at": wording.london(change.at),
+            "actor": change.actor,
+            "what": change.what,
+            "version": change.version,
+            "why": change.why,
+        }
+        for change in reversed(services.rule_changes()[-CHANGES_SHOWN:])
+    ]
+    counts = services.store.excused_counts()
+    today = services.clock().date()
+    exceptions = [
+        {
+            "id": item.id,
+            "rules": item.rules,
+            "reason": item.reason,
+            "owner": item.owner,
+            "until": f"{item.until:%d %B %Y}".lstrip("0"),
+            "ended": not item.counts_on(today),
+            "excused": counts.get(item.id, 0),
+        }
+        for item in sorted(services.exemptions.items, key=lambda item: item.until)
+    ]
+    values = {
+        **frame(services, visitor, "/rules"),
+        "version": services.rulebook.version,
+        "records": records,
+        "exceptions": exceptions,
+        "changes": changes,
+    }
+    return page("rules.html", values)

@@ -1,0 +1,250 @@
+"""Are the copies of an outbreak found among other mail, at what cost, and how does the cost grow with the store?
+
+    python tests/bench/spread.py [--outbreaks 50] [--copies 200] [--others 190000] [--sizes 10000,100000,1000000]
+
+Copies are made hop by hop: forwarded with headers, quoted, pasted, re-wrapped, with comments and small print, two words of a
+hundred changed at each hop. The signs in them are found by the real detector. The other mails are letters of their own from
+the same words and formulas; every one of them is stored as if it were a chain letter, which in life hardly any is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import random
+import tempfile
+import textwrap
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+import detectors
+from scanner.extract.segments import segments
+from scanner.model import Hit, Part, Reached, Spread
+from scanner.sketch import bands, passage, passed_on, sketch
+from scanner.store import Store, outbreaks
+from scanner.store.tables import MESSAGE, SPREAD, SPREAD_BAND
+
+KEY = b"b" * 32
+NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
+THINGS = (
+    "lantern candle baker boat raffle drawer shop harbour teacher garden letter coin river bridge window kettle farmer train "
+    "daughter soldier sparrow orchard postman doctor island blanket violin market cousin winter hamper promise horse tower "
+    "neighbour ticket angel kitchen ladder sailor basket mirror uncle meadow church rabbit lottery boiler sister caravan"
+).split()
+DEEDS = (
+    "kept found lost won sent opened carried painted sold forgot hid mended borrowed counted followed buried remembered "
+    "wrapped refused posted"
+).split()
+KINDS = (
+    "old small lucky broken golden quiet distant blue honest wooden sudden careful famous tired bright strange".split()
+)
+FORMULAS = (
+    "Send this to ten people before midnight or your luck will turn.",
+    "Please forward this to everyone in your address book, it only takes a second.",
+    "Pass it on to seven friends within four days and something good will happen.",
+    "Do not break the chain. Forward it to everyone you know.",
+    "Copy and paste this and send it to all your friends, do not just share it.",
+)
+COMMENTS = (
+    "Ooh, look!",
+    "Not sure about it but here goes x",
+    "This one is so true, had to think of you all.",
+    "lol",
+    "",
+)
+SMALL_PRINT = tuple(
+    f"This email and any attachment are confidential to {name} and intended solely for the addressee. If you have received "
+    f"it in error please tell the sender and delete it. {name} accepts no liability for viruses."
+    for name in (
+        "Alder Trust",
+        "Birch College",
+        "Cedar Homes",
+        "Dale Council",
+        "Elm Dental",
+        "Fir Freight",
+        "Gorse Bank",
+    )
+)
+
+
+def sentence(dice: random.Random) -> str:
+    one, two, three = dice.sample(THINGS, 3)
+    words = (
+        f"the {dice.choice(KINDS)} {one} {dice.choice(DEEDS)} a {dice.choice(KINDS)} {two} near the {three}",
+        f"nobody {dice.choice(DEEDS)} the {one} until a {two} {dice.choice(DEEDS)} it for the {dice.choice(KINDS)} {three}",
+        f"when a {one} {dice.choice(DEEDS)} her {dice.choice(KINDS)} {two}, the {three} was {dice.choice(KINDS)} again",
+    )
+    return dice.choice(words).capitalize() + "."
+
+
+def letter(dice: random.Random) -> str:
+    story = [sentence(dice) for _ in range(dice.randint(4, 14))]
+    story.insert(dice.randrange(len(story)), dice.choice(FORMULAS))
+    cut = dice.choice((len(story), len(story) // 2 + 1))
+    return "\n\n".join(" ".join(part) for part in (story[:cut], story[cut:]) if part)
+
+
+def passed(text: str, dice: random.Random) -> str:
+    """The next hop's mail."""
+    words = text.split(" ")
+    for at in range(len(words)):
+        if words[at].isalpha() and dice.random() < 0.005:
+            words[at] = dice.choice(THINGS)
+    text = " ".join(words)
+    if dice.random() < 0.3:
+        text = "\n\n".join(textwrap.fill(part, dice.randint(50, 90)) for part in text.split("\n\n"))
+    way = dice.random()
+    if way < 0.55:
+        head = "From: A B <a@b.example>\nSent: 3 March 2026 10:11\nTo: C D; E F <e@f.example>\nSubject: FW: this\n\n"
+        text = f"{dice.choice(COMMENTS)}\n\n-----Original Message-----\n{head}{text}"
+    elif way < 0.8:
+        text = f"{dice.choice(COMMENTS)}\n\nOn 3 March 2026, A B wrote:\n" + "\n".join(
+            "> " + line for line in text.split("\n")
+        )
+    elif way < 0.9:
+        text = f"{dice.choice(COMMENTS)}\n\n{text}"
+    return f"{text}\n\n{dice.choice(SMALL_PRINT)}" if dice.random() < 0.4 else text
+
+
+def part_of(text: str) -> Part:
+    return Part("body", "text/plain", text=text, segments=segments(text))
+
+
+def row(number: int) -> dict[str, object]:
+    return {
+        "id": number, "source": "s", "mailbox": "m", "provider_id": str(number), "folder": "f", "internet_id": "",
+        "content_hash": f"h{number}", "direction": "internal", "sent_at": NOW, "complete": True, "unread_protected": 0,
+        "parts": 1, "elapsed_ms": 1.0, "rules_version": "", "policy_version": "", "detectors_version": "", "committed_at": NOW,
+        "day": NOW.date(), "coverage": "read",
+    }  # fmt: skip
+
+
+def spread_of(words: tuple[str, ...], sender: str = "a") -> Spread:
+    return Spread(sketch(words, KEY), sender, (Reached("b", False),), 1, "passed")
+
+
+def found_and_merged(options: argparse.Namespace, store: Store) -> None:
+    dice = random.Random(20260309)
+    loaded = detectors.load()
+    mails: list[tuple[int, str]] = []  # outbreak or -1, text
+    for number in range(options.outbreaks):
+        copies = [letter(dice)]
+        while len(copies) < options.copies:
+            copies.append(passed(dice.choice(copies[-60:]), dice))
+        mails += [(number, text) for text in copies]
+    mails += [(-1, "") for _ in range(options.others)]
+    dice.shuffle(mails)
+    seconds = {"sign": 0.0, "join": 0.0}
+    truth: dict[int, int] = {}
+    unsigned = 0
+    for start in range(0, len(mails), 2_000):
+        with store.writing.begin() as connection:
+            connection.execute(
+                sa.insert(MESSAGE), [row(start + at + 1) for at in range(len(mails[start : start + 2_000]))]
+            )
+            for at, (outbreak, text) in enumerate(mails[start : start + 2_000]):
+                number = start + at + 1
+                truth[number] = outbreak
+                if outbreak < 0:
+                    text = letter(dice)
+                part = part_of(text)
+                hits: list[Hit] = []
+                if outbreak >= 0:
+                    hits = [
+                        Hit(h.label, h.start, h.end, "", h.confidence, part="body")
+                        for h in loaded.content(text, names_near=())
+                    ]
+                began = time.perf_counter()
+                words = passed_on([part], hits) if outbreak >= 0 else passage(part, 0, len(text))
+                made = spread_of(words) if words else None
+                seconds["sign"] += time.perf_counter() - began
+                if made is None:
+                    unsigned += 1
+                    continue
+                began = time.perf_counter()
+                outbreaks.join(connection, number, f"h{number}", made, NOW + timedelta(seconds=number), accused=True)
+                seconds["join"] += time.perf_counter() - began
+    with store.reading.begin() as connection:
+        placed = {
+            r.message_id: r.outbreak for r in connection.execute(sa.select(SPREAD.c.message_id, SPREAD.c.outbreak))
+        }
+    report(truth, placed)
+    print(f"copies without a sketch: {unsigned} of {options.outbreaks * options.copies}")
+    for what, spent in seconds.items():
+        print(f"{what}: {1000 * spent / len(mails):.3f} ms a mail")
+
+
+def report(truth: dict[int, int], placed: dict[int, str]) -> None:
+    by_outbreak: dict[int, Counter[str]] = {}
+    holds: dict[str, Counter[int]] = {}
+    for number, outbreak in truth.items():
+        place = placed.get(number, f"none {number}")
+        if outbreak >= 0:
+            by_outbreak.setdefault(outbreak, Counter())[place] += 1
+        holds.setdefault(place, Counter())[outbreak if outbreak >= 0 else -number] += 1
+    pairs = sum(n.total() * (n.total() - 1) // 2 for n in by_outbreak.values())
+    together = sum(k * (k - 1) // 2 for n in by_outbreak.values() for k in n.values())
+    # Whoever lies in one outbreak with a majority of another text was merged wrongly.
+    wrong = sum(texts.total() - max(texts.values()) for texts in holds.values())
+    print(f"pairs found: {together / pairs:.4f} ({together} of {pairs})")
+    print(f"wrong merges: {wrong / len(truth):.5f} ({wrong} of {len(truth)} mails)")
+
+
+def growth(sizes: list[int], store: Store) -> None:
+    """Milliseconds for one more mail, and for one more copy of a known one, with so many messages stored."""
+    stored = 0
+    for size in sizes:
+        while stored < size:
+            some = range(stored + 1, min(size, stored + 5_000) + 1)
+            made = {number: os.urandom(256) for number in some}
+            with store.writing.begin() as connection:
+                connection.execute(sa.insert(MESSAGE), [row(number) for number in some])
+                common = {"sender": "a", "act": "passed", "accused": True, "depth": 1, "sent_at": NOW}
+                connection.execute(
+                    sa.insert(SPREAD),
+                    [
+                        {"id": n, "message_id": n, "outbreak": f"h{n}", "copy_of": f"h{n}", "sketch": made[n], **common}
+                        for n in some
+                    ],
+                )
+                connection.execute(
+                    sa.insert(SPREAD_BAND),
+                    [{"band": band, "spread_id": n} for n in some for band in dict.fromkeys(bands(made[n]))],
+                )
+            stored = some[-1]
+        with store.writing.begin() as connection:
+            fresh = [hashlib.shake_256(f"{size} {n}".encode()).digest(256) for n in range(300)]
+            known = list(connection.execute(sa.select(SPREAD.c.sketch).limit(300)).scalars())
+            for name, sketches in (("new text", fresh), ("known text", known)):
+                began = time.perf_counter()
+                for made_of in sketches:
+                    outbreaks.alike(connection, made_of)
+                print(
+                    f"{size:>9} stored, {name}: {1000 * (time.perf_counter() - began) / len(sketches):.3f} ms a look-up"
+                )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument("--outbreaks", type=int, default=50)
+    parser.add_argument("--copies", type=int, default=200)
+    parser.add_argument("--others", type=int, default=190_000)
+    parser.add_argument("--sizes", default="10000,100000,1000000")
+    options = parser.parse_args()
+    for measure in ("found", "growth"):
+        with tempfile.TemporaryDirectory() as folder:
+            store = Store.open(f"sqlite:///{Path(folder) / 'spread.db'}")
+            if measure == "found":
+                found_and_merged(options, store)
+            else:
+                growth([int(size) for size in options.sizes.split(",") if size], store)
+            store.close()
+
+
+if __name__ == "__main__":
+    main()
