@@ -92,6 +92,7 @@ class Desk:
             rules_notice=self.rules_notice,
             rule_changes=lambda: [Change(NOW, "ada", "approved", "0123456789ab", "fewer false alarms")],
             policy_title="Example Learning Trust acceptable use",
+            gaps=("forwarding that an administrator set on a mailbox",),
         )
         return TestClient(
             create_app(lambda: services), follow_redirects=False, base_url=base_url, raise_server_exceptions=False
@@ -325,6 +326,12 @@ def test_a_manager_sees_only_what_was_sent_to_their_address(desk: Desk) -> None:
     ]
     for path in ("/problems", "/coverage"):
         assert browser.get(path).status_code == 403
+
+
+def test_coverage_names_what_nobody_looks_at(desk: Desk) -> None:
+    page = desk.signed_in("ada").get("/coverage").text
+    assert "What nobody looks at" in page
+    assert "forwarding that an administrator set on a mailbox" in page
 
 
 def test_an_admin_sees_coverage_and_problems_and_no_case(desk: Desk) -> None:
