@@ -296,8 +296,12 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "a wrong date put right",
     ),
     (
-        {"broadcast_reply": "a reply to everybody", "passed_on_lightly": "passed on without words of one's own"},
-        "a short reply to everybody; forwarded with next to no words of one's own",
+        {
+            "broadcast_reply": "a reply to everybody",
+            "passed_on_lightly": "passed on without words of one's own",
+            "forward_stack": "forwarded through many hands",
+        },
+        "a short reply to everybody; forwarded with next to no words of one's own, or through many hands",
         "noise in every mailbox",
         "a correction that everybody needs",
     ),
