@@ -90,7 +90,9 @@ def as_mime(mail: dict[str, object]) -> bytes:
     message["Message-ID"] = f"<{mail['id']}@thl.example>"
     message.set_content(str(mail["body"]))
     for file in mail["attachments"]:  # type: ignore[attr-defined]
-        message.add_attachment(file["text"].encode(), maintype="text", subtype=Path(file["name"]).suffix.lstrip("."), filename=file["name"])
+        message.add_attachment(
+            file["text"].encode(), maintype="text", subtype=Path(file["name"]).suffix.lstrip("."), filename=file["name"]
+        )
     return message.as_bytes()
 
 
