@@ -188,7 +188,7 @@ def inspect(
         detail = f"{budget.windows_dropped} windows were not searched for names"
         problems.append(Problem("body", "names", "budget", "part", detail))
     if budget.texts_cut:
-        detail = f"{budget.texts_cut} word lists were looked for in a part of a text only"
+        detail = f"{budget.texts_cut} word lists or patterns were looked for in a part of a text only"
         problems.append(Problem("body", "words", "budget", "part", detail))
 
     content_hash = _content_hash(envelope, parts)
