@@ -30,6 +30,8 @@ _FOLDER = Path(__file__).parent
 _NAMES_STAGE = 2
 # The gate's own customer: where it wakes the text is put right before anybody reads it.
 _NORMALISE = "normalise"
+# Of one detector in one text: far more than any export of a trust, and less than a second of the slowest.
+MOST_WAKINGS = 20_000
 
 
 def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None, own: Sequence[OwnPattern] = ()) -> Detectors:
@@ -121,7 +123,7 @@ class _Loaded:
             wakings = self._gate.scan(text)
         tables = tables or delimited(text)
         cells = TableMap(text, tables)
-        hits = self._analysis.patterns(text, wakings, cells)
+        hits = self._analysis.patterns(text, self._bounded(wakings, budget), cells)
         names: tuple[tuple[int, int], ...] = ()
         for stage in self._stages:
             if stage == _NAMES_STAGE:
@@ -135,6 +137,18 @@ class _Loaded:
             hits = [replace(hit, start=start, end=end) for hit, (start, end) in zip(hits, spans, strict=True)]
         hits.sort(key=lambda hit: (hit.start, hit.end, hit.label))
         return hits
+
+    def _bounded(
+        self, wakings: Mapping[str, Sequence[Waking]], budget: NameBudget | None
+    ) -> Mapping[str, Sequence[Waking]]:
+        """The wakings of the pattern detectors, of each the first MOST_WAKINGS; `budget` is told where more were left out."""
+        bounded = {name: wakings[name] for name in self._patterns if name in wakings}
+        for name, woken in bounded.items():
+            if len(woken) > MOST_WAKINGS:
+                bounded[name] = woken[:MOST_WAKINGS]
+                if budget is not None:
+                    budget.texts_cut += 1
+        return bounded
 
     def message(self, message: Message) -> list[Hit]:
         hits: list[Hit] = []

@@ -173,7 +173,8 @@ class _Disguises:
         r"[a-z$][*#@%!|$01345€¢]{1,4}[a-z*]",
         r"[a-z][*#@%]{2,5}",
         r"[5$8][a-z]",
-        "|".join(letter * 3 for letter in "abceghikostu"),
+        # Once for a run of a letter, however long it is.
+        "|".join(rf"(?:^|[^{letter}]){letter * 3}" for letter in "abceghikostu"),
         r"\b[a-z$][ ._*-]{1,2}[a-z0-9@][ ._*-]{1,2}[a-z0-9][ ._*-]",
         r"[üúùûíìïîàáâäåèéêëöóòôç][a-z]",
         r"[a-z*][абвеіιкнорсѕтухαεκουϲ]|[абвеіιкнорсѕтухαεκουϲ][a-z*]",

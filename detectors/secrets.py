@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import ClassVar, NamedTuple
 
 from detectors.base import Context, TextDetector, Waking
@@ -95,6 +96,8 @@ _LOGIN = re.compile(
 )
 
 
+# No honest text tells more secrets than this; the rest is left out, and said so.
+_MOST = 1_000
 # The last expressions of `Secrets.wake`: no word says that a secret stands there.
 _BARE = 3
 
@@ -123,9 +126,15 @@ class Secrets(TextDetector):
         seen: set[int] = set()
         bare = len(self.wake) - _BARE
         named = [waking for waking in wakings if waking.index < bare]
-        found = [one for low, high in _stretches(text, named) for one in _named(text, low, high)]
-        found += [one for low, high in _stretches(text, wakings) for one in _unnamed(text, low, high)]
+        found = chain(
+            (one for low, high in _stretches(text, named) for one in _named(text, low, high)),
+            (one for low, high in _stretches(text, wakings) for one in _unnamed(text, low, high)),
+        )
         for one in found:
+            if len(seen) >= _MOST:
+                if context.budget is not None:
+                    context.budget.texts_cut += 1
+                return
             if one.start not in seen:
                 seen.add(one.start)
                 yield from _hits(text, one)

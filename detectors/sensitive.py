@@ -50,8 +50,16 @@ _NOBODY = re.compile(
     r"anonymised|case stud(?:y|ies)|vignettes?|scenarios?|hypothetical|(?:child|pupil|parent|student) [A-Z]\b(?!['’.\w])|"
     r"for example|^example:|worksheet|show your working|"
     r"e\.g\.|such as|"
+    r"(?:chapter|scene) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|[IVX]{1,4})|"
+    r"act (?:one|two|three|four|five|[1-5]|[IV]{1,3})|"
     r"awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
     re.IGNORECASE,
+)
+# What a course, talk or book is about is nobody's: "runs the course on county lines". "His" or a name before the word undo it.
+_ABOUT = re.compile(
+    r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|briefings?|modules?|books?"
+    r"|articles?|podcasts?|resources?|leaflets?|posters?|presentations?|lessons?|charity|charities) (?:on|about|around|covering|in|for)"
+    r"(?: (?!his\b|her\b|their\b|him\b|she\b|he\b)[a-z][\w'-]{0,20},?){0,6} \Z"
 )
 # Speech of newspapers, agencies and newsletters: what they print of somebody is public. Each alternative is one mark.
 _PRESS = re.compile(
@@ -149,6 +157,9 @@ class SensitiveWords(TextDetector):
             if printed and not _OURS.search(text, low, high):
                 confidence *= 0.6
                 reasons.append("among words of the press or a newsletter")
+            if _ABOUT.search(text, max(low, match.start - 130), match.start):
+                confidence *= 0.5
+                reasons.append("what a course, talk or book is about")
             if long_ago:
                 confidence *= 0.5
                 reasons.append("of long ago")

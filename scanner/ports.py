@@ -39,7 +39,7 @@ class Message:
 class NameBudget:
     """How many characters the name recogniser may still read in this message, and what it did so far (D6).
 
-    `texts_cut`: texts of which a word list read only a part, because they are made of its words.
+    `texts_cut`: texts of which a word list or pattern read only a part, because they are made of what it looks for.
     """
 
     characters_left: int

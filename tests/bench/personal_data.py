@@ -2,7 +2,8 @@
 
     python tests/bench/personal_data.py own [--errors]      tests/bench/personal_data_mails.jsonl
     python tests/bench/personal_data.py ham [--errors]      eval/mail, ham treated as outbound: findings per 1,000 mails
-    python tests/bench/personal_data.py deep                findings with names everywhere beside those behind the gate
+    python tests/bench/personal_data.py deep [--every N]    findings with names everywhere beside those behind the gate
+    python tests/bench/personal_data.py fresh [--errors]    tests/bench/personal_data_fresh.yml, written later still
 
 Intervals are Wilson's at 95 %. Variations of one text (`pattern`) are not independent of each other, so their interval is
 narrower than the truth; the `hand` line is the honest one. `deep` goes over eval/mail, eval/school and our own mails.
@@ -16,9 +17,11 @@ import math
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 import detectors
 from scanner import inspection
@@ -87,7 +90,9 @@ def as_mime(mail: dict[str, object]) -> bytes:
     message["Message-ID"] = f"<{mail['id']}@thl.example>"
     message.set_content(str(mail["body"]))
     for file in mail["attachments"]:  # type: ignore[attr-defined]
-        message.add_attachment(file["text"].encode(), maintype="text", subtype="csv", filename=file["name"])
+        message.add_attachment(
+            file["text"].encode(), maintype="text", subtype=Path(file["name"]).suffix.lstrip("."), filename=file["name"]
+        )
     return message.as_bytes()
 
 
@@ -96,10 +101,24 @@ def own_mails() -> list[dict[str, object]]:
     return [json.loads(line) for line in lines]
 
 
-def own(errors: bool) -> None:
+def fresh_mails() -> list[dict[str, object]]:
+    """The cases of `personal_data_fresh.yml` as mails of the same made-up trust."""
+    cases = YAML(typ="safe").load((HERE / "personal_data_fresh.yml").read_text("utf-8"))
+    return [
+        {
+            "id": f"fresh-{number:02}", "kind": "hand", "expect": case["expect"], "why": case["why"],
+            "from": "c.doyle@thl.example", "to": case.get("to", "hello@brightminds-tutors.example"),
+            "subject": case["subject"], "body": case.get("body", ""),
+            "attachments": [case["file"]] if "file" in case else [],
+        }
+        for number, case in enumerate(cases, 1)
+    ]  # fmt: skip
+
+
+def own(mails: Sequence[dict[str, object]], errors: bool) -> None:
     bench, directory = Bench(), Directory(TRUST)
     counts: dict[str, list[int]] = {kind: [0, 0, 0, 0] for kind in ("hand", "pattern", "all")}
-    for mail in own_mails():
+    for mail in mails:
         findings = personal(bench.verdicts(as_mime(mail), directory))
         cell = (0 if findings else 1) if mail["expect"] else (2 if findings else 3)
         for kind in (str(mail["kind"]), "all"):
@@ -135,10 +154,10 @@ def real(errors: bool) -> None:
     print(f"{found} of {mails} mails reported, {1000 * found / mails:.1f} per 1,000 (to be read with --errors)")
 
 
-def deep() -> None:
+def deep(every: int) -> None:
     gated, everywhere = Bench(as_outbound=True), Bench(as_outbound=True, deep=True)
     school = [(path.name, path.read_bytes()) for path in sorted((EVAL / "school" / "mail").glob("*.eml"))]
-    mails = [*school, *((str(mail["id"]), as_mime(mail)) for mail in own_mails()), *ham()]
+    mails = [*school, *((str(mail["id"]), as_mime(mail)) for mail in own_mails()), *list(ham())[::every]]
     different = dropped = 0
     for name, raw in mails:
         outcomes = []
@@ -154,17 +173,20 @@ def deep() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("what", choices=("own", "ham", "deep"))
+    parser.add_argument("what", choices=("own", "ham", "deep", "fresh"))
     parser.add_argument(
         "--errors", action="store_true", help="name each mail that was judged wrongly, with the reasons"
     )
+    parser.add_argument("--every", type=int, default=1, help="of the real mails only every nth (names are slow)")
     options = parser.parse_args()
     if options.what == "own":
-        own(options.errors)
+        own(own_mails(), options.errors)
+    elif options.what == "fresh":
+        own(fresh_mails(), options.errors)
     elif options.what == "ham":
         real(options.errors)
     else:
-        deep()
+        deep(options.every)
 
 
 if __name__ == "__main__":
