@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 
 from detectors.analysis import FORENAMES_FILE, forenames
 from detectors.base import Context, TextDetector, Waking, heading_key
@@ -118,6 +119,9 @@ _LIST_TOKENS = {
     ),
 }
 _LEAST_LINES = 5
+# No school has more pupils in one list; what stands below is left out, and said so.
+MOST_LINES = 10_000
+_MOST_OWNERS = 5_000
 _SURNAME_FIRST = re.compile(
     rf"^[^\w\n]{{0,4}}(?P<name>(?:{_CAPITALISED} )?{_CAPITALISED}, {{0,2}}{_CAPITALISED}(?: {_CAPITALISED})?)[ .]{{0,2}}$",
     re.MULTILINE,
@@ -191,7 +195,10 @@ def name_lists(text: str) -> list[NameList]:
         return []
     lists: list[NameList] = []
     run: list[tuple[NameLine, frozenset[str]]] = []
+    lines = 0
     for match in _NAME_LINE.finditer(text):
+        if lines >= MOST_LINES:
+            break
         kinds = frozenset(kind for kind, token in _LIST_TOKENS.items() if token.search(match["rest"]))
         if not kinds or len(match["rest"].split()) > 8 or not looks_like_name(match["name"].replace(",", "")):
             continue
@@ -200,6 +207,7 @@ def name_lists(text: str) -> list[NameList]:
             lists.extend(_as_list(run))
             run = []
         run.append((line, kinds))
+        lines += 1
     lists.extend(_as_list(run))
     return lists
 
@@ -234,7 +242,9 @@ class PersonName(TextDetector):
             found.extend(self._directory(context.people).find(text))
         if context.tables:
             found.extend(_in_columns(text, TableMap(text, context.tables)))
+        listed = 0
         for each in name_lists(text):
+            listed += len(each.lines)
             found.extend(
                 Hit(
                     "person",
@@ -248,10 +258,14 @@ class PersonName(TextDetector):
             )
         found.extend(_surname_first(text))
         found.extend(_cued(text, context.hits))
-        found.extend(_owners(text))
+        owners = list(islice(_owners(text), _MOST_OWNERS))
+        found.extend(owners)
         if "ame" in text or "called" in text:
             found.extend(_told(text))
-        forms = list(_NAME_AND_FORM.finditer(text))
+        forms = list(islice(_NAME_AND_FORM.finditer(text), MOST_LINES))
+        cut = len(owners) >= _MOST_OWNERS or max(listed, len(forms)) >= MOST_LINES
+        if cut and context.budget is not None:
+            context.budget.texts_cut += 1
         if forms or context.names:
             small = _small_words(text)
             found.extend(_with_form(forms, text, context.names, small))
