@@ -28,7 +28,7 @@ _EXPIRES_SOON = timedelta(days=30)
 _WANTED = frozenset(
     {
         "Mail.Read", "MailboxSettings.Read", "User.Read.All", "GroupMember.Read.All", "Files.Read.All", "Sites.Read.All",
-        "Sites.Selected", "Mail.Send", "Organization.Read.All",
+        "Sites.Selected", "Mail.Send",
     }
 )  # fmt: skip
 _CONSENT = (
@@ -114,8 +114,42 @@ def examine(
         )
     roles = tokens.roles()
     checks += _beyond(roles, sharing_changes=sharing_changes, sends=sends)
+    if files and roles and "GroupMember.Read.All" not in roles:
+        said = "guests in a group that a file is shared with are not seen without it"
+        checks.append(Check("GroupMember.Read.All", "bad", said, _CONSENT))
     checks += [Check("cannot be seen", "note", gap) for gap in GAPS]
     return checks
+
+
+def examine_sender(tokens: EntraTokens, credential: Credential, *, now: datetime) -> list[Check]:
+    """The registration that only sends notices: its certificate, its sign-in, and that it may do no more. Nothing is sent."""
+    checks = _certificate(credential, now)
+    try:
+        tokens.token()
+    except ConnectorError as error:
+        mend = "compare notices.app with the overview page of its own app registration"
+        return [*checks, Check("sign-in", "bad", str(error), mend)]
+    roles = tokens.roles()
+    checks.append(Check("sign-in", "good", "a token was given"))
+    if "Mail.Send" in roles:
+        checks.append(
+            Check(
+                "Mail.Send",
+                "note",
+                "granted for every mailbox: this app may send as anybody",
+                "scope it: scope.ps1 -Sends",
+            )
+        )
+    else:
+        said = "not in the token, as it is where Exchange grants it for one mailbox"
+        checks.append(Check("Mail.Send", "note", said, _SCOPE))
+    beyond = [
+        Check(
+            "more than needed", "bad", f"{role} is granted and never used", f"take {role} away from this registration"
+        )
+        for role in sorted(roles - {"Mail.Send"})
+    ]
+    return [*checks, *beyond]
 
 
 def _try(client: GraphClient, surface: _Surface) -> Check:

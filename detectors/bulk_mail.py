@@ -20,6 +20,10 @@ _EVERYBODY = re.compile(
 )
 _REPLY = re.compile(r"\s*(?:re|aw|sv)\s*:", re.IGNORECASE)
 _FORWARD = re.compile(r"\s*(?:fwd?|fw)\s*:", re.IGNORECASE)
+_FORWARD_MARK = re.compile(r"\b(?:fwd?|fw|wg|tr)\s*:", re.IGNORECASE)
+_FROM_LINE = re.compile(r"^[ \t>|]{0,20}from:[^\n]{0,300}$", re.IGNORECASE | re.MULTILINE)
+_TO_LINE = re.compile(r"^[ \t>|]{0,20}(?:to|cc):[^\n]{0,2000}$", re.IGNORECASE | re.MULTILINE)
+_STACK_READ = 100_000
 _FEW_WORDS = 45
 _REPLY_WORDS = 25
 # What everybody may need in a reply: a correction, a place, a time.
@@ -68,3 +72,34 @@ class BulkMail(MessageDetector):
         if len(envelope.recipients) >= MANY:
             reasons = (f"sent to {len(envelope.recipients)} people", "no standing leave to broadcast")
             yield Hit("broadcast", 0, 0, str(len(envelope.recipients)), 0.8, reasons, part="headers")
+
+
+class ForwardStack(MessageDetector):
+    """How a mail came here: forwarded through many hands, whose names it drags along, with next to nothing added."""
+
+    labels: ClassVar[tuple[str, ...]] = ("forward_stack",)
+
+    def detect(self, message: Message) -> Iterable[Hit]:
+        if message.direction not in ("outbound", "internal"):
+            return
+        body = next((part for part in message.parts if part.kind == "body"), None)
+        if body is None:
+            return
+        text = body.text[:_STACK_READ]
+        marks = len(_FORWARD_MARK.findall(message.envelope.subject))
+        blocks = len(_FROM_LINE.findall(text))
+        listed = sum(line.count("@") + line.count(";") for line in _TO_LINE.findall(text))
+        few = len(message.own_words().split()) <= _REPLY_WORDS
+        signs = [
+            why
+            for holds, why in (
+                (marks >= 3, f"{marks} marks of forwarding in the subject"),
+                (blocks >= 2, f"forwarded through {blocks} hands"),
+                (listed >= 4, "earlier recipients are dragged along"),
+                (few, "next to no words of the sender's own"),
+            )
+            if holds
+        ]
+        if (marks >= 3 or blocks >= 2) and len(signs) >= 2:
+            confidence = 0.6 + 0.1 * (len(signs) - 1)
+            yield Hit("forward_stack", 0, 0, "", round(confidence, 2), tuple(signs), part="headers")

@@ -22,6 +22,10 @@ KINDS = ("mass", "plain", *sorted(_TELLING), *sorted(_ORDINARY), "against", "jok
 _CONDITION = re.compile(r"\b(?:if|unless) (?:you|u|ya|anyone|they|she|he)(?: \w{1,10})?\s{0,2}\Z", re.IGNORECASE)
 # "Do not ignore this": the chain speaks.
 _NEGATION = re.compile(r"\b(?:not|don['’]?t|never)\s{1,2}\Z", re.IGNORECASE)
+# "Ignore it and your luck dies": what comes after the advice is a threat.
+_OR_ELSE = re.compile(
+    r"[ ,]{1,2}(?:and|or) (?:the|your|you|it|he|she|something|bad|nothing|watch|see)\b", re.IGNORECASE
+)
 _DISCLAIMER = re.compile(r"\bin error\b|\bintended (?:only|solely|recipient)|\bnot the intended\b", re.IGNORECASE)
 # A chain letter is a short thing: signs further apart than this belong to different texts.
 _APART = 900
@@ -97,6 +101,8 @@ def _speaks_against(text: str, match: Match) -> bool:
     if _CONDITION.search(text, max(0, match.start - 24), match.start):
         return False
     if _NEGATION.search(text, max(0, match.start - 12), match.start):
+        return False
+    if _OR_ELSE.match(text, match.end):
         return False
     return not _DISCLAIMER.search(text, max(0, match.start - 250), match.end)
 

@@ -12,6 +12,7 @@ from detectors.wording import LISTS
 from scanner.errors import ConfigError
 
 _LETTERS = re.compile(r"[^\W\d_]+")
+_AT_HOME = frozenset({"home", "personal", "private", "privat", "gmail", "mail"})
 _CUT_SHORT = re.compile(r"([^\W\d_]{5,20})\d{2,8}")
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "sir", "rev", "reverend", "cllr"})
 
@@ -96,7 +97,8 @@ def disposable_domains() -> frozenset[str]:
 def likeness(address: str, name: str) -> float:
     """How likely the local part of an address was made from a name: 0.9 first name and surname in any order or short form,
     with or without a middle initial; 0.78 initial and surname, or initial and the beginning of the surname with a number;
-    0 otherwise. A surname of fewer than three letters is too little to go by.
+    0.6 the first name with the surname's initial or a word such as home; 0 otherwise. A surname of fewer than three letters is too
+    little to go by.
     """
     name_words = words(name)
     if len(name_words) < 2:
@@ -127,6 +129,9 @@ def likeness(address: str, name: str) -> float:
         for initial in {form[0] for form in forms_of(first)}:
             if run in (initial + surname, surname + initial) or (surname in tokens and initial in tokens):
                 return 0.78
+    # eloise.b.home: the first name and the surname's initial are many people's, and say something only with work inside.
+    if len(tokens) > 1 and tokens[0] in forms_of(first) and len(first) >= 4 and tokens[1] in {last[0], *_AT_HOME}:
+        return 0.6
     return 0.0
 
 
@@ -137,5 +142,6 @@ def own_domain(address: str, name: str) -> bool:
     if len(name_words) < 2 or len(name_words[-1]) < 4:
         return False
     first, last = name_words[0], name_words[-1]
-    at_home = last in _LETTERS.findall(domain.partition(".")[0]) or domain.partition(".")[0] == first + last
+    label = domain.partition(".")[0]
+    at_home = last in _LETTERS.findall(label) or label == first + last or (len(last) >= 5 and label.startswith(last))
     return at_home and local in {*forms_of(first), first[0], first + last, "me", "hello", "mail"}

@@ -203,7 +203,8 @@ def _first_names(said: str, pupils: set[str]) -> set[str]:
 
 _CHILD_MATTER = re.compile(
     r"\b(?:report|progress|homework|attendance|detention|exclu\w+|behaviour|mock|results?|grades?|therap\w+|psychologist|reading|"
-    r"phonics|maths|(?:parents?|mother|father|mum|dad|carers?|family) of [A-Z]|lesson|class|school day|inhaler|assessment|meeting)\b",
+    r"phonics|maths|he|she|his|her|they|their|(?:parents?|mother|father|mum|dad|carers?|family) of [A-Z]|lesson|class|"
+    r"school day|inhaler|assessment|meeting)\b",
     re.IGNORECASE,
 )
 
@@ -316,13 +317,24 @@ _SENT_IN_ERROR = re.compile(
     r"|\bwrong (?:recipient|e-?mail address|sarah|parent|person)\b[^.!?\n]{0,40}\b(?:delete|ignore|sorry)\b",
     re.IGNORECASE,
 )
+# An apology and the wish that something be deleted: each is harmless alone.
+_ASKS_TO_DELETE = re.compile(
+    r"\b(?:delete|bin|destroy|erase|shred|get rid of|not (?:to )?open|don['’]?t open|disregard)\b[^.!?\n]{0,25}"
+    r"\b(?:(?:e-?)?mail|message|attachment|file|it|that|them|copy|letter|list)\b",
+    re.IGNORECASE,
+)
+_SORRY = re.compile(
+    r"\b(?:somebody|someone) else['’]s\b|\bnot (?:yours|for you|meant for you)\b|\banother (?:family|child|pupil|parent|person|"
+    r"student|member of staff)(?:['’]s)?\b|\bwrong (?:address|person|parent|family|recipient|\w+['’]s)\b",
+    re.IGNORECASE,
+)
 _RECALLS = re.compile(r"\A[ \t]*(?:recall|message recall)[ \t]*:|\bwould like to recall the message\b", re.IGNORECASE)
 
 
 def _sent_in_error(message: Message) -> Iterable[Hit]:
     """The sender says that an earlier mail went to the wrong person, or that it held the wrong file; or calls it back."""
     said = message.own_words()[:20_000]
-    if _SENT_IN_ERROR.search(said):
+    if _SENT_IN_ERROR.search(said) or (_ASKS_TO_DELETE.search(said) and _SORRY.search(said)):
         yield _hit("sent_in_error", "", 0.85, "the sender says that something went to the wrong person")
     elif _RECALLS.search(message.envelope.subject) or _RECALLS.search(said[:500]):
         yield _hit("sent_in_error", "", 0.8, "a message is called back from somebody outside")
@@ -359,7 +371,9 @@ def _same_host_mistyped(domain: str, known: str) -> bool:
     one, other = domain.split("."), known.split(".")
     if len(one) < 3 or len(other) < 3 or len(other[0]) < 6:
         return False
-    return _one_slip(one[0], other[0]) and one[1].startswith(other[1][:3])
+    if not one[1].startswith(other[1][:3]):
+        return False
+    return _one_slip(one[0], other[0]) or (one[0] == other[0] and one[1:] != other[1:])
 
 
 def _one_slip(one: str, other: str) -> bool:

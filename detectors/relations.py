@@ -27,7 +27,13 @@ _APPLICANT = re.compile(
     r"|applying for|post of|job offer|shortlist\w*)\b",
     re.IGNORECASE,
 )
-_FORMAL = re.compile(r"\b(?:dear )?(?:mr|mrs|ms|miss|mx|dr)\.? [A-Z]")
+_FORMAL = re.compile(r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr)\.? [^\W\d_a-z]")
+_TO_PARENTS = re.compile(
+    r"\byour (?:son|daughter|child|children|lad|little (?:one|boy|girl)|boy|girl)(?:['’]s)?\b"
+    r"|\bdear (?:parents?|carers?|families|guardians?)\b"
+    r"|\b(?:parents['’]? evening|breakfast club|after-?school club|permission slip|consent for (?:him|her|them))\b",
+    re.IGNORECASE,
+)
 # What says that the writer is still a child with us: a class, a teacher addressed as pupils address one.
 _BY_A_PUPIL = re.compile(
     r"\b(?:its|it's|it is|this is|i am|i'm|im) [a-z]{2,15} (?:from|in) (?:year )?\d{1,2}[a-z]{0,3}\b"
@@ -111,14 +117,12 @@ class Relations:
             if likeness(address, person.name) >= 0.9 and not other_person(display_name, person.name):
                 return Relation("colleague", 0.8, "a private address with the name of a member of staff", person)
         if message.direction == "inbound":
-            # "S Barrow" from sarahbarrow1968: initial and surname in the name shown, and the same person in the address.
-            for person in self._with_surname(self._staff, local):
-                if (
-                    len(words(display_name)) > 1
-                    and likeness(address, person.name)
-                    and not other_person(display_name, person.name)
-                ):
-                    return Relation("colleague", 0.78, "name and private address fit a member of staff", person)
+            found = self._shown_as(address, display_name, local, directory)
+            if found is not None:
+                return Relation("colleague", 0.78, "name and private address fit a member of staff", found)
+        parent = self._parent_by_words(local, message)
+        if parent is not None:
+            return parent
         surname = words(own_name)[-1] if len(words(own_name)) > 1 else ""
         if (
             len(surname) >= 3
@@ -126,6 +130,27 @@ class Relations:
             and self._same_household(local, surname, display_name, message)
         ):
             return Relation("household", 0.6, "the sender's surname with another first name, and no formal greeting")
+        return None
+
+    def _shown_as(self, address: str, display_name: str, local: str, directory: Directory) -> Person | None:
+        """`Sarah Barrow` or `S Barrow` from an address that fits her as well, if only by an initial or a name cut short."""
+        shown = directory.person_named(" ".join(display_name.split()))
+        candidates = [shown] if shown is not None and shown.role == "staff" else self._with_surname(self._staff, local)
+        for person in candidates:
+            fits = likeness(address, person.name) > 0 and not other_person(display_name, person.name)
+            if fits and len(words(display_name)) > 1:
+                return person
+        return None
+
+    @staticmethod
+    def _parent_by_words(local: str, message: Message) -> Relation | None:
+        """Without the records: the surname of a pupil named in the mail, or words that only a child's parents are told."""
+        for hit in message.hits:
+            named = words(hit.value) if hit.label == "person" and hit.owner == "sender" else ()
+            if len(named) > 1 and len(named[-1]) >= 3 and named[-1] in local and named[0] not in local:
+                return Relation("parent", 0.6, "the surname of somebody named in the mail")
+        if _TO_PARENTS.search(message.own_words()[:5_000]):
+            return Relation("parent", 0.55, "it speaks to a parent")
         return None
 
     def _same_household(self, local: str, surname: str, display_name: str, message: Message) -> bool:

@@ -514,7 +514,8 @@ def _weighed(text: str, label: str, group: Sequence[Match], sure: Callable[[int,
         return
     if against:
         confidence *= 0.55
-    counted = f"{len(strong)} telling phrases, {len(signs)} signs"
+    counts = ((len(strong), "telling phrase"), (len(signs), "sign"))
+    counted = ", ".join(f"{number} {what}{'s' if number > 1 else ''}" for number, what in counts if number)
     last = -1
     for match in group:
         if match.entry.weight == "against" or match.start < last or (strong and match.entry.weight == "sign"):

@@ -125,7 +125,7 @@ class WorkContent(MessageDetector):
         confidence = 1.0 - doubt
         if private and not pupils and not telling & _ABOUT_OTHERS:
             confidence -= 0.2 * min(len(private), 2)
-        if _to_hr_alone(message) and not pupils:
+        if _to_hr_alone(message) and not pupils and _MY.search(message.own_words()[:2_000]):
             confidence -= 0.3  # one's own pay, leave or contract is one's own affair
         if signs and confidence > 0.2:
             reasons = tuple(reason for _, reason in signs)
@@ -149,6 +149,7 @@ def _pupils_named(message: Message) -> int:
     return len(found)
 
 
+_MY = re.compile(r"\b(?:my|mine|me)\b", re.IGNORECASE)
 _WRITTEN_NAME = re.compile(r"\b[^\W\d_a-z][^\W\d_]{1,20}\b")
 
 

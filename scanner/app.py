@@ -33,13 +33,13 @@ from connectors.entra import (
 )
 from connectors.files import FileSource, shown_path
 from connectors.graph import GraphClient
-from connectors.m365_doctor import Check, examine
+from connectors.m365_doctor import Check, examine, examine_sender
 from connectors.m365_files import M365Files
 from connectors.m365_mail import M365Mail
 from connectors.m365_notices import M365Notices
 from connectors.m365_people import M365People
 from connectors.m365_push import M365Push
-from connectors.m365_settings import M365Settings
+from connectors.m365_settings import GAPS, M365Settings
 from connectors.people_file import load_people
 from connectors.smtp import SmtpNotices, SmtpServer
 from scanner import correlate, schedule
@@ -912,12 +912,28 @@ def _service(
             tenant=tenant.label,
             slot=number,
             has_news=directory.has_news,
+            gaps=_gaps(tenant),
             push=(
                 M365Push(client, _push_url(settings), key.subkey("push"), mailbox_ids=directory.mailbox_ids, clock=_now)
                 if settings.push.url
                 else None
             ),
         )
+
+
+def _gaps(tenant: Tenant) -> tuple[str, ...]:
+    """What nobody looks at in a tenant: what Graph cannot show, and what its settings leave out."""
+    left_out = []
+    if tenant.mailbox_settings == "off":
+        left_out.append("inbox rules and automatic replies: mailbox_settings is off")
+    if tenant.files != "all":
+        shared = "SharePoint sites" if tenant.files == "onedrive" else "shared files of OneDrive and SharePoint"
+        left_out.append(f"{shared}: files is {tenant.files}")
+    if tenant.leave_out_folders:
+        left_out.append(f"mail folders: {', '.join(tenant.leave_out_folders)} and what lies below them")
+    if "recoverable" not in tenant.also_folders:
+        left_out.append("mail that was deleted from Deleted Items: also_folders does not name recoverable")
+    return (*GAPS, *left_out)
 
 
 def _push_url(settings: Settings) -> str:
@@ -1013,6 +1029,19 @@ def _limits(settings: Settings) -> Limits:
     )
 
 
+def _sender_tokens(tenant: Tenant, sender: NoticeApp) -> EntraTokens:
+    """The sign-in of the registration that only sends notices."""
+    authority, graph_url = tenant.addresses
+    return EntraTokens(
+        tenant_id=tenant.tenant_id,
+        client_id=sender.client_id,
+        credential=_credential(sender, "notices.app"),
+        authority=authority,
+        graph_url=graph_url,
+        ca_file=tenant.ca_file,
+    )
+
+
 def _sender(settings: Settings, tenant: Tenant, prefix: str, client: GraphClient, stop: Event) -> Sender | None:
     notices = settings.notices
     if notices.via == "none":
@@ -1022,15 +1051,8 @@ def _sender(settings: Settings, tenant: Tenant, prefix: str, client: GraphClient
     if notices.via == "graph":
         if notices.app is None:
             return M365Notices(client, notices.from_mailbox, reader=client)
-        authority, graph_url = tenant.addresses
-        tokens = EntraTokens(
-            tenant_id=tenant.tenant_id,
-            client_id=notices.app.client_id,
-            credential=_credential(notices.app, "notices.app"),
-            authority=authority,
-            graph_url=graph_url,
-            ca_file=tenant.ca_file,
-        )
+        tokens = _sender_tokens(tenant, notices.app)
+        _, graph_url = tenant.addresses
         sending = GraphClient(tokens, graph_url=graph_url, ca_file=tenant.ca_file, wait=stop.wait)
         # The app that sends need not read: whether an unsure notice went out is looked up by the app that scans.
         return M365Notices(sending, notices.from_mailbox, reader=client)
@@ -1165,6 +1187,13 @@ def doctor(config: Path | None) -> Iterator[tuple[str, list[Check]]]:
                 now=_now(),
             ),
         )
+    if settings.notices.via == "graph" and settings.notices.app is not None:
+        _, first = each_tenant(settings)[0]
+        try:
+            credential = _credential(settings.notices.app, "notices.app")
+            yield "notices", examine_sender(_sender_tokens(first, settings.notices.app), credential, now=_now())
+        except ConfigError as error:
+            yield "notices", [Check("settings", "bad", str(error), "mend the setting that is named")]
 
 
 @dataclass(frozen=True, slots=True)

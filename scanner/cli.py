@@ -238,11 +238,15 @@ def protection(
             print(json.dumps(answer, ensure_ascii=False))
         else:
             opens = "yes" if answer["readable_without_password"] else "no"
-            table.add_row(
-                str(path), str(answer["protection"]), str(answer["mechanism"]), opens, "; ".join(answer["reasons"])
-            )
+            why = "; ".join(answer["reasons"]) or "no lock"
+            table.add_row(str(path), str(answer["protection"]), str(answer["mechanism"]), opens, why)
     if table.row_count:
-        Console(soft_wrap=False).print(table)
+        console = Console(soft_wrap=False)
+        console.print(table)
+        console.print(
+            "weak: looks locked and is not; unknown: a lock that cannot be judged, or too damaged to tell",
+            style="dim",
+        )
     raise typer.Exit(2 if failed else 0)
 
 

@@ -456,7 +456,8 @@ class FileIs(Condition):
                 continue
             why = f"a file of type {part.media_type}" + (", disguised" if part.disguised else "")
             return Answer(True, (Hit("file", 0, 0, "", 0.9, (why,), part=part.path),))
-        return Answer(False, reason="no such file")
+        wanted = _listed([*self.types, *self.extensions, *self.names]) or "of the size that the rule asks for"
+        return Answer(False, reason=f"no file is {wanted}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,7 +477,11 @@ class Recipients(EnvelopeCondition):
         )
         if self.at_least <= number <= self.at_most:
             return Answer(True)
-        return Answer(False, reason=f"{number} such recipients")
+        wanted = f"at least {self.at_least}" if number < self.at_least else f"at most {self.at_most}"
+        return Answer(
+            False,
+            reason=f"{number} {'recipient' if number == 1 else 'recipients'}{f' ({self.kind})' if self.kind else ''}, {wanted} wanted",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -671,7 +676,7 @@ class PolicySays(Condition):
     def ask(self, scene: Scene) -> Answer:
         if scene.policy & set(self.facts):
             return Answer(True)
-        return Answer(False, reason=f"the policy does not say {_listed(self.facts)} of it")
+        return Answer(False, reason=f"the policy does not say: {_listed([POLICY_FACTS[fact] for fact in self.facts])}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -779,7 +784,7 @@ class AnyOf(Condition):
         if not nearest.missing:
             return nearest
         others = tuple(reason for step in steps[1:] for reason in step.missing)
-        wishes = (" or ".join(dict.fromkeys((*nearest.missing, *others))),) if others else nearest.missing
+        wishes = ("; or ".join(dict.fromkeys((*nearest.missing, *others))),) if others else nearest.missing
         return Distance(nearest.met, nearest.needed, wishes)
 
 
@@ -791,11 +796,22 @@ class NoneOf(Condition):
 
     def ask(self, scene: Scene) -> Answer:
         for item in self.items:
-            if item.ask(scene).holds:
-                return Answer(False, reason=f"an exclusion holds: {type(item).__doc__ or ''}".split("\n")[0])
+            answer = item.ask(scene)
+            if answer.holds:
+                return Answer(False, reason=f"excluded because {_says(item, answer.hits)}")
         return Answer(True)
 
     labels = All.labels
+
+
+def _says(condition: Condition, hits: Sequence[Hit]) -> str:
+    """What holds, in the words of the documentation, and which labels speak for it."""
+    if isinstance(condition, PolicySays):
+        return _listed([POLICY_FACTS[fact] for fact in condition.facts])
+    name = (type(condition).__doc__ or "").partition(":")[0]
+    seen = sorted({hit.label for hit in hits} & condition.labels())
+    says = KEYS[name].says.partition("; ")[0] if name in KEYS else name
+    return says + (f" ({', '.join(seen)})" if seen else "")
 
 
 # --- reading conditions from YAML -----------------------------------------------------------------------------------

@@ -548,11 +548,14 @@ def _judge(
         only_topics = FOR_EVERYBODY if only_topics is None else FOR_EVERYBODY & only_topics
     scenes: dict[tuple[SegmentOwner, frozenset[AddressKind]], Scene] = {}
     fired: dict[tuple[str, SegmentOwner, bool, str | None], list[_Fired]] = {}
+    seen = frozenset(hit.label for hit in hits)
     for rule in regime.rulebook.rules:
         if not rule.runs or rule.id in policy.off or (only_topics is not None and rule.topic not in only_topics):
             continue
         if envelope.kind == "mailbox_rule" and "mailbox_rule" not in rule.when.named_kinds():
             continue  # it has no words: only a rule that asks for mailbox rules knows what it looks at
+        if silences is None and rule.needs and rule.needs.isdisjoint(seen):
+            continue
         outsiders = policy.outsiders(rule.topic, direction)
         for owner in rule.owners:
             if (owner, outsiders) not in scenes:

@@ -284,14 +284,24 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "homework sent from home once; a parent's address",
     ),
     (
+        {"disclosure": "a child's words that point at harm"},
+        "a pupil writes of harm to themselves, at home, or by somebody who seeks contact",
+        "the designated safeguarding lead must look today",
+        "stories, lessons, and large words in jest",
+    ),
+    (
         {"sent_in_error": "said to be sent in error"},
         "the sender says that a mail or file went to the wrong person, or calls it back",
         "the breach in the sender's own words",
         "a wrong date put right",
     ),
     (
-        {"broadcast_reply": "a reply to everybody", "passed_on_lightly": "passed on without words of one's own"},
-        "a short reply to everybody; forwarded with next to no words of one's own",
+        {
+            "broadcast_reply": "a reply to everybody",
+            "passed_on_lightly": "passed on without words of one's own",
+            "forward_stack": "forwarded through many hands",
+        },
+        "a short reply to everybody; forwarded with next to no words of one's own, or through many hands",
         "noise in every mailbox",
         "a correction that everybody needs",
     ),

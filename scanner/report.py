@@ -24,6 +24,8 @@ from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# The terminal is for a first look; the HTML page and the JSON lines have all of them.
+_MOST_REASONS = 3
 _SEVERITY_STYLE = {"minor": "cyan", "moderate": "yellow", "severe": "bold red"}
 PROBLEM_WORDS = {
     "encrypted": "locked, so nobody but the key's holder can say what is in it",
@@ -316,6 +318,8 @@ def print_line(console: Console, line: Line) -> None:
             )
         if item.evidence:
             console.print(shown, highlight=False)
+        for reason in item.reasons[:_MOST_REASONS]:
+            console.print(f"           why: {escape(_visible(reason))}", style="dim", highlight=False)
         if line.explained:
             for label in dict.fromkeys(entry.label for entry in item.evidence):
                 if words := explanation(label):

@@ -6,16 +6,22 @@ not be put up is said at the start (`Wall.stands`), never passed over. Resource 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import platform
 import resource
+import shutil
 import socket
 import struct
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 _MAX_OPEN_FILES = 256
 _MAX_FILE_BYTES = 512 * 1024 * 1024
@@ -71,6 +77,41 @@ class Wall:
     keeps_out: str
     stands: bool
     note: str
+
+
+# A folder younger than this may not be held yet by whoever is making it.
+_FOLDER_PREFIX, _SETTLED_SECONDS = "mailwarden-worker-", 60.0
+
+
+class PrivateFolder:
+    """A folder for the temporary files of one worker, made and removed by the process that started it.
+
+    Its owner holds it by a lock, which ends with the owner however that ends. Whoever makes the next folder removes those that
+    nobody holds any more: after a `kill -9` what was unpacked lies about until then at most.
+    """
+
+    def __init__(self) -> None:
+        _remove_abandoned()
+        self.path = tempfile.mkdtemp(prefix=_FOLDER_PREFIX)
+        self._held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def wipe(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._held)
+
+
+def _remove_abandoned() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(_FOLDER_PREFIX + "*"):
+        with contextlib.suppress(OSError):  # another has removed it, or holds it
+            handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                found = os.fstat(handle)
+                if found.st_uid == os.geteuid() and time.time() - found.st_mtime > _SETTLED_SECONDS:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(handle)
 
 
 def enclose(temporary: str) -> tuple[Wall, ...]:

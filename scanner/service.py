@@ -104,6 +104,8 @@ class Service:
     push: Push | None = None
     # Whether what is added to the directory (people.yaml, imported contacts) has changed since it was last read.
     has_news: Callable[[], bool] = lambda: False
+    # What nobody looks at, in sentences for the coverage page.
+    gaps: tuple[str, ...] = ()
     _last: dict[str, datetime] = field(default_factory=dict)
 
     def refresh_people(self) -> People:
@@ -252,14 +254,14 @@ class Service:
             log.warning("%s not read status=%s code=%s", other.source.name, error.status, error.code)
             return
         found = self._pipeline(other.source, timedelta(0)).round(places)
-        if len(places) > 1 and {parked_as(other.source, place) for place in places} == set(found.denied):
+        if len(found.denied) > 1 and {parked_as(other.source, place) for place in places} == set(found.parked):
             # Nobody let us in: that is one permission that is not there, and not as many mailboxes that were not scanned.
             for name in found.denied:
                 self.store.unpark_mailbox(name)
             self.store.park_mailbox(everybody, other.without or "refused (403) for every mailbox", self.clock())
             found.gaps.append(other.without or f"{everybody}: refused (403)")
-            found.parked = [everybody]
-            log.warning("%s refused for all %d mailboxes", other.source.name, len(places))
+            found.parked = [*(name for name in found.parked if name not in found.denied), everybody]
+            log.warning("%s refused for all %d mailboxes", other.source.name, len(found.denied))
         self._unpark(other.source, [*places, _EVERYBODY], found)
         found.mailboxes = 0  # they were counted with the mail
         tally.add(found)
@@ -364,6 +366,7 @@ class Service:
             clauses=self.policy.wording(),
             may_reveal=frozenset(self.policy.may_reveal),
             must_pursue=self.policy.words["pursue"] == "must",
+            gaps=self.gaps,
             known_as=self.known_as,
         )
 
@@ -470,6 +473,7 @@ class Services:
             may_reveal=frozenset.intersection(*(page.may_reveal for page in pages)),
             must_pursue=any(page.must_pursue for page in pages),
             notified=self.notified if has_push else None,
+            gaps=tuple(dict.fromkeys(gap for page in pages for gap in page.gaps)),
         )
 
 

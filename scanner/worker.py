@@ -14,12 +14,10 @@ import hashlib
 import os
 import resource
 import select
-import shutil
 import signal
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -43,7 +41,7 @@ from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem, SpooledItem
 from scanner.routing import load_routing, parties
 from scanner.rulebook import load_rulebook
-from scanner.sandbox import Wall, enclose
+from scanner.sandbox import PrivateFolder, Wall, enclose
 
 MAX_FRAME = 1 << 30
 _PIECE = 1 << 20
@@ -473,7 +471,7 @@ class Worker:
         self._buffer = bytearray()
         self._answered = 0
         self._ready: Ready | None = None
-        self._folder = ""
+        self._folder: PrivateFolder | None = None
 
     def __enter__(self) -> Worker:
         return self
@@ -500,9 +498,9 @@ class Worker:
         self._wipe()
 
     def _wipe(self) -> None:
-        folder, self._folder = self._folder, ""
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+        folder, self._folder = self._folder, None
+        if folder is not None:
+            folder.wipe()
 
     # --- what it can be asked ---
 
@@ -513,8 +511,8 @@ class Worker:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         # Whatever a library writes to disk goes here, and is gone with the process.
-        self._folder = tempfile.mkdtemp(prefix="mailwarden-")
-        environment |= {"OMP_THREAD_LIMIT": "1", "TMPDIR": self._folder, "HOME": self._folder}
+        self._folder = PrivateFolder()
+        environment |= {"OMP_THREAD_LIMIT": "1", "TMPDIR": self._folder.path, "HOME": self._folder.path}
         self._process = subprocess.Popen(  # noqa: S603  the command is our own interpreter and module
             self._command,
             stdin=subprocess.PIPE,

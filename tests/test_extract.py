@@ -15,6 +15,7 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reportlab.pdfgen.canvas import Canvas
 from ruamel.yaml import YAML
 
 from scanner.extract import EXECUTABLES, Limits, Reading, normalise, open_item, read
@@ -412,6 +413,18 @@ def test_a_workbook_with_a_hidden_sheet() -> None:
     assert found.protection.grade == "none"
 
 
+def test_who_wrote_a_pdf_is_a_part_of_its_own() -> None:
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer)
+    canvas.setAuthor("Ann Wren")
+    canvas.setTitle("Review of Jo Birch.docx")
+    canvas.drawString(72, 700, "Words of the plan")
+    canvas.save()
+    parts = {part.path: part.text for part in document(buffer.getvalue()).parts}
+    assert parts["document/properties"] == "Author: Ann Wren\nTitle: Review of Jo Birch.docx"
+    assert "Ann Wren" not in parts["document"]
+
+
 def test_a_pdf_with_text_and_one_that_is_only_a_picture(pdf_with: Callable[..., bytes]) -> None:
     assert (
         "Annual review of the reading scheme" in document(pdf_with("Annual review of the reading scheme")).parts[0].text
@@ -428,7 +441,6 @@ def test_a_pdf_with_text_and_one_that_is_only_a_picture(pdf_with: Callable[..., 
 def pdf_with() -> Callable[..., bytes]:
     from PIL import Image
     from reportlab.lib.utils import ImageReader
-    from reportlab.pdfgen.canvas import Canvas
 
     def build(text: str, picture: bool = False) -> bytes:
         buffer = io.BytesIO()

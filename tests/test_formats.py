@@ -286,6 +286,43 @@ def test_a_link_out_of_a_rar_leads_nowhere(rar_files: dict[str, bytes]) -> None:
     assert [part.path for part in parts] == ["document", "document/up", "document/up/pwned.txt"]
 
 
+def noted(*words: str, files: tuple[bytes, ...] = (), magic: str = "e4525c7b8cd8a74daeb15378d02996d3") -> bytes:
+    """What a section looks like from far: words as UTF-16 or Latin text between bytes that are none, and files behind a GUID."""
+    noise = random.Random(7)
+    data = bytes.fromhex(magic) + noise.randbytes(300)
+    for number, word in enumerate(words):
+        data += b"\x00\x01" + word.encode("cp1252" if number % 2 else "utf-16-le") + b"\x00\x02" + noise.randbytes(80)
+    for file in files:
+        data += bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac") + struct.pack("<QIQ", len(file), 0, 0) + file
+    return data
+
+
+def test_a_notebook_gives_its_words_and_files_and_says_that_it_is_read_in_part() -> None:
+    words = ("Bryn Maple was born on 3 March 2015", "Seen by the nurse, née Oak", "943 476 5919")
+    reading = document(noted(*words, files=(b"From the file that was put in", b"", zipped_words())))
+    assert reading.parts[0].media_type == "application/onenote"
+    for word in words:
+        assert word in reading.parts[0].text
+    assert len(reading.parts[0].text.split("\n")) < 12  # noise hardly ever reads like writing
+    assert [part.text for part in reading.parts if part.path == "document/file 1"] == ["From the file that was put in"]
+    assert "document/file 2/a.txt" in [part.path for part in reading.parts]
+    assert [(one.part, one.kind, one.read) for one in reading.problems] == [("document", "unsupported", "part")]
+
+
+def test_a_cyrillic_note_is_read_and_a_cut_off_one_survives() -> None:
+    whole = noted("Спроба записати щось довше", files=(b"words " * 40,))
+    assert "Спроба записати щось довше" in document(whole).parts[0].text
+    for cut in range(16, len(whole), 37):
+        assert {one.kind for one in document(whole[:cut]).problems} <= {"unsupported"}
+
+
+def zipped_words() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a.txt", "words")
+    return buffer.getvalue()
+
+
 def test_an_odd_packed_object_is_refused() -> None:
     from scanner.extract.binary_office import _object
 

@@ -267,6 +267,19 @@ def test_a_page_that_is_too_much_for_the_server_is_asked_for_in_smaller_pieces()
     assert sizes == [f"odata.maxpagesize={size}" for size in (50, 50, 25, 25, 12)]
 
 
+@pytest.mark.parametrize("kind", ["429 without Retry-After", "502", "broken line"])
+def test_what_a_smaller_page_does_not_help_is_waited_out(kind: str) -> None:
+    on = "/messages/delta"
+    fault = {
+        "429 without Retry-After": throttled(on, None, times=3),
+        "502": unavailable(on, 502, times=3),
+        "broken line": Fault(on, times=3, reset="amid"),
+    }[kind]
+    with serving(two_mailboxes(6), Plan(fault), page_size=4) as (fake, source):
+        assert len(walk(source, folder(source, "inbox"))[0]) == 6
+        assert all("odata.maxpagesize=4," in e.headers["prefer"] for e in fake.graph(on))
+
+
 def test_throttling_in_mid_walk_loses_nothing() -> None:
     plan = Plan(throttled("/messages/delta", "1", times=2), throttled("/$value", None), Fault("/$value", reset="amid"))
     tenant = two_mailboxes(4)

@@ -124,7 +124,7 @@ def behind_the_page(fake: FakeTenant, database: str) -> Iterator[tuple[Service, 
     arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
     with service(*arguments) as plain:
         running = replace(plain, push=M365Push(client_for(fake), URL, KEY, mailbox_ids=plain.directory.mailbox_ids))
-        with TestClient(create_app(Services((running,)).web_services())) as page:
+        with TestClient(create_app(Services((running,)).web_services)) as page:
 
             def post(url: str, body: bytes) -> tuple[int, str, bytes]:
                 assert url.startswith(URL)

@@ -13,20 +13,24 @@ import sqlalchemy as sa
 from graph.contract import checked_fake, client_for, tokens_for
 from graph.tenants import JO, SAM, mail, two_mailboxes
 from tenant_service import service
+from test_tenant_cli import pfx
 
 from connectors.contacts_csv import read_contacts
-from connectors.entra import ClientSecret
+from connectors.entra import ClientSecret, PfxCertificate
+from connectors.faketenant.faults import Fault, Plan
 from connectors.faketenant.server import FakeTenant
-from connectors.faketenant.tenant import FakeRule
-from connectors.m365_doctor import Check, examine
+from connectors.faketenant.tenant import FakeRule, FakeUser
+from connectors.graph import segment
+from connectors.m365_doctor import Check, examine, examine_sender
 from connectors.m365_files import M365Files
 from connectors.m365_mail import M365Mail
 from connectors.m365_people import M365People
-from connectors.m365_settings import M365Settings
-from scanner.app import _Added
+from connectors.m365_settings import GAPS, M365Settings
+from scanner.app import _Added, _gaps
 from scanner.contacts import difference, load_contacts, save_contacts
 from scanner.errors import ConfigError, ConfigErrors, ConnectorError
 from scanner.service import Further, Service, Services
+from scanner.settings import Tenant as TenantSettings
 
 SHEET = b"name,nhs number\nLeila Haddad,943 476 5919\nBen Jones,943 476 5870\n"
 ANYONE = {"id": "a", "roles": ["read"], "link": {"scope": "anonymous", "type": "view"}}
@@ -103,6 +107,46 @@ def test_a_mailbox_that_moved_away_and_back_between_rounds_is_not_lost(tmp_path:
             box = tenant.mailboxes[JO]
             box.folders[message.folder].log[-1] = ("removed", message)
             assert running.round().new_cases == 1
+
+
+def test_a_permission_that_nobody_gave_is_one_gap_until_somebody_gives_it(tmp_path: Path) -> None:
+    tenant = two_mailboxes(0)
+    tenant.add_user(FakeUser("kim@elt.example", "Kim"))
+    forward = {"forwardTo": [{"emailAddress": {"name": "X", "address": "collector@mailbox.example"}}]}
+    tenant.mailboxes[SAM].rules.append(FakeRule("all", forward))
+    database = f"sqlite:///{tmp_path / 'store.db'}"
+    # One mailbox is not there at all, the others refuse.
+    elsewhere = Fault(
+        f"/users/{segment(tenant.users['kim@elt.example'].id)}/",
+        times=99,
+        status=404,
+        code="MailboxNotEnabledForRESTAPI",
+    )
+    refused = Fault("/messageRules", times=2, status=403, code="ErrorAccessDenied")
+    with checked_fake(tenant, Plan(elsewhere, refused)) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as plain:
+            now = [datetime(2026, 11, 2, 9, tzinfo=UTC)]
+            source = M365Settings(client_for(fake), mailbox_ids=plain.directory.mailbox_ids)
+            rules = Further(source, every=timedelta(0), without="rules are not seen")
+            running = replace(plain, further=(rules,), clock=lambda: now[0])
+            assert running.round().gaps == ["rules are not seen"]
+            parked = {item.mailbox: item.reason for item in running.store.parked()}
+            assert parked.keys() == {
+                "kim@elt.example",
+                "kim@elt.example (m365_settings)",
+                "every mailbox (m365_settings)",
+            }
+            assert parked["every mailbox (m365_settings)"] == "rules are not seen"
+            before = len(fake.graph("/messageRules"))
+            assert running.round().gaps == []
+            assert len(fake.graph("/messageRules")) == before  # asked again tomorrow
+            now[0] += timedelta(days=1, minutes=1)
+            assert running.round().new_cases == 1
+            assert {item.mailbox for item in running.store.parked()} == {
+                "kim@elt.example",
+                "kim@elt.example (m365_settings)",
+            }
 
 
 def test_a_finding_outlives_its_mail_and_deleted_mail_is_still_searched(tmp_path: Path) -> None:
@@ -255,6 +299,20 @@ def test_new_contacts_and_people_count_from_the_next_round_on(tmp_path: Path) ->
             assert stored.roles["dpo"] == {"": SAM}
 
 
+def test_what_graph_cannot_show_and_what_the_settings_leave_out_are_gaps_in_coverage() -> None:
+    given = {"tenant_id": "elt.example", "client_id": "app", "client_secret_file": "secret"}
+    everything = TenantSettings(**given, files="all", also_folders=("recoverable",))
+    assert _gaps(everything) == GAPS
+    less = TenantSettings(**given, mailbox_settings="off", files="onedrive", leave_out_folders=("drafts",))
+    said = _gaps(less)[len(GAPS) :]
+    assert [gap.partition(":")[0] for gap in said] == [
+        "inbox rules and automatic replies",
+        "SharePoint sites",
+        "mail folders",
+        "mail that was deleted from Deleted Items",
+    ]
+
+
 # --- the doctor -------------------------------------------------------------------------------------------------------
 
 
@@ -300,6 +358,62 @@ def test_some_mailboxes_out_of_scope_are_a_fact_and_no_fault() -> None:
     with checked_fake(tenant) as fake:
         (check,) = [check for check in examined(fake) if check.name == "Mail.Read"]
     assert (check.grade, "1 of 2 sampled" in check.said) == ("note", True)
+
+
+@pytest.mark.parametrize(
+    ("roles", "grades"),
+    [
+        (("Mail.Send",), [("sign-in", "good"), ("Mail.Send", "note")]),
+        ((), [("sign-in", "good"), ("Mail.Send", "note")]),
+        (("Mail.Read",), [("sign-in", "good"), ("Mail.Send", "note"), ("more than needed", "bad")]),
+    ],
+)
+def test_the_app_that_sends_notices_is_tried_too(roles: tuple[str, ...], grades: list[tuple[str, str]]) -> None:
+    with checked_fake(two_mailboxes()) as fake:
+        fake.sign_in.roles = roles
+        checks = examine_sender(tokens_for(fake), ClientSecret("x"), now=datetime.now(UTC))
+        assert [(check.name, check.grade) for check in checks] == grades
+        wrong = examine_sender(
+            tokens_for(fake, credential=ClientSecret("no")), ClientSecret("no"), now=datetime.now(UTC)
+        )
+        assert [(check.name, check.grade) for check in wrong] == [("sign-in", "bad")]
+        assert fake.sent == []
+
+
+def test_the_proxy_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://scanner:hush-hush@proxy.elt.example:3128")
+    with checked_fake(two_mailboxes()) as fake:
+        (check,) = [check for check in examined(fake) if check.name == "proxy"]
+    assert check.said == "HTTPS_PROXY leads through proxy.elt.example:3128"
+
+
+@pytest.mark.parametrize(
+    ("days", "grade", "said"), [(400, "good", "valid until"), (20, "note", "valid until"), (-1, "bad", "ran out on")]
+)
+def test_a_certificate_is_judged_by_its_last_day(tmp_path: Path, days: int, grade: str, said: str) -> None:
+    now = datetime.now(UTC)
+    file, _ = pfx(tmp_path, days=30)
+    credential = PfxCertificate(file, "made-up")
+    with checked_fake(two_mailboxes()) as fake:
+        (check,) = [
+            check
+            for check in examine_sender(tokens_for(fake), credential, now=now + timedelta(days=30 - days))
+            if check.name == "certificate"
+        ]
+        (locked,) = [
+            check
+            for check in examine_sender(tokens_for(fake), PfxCertificate(file, "wrong"), now=now)
+            if check.name == "certificate"
+        ]
+    assert (check.grade, said in check.said) == (grade, True)
+    assert (locked.grade, "wrong" in locked.said) == ("bad", False)
+
+
+def test_files_without_the_permission_for_groups_are_a_fault() -> None:
+    with checked_fake(two_mailboxes()) as fake:
+        fake.sign_in.roles = tuple(role for role in fake.sign_in.roles if role != "GroupMember.Read.All")
+        assert "GroupMember.Read.All" in {check.name for check in examined(fake, files=True) if check.grade == "bad"}
+        assert "GroupMember.Read.All" not in {check.name for check in examined(fake)}
 
 
 def test_a_refused_sign_in_ends_the_examination() -> None:

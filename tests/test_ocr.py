@@ -98,6 +98,8 @@ def test_limits_of_pages_and_pixels_are_said() -> None:
     reading = read(Envelope(source="mime", blobs=blobs), Limits(ocr_pages=2))
     assert [(problem.part, problem.kind) for problem in reading.problems] == [("attachment/3/2.png", "budget")]
     assert [item.kind for item in document(image, Limits(ocr_pixels=1000)).problems] == ["too_large"]
+    bomb = saved(Image.new("1", (16_000, 16_000)))  # more than Pillow itself will open
+    assert [item.kind for item in document(bomb).problems] == ["too_large"]
     used_up = Account(LIMITS)
     used_up.ocr_seconds = LIMITS.ocr_seconds
     with pytest.raises(Exception, match="budget"):

@@ -470,6 +470,9 @@ def test_a_notice_says_that_the_message_lies_elsewhere() -> None:
         + "Jo needs a place on the trip. " * 60,
         f"I could not open it.\n\nOn 5 Oct 2026 at 10:00, Pat <p@x.example> wrote:\n> Click to read this secure email online.\n> {LINK}",
         "Send it by secure email, or open Galaxkey.",
+        "Click here to read our secure email policy: https://protect-eu.mimecast.com/s/AbCdEfGhIjKlMnOpQrSt1234",
+        "Read the attached.\n\nKind regards\nPat\n\nThis email was sent securely and is intended only for the addressee. "
+        f"Delete it if received in error, or open {LINK}",
     ],
 )
 def test_who_writes_about_a_service_writes_himself(text: str) -> None:

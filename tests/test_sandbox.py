@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
+
+from scanner.sandbox import PrivateFolder
 
 ROOT = Path(__file__).resolve().parent.parent
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the walls are Linux's own")
@@ -58,6 +62,28 @@ def test_work_goes_on_behind_the_walls(tmp_path: Path) -> None:
 def test_what_no_reader_needs_is_refused(tmp_path: Path, act: str) -> None:
     code = f"try:\n    {act}\nexcept OSError as error:\n    print('refused')\nelse:\n    print('done')"
     assert inside(tmp_path, code) == "refused"
+
+
+def test_what_a_killed_owner_left_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner dies of SIGKILL with a file in its folder; one that is still held stays, and so does a fresh one."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    code = (
+        "import os, signal, sys, tempfile; sys.path.insert(0, sys.argv[1]); tempfile.tempdir = sys.argv[2]\n"
+        "from scanner.sandbox import PrivateFolder\n"
+        "open(PrivateFolder().path + '/unpacked', 'w').write('words')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-I", "-c", code, str(ROOT), str(tmp_path)], timeout=60, check=False)
+    (left,) = tmp_path.iterdir()
+    assert (left / "unpacked").is_file()
+    held = PrivateFolder()
+    assert left.is_dir()  # too fresh: somebody may be about to hold it
+    for folder in (left, Path(held.path)):
+        os.utime(folder, (1_000_000_000, 1_000_000_000))
+    PrivateFolder().wipe()
+    assert list(tmp_path.iterdir()) == [Path(held.path)]
+    held.wipe()
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_and_descriptors_have_limits(tmp_path: Path) -> None:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import random
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import web_cases
+from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from made_up import SHIPPED
 
 from scanner import correlate
 from scanner.extract.segments import segments
 from scanner.model import Finding, Hit, Part, Reached, Route, Spread, SpreadAct, Verdict, Versions
+from scanner.rulebook import load_rulebook
 from scanner.sketch import LEAST_WORDS, SAME, agreement, bands, passage, passed_on, sketch
-from scanner.store import Committed, Passing, Store
+from scanner.store import Appearance, Committed, Passing, Store
+from scanner.web import Explained, WebServices, create_app
 from scanner.web.spread import written
 
 KEY = b"k" * 32
@@ -104,13 +109,6 @@ def test_agreement_is_about_the_share_of_runs(words: list[str], shuffle: random.
 
 
 # --- the store ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    opened = Store.open(f"sqlite:///{tmp_path / 'spread.db'}")
-    yield opened
-    opened.close()
 
 
 def passing(
@@ -228,3 +226,81 @@ def test_graphml_holds_a_hostile_name_as_text(name: str) -> None:
     space = "{http://graphml.graphdrawing.org/xmlns}"
     assert [node.get("id") for node in read.iter(f"{space}node")] == ["n0", "n1"]
     assert [(edge.get("source"), edge.get("target")) for edge in read.iter(f"{space}edge")] == [("n0", "n1")]
+
+
+# --- the page -------------------------------------------------------------------------------------------------------
+
+
+class Desk:
+    """A store with one outbreak, judged by the head; the DPO sees it as well. Names of two people are known."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = Store.open(f"sqlite:///{folder / 'page.db'}")
+        dpo = replace(passing(1, "anna", "ben cleo", "started").findings[0], route=Route("dpo", web_cases.DPO, "so"))
+        head = replace(dpo, key="h", route=Route("line_manager", web_cases.HEAD, "so"))
+        first = replace(passing(1, "anna", "ben cleo", "started"), findings=(dpo,))
+        commit(self.store, first, replace(passing(2, "ben", "dora out1"), findings=(head,)))
+        lone = replace(passing(3, "emil", "finn", text=LETTER.replace("lantern", "kettle") + " tail" * 90), spread=None)
+        commit(self.store, lone)
+        web_cases.add_account(self.store, "dana", "dpo", web_cases.DPO, now=NOW)
+        web_cases.add_account(self.store, "hal", "manager", web_cases.HEAD, now=NOW)
+
+    def known_as(self, wanted: Collection[str]) -> Mapping[str, str]:
+        names = {"anna": "Anna <script>alert(1)</script>", "ben": "Ben & Co"}
+        return {one: names[one] for one in wanted if one in names}
+
+    def explain(self, place: Appearance) -> Explained:
+        raise AssertionError("not asked for here")
+
+    def browser(self, name: str) -> TestClient:
+        services = WebServices(
+            store=self.store, clock=lambda: NOW, session_key=KEY, public_url="http://127.0.0.1", policy_title="Example",
+            reveal=web_cases.revealed, known_as=self.known_as, explain=self.explain, rulebook=load_rulebook(SHIPPED),
+        )  # fmt: skip
+        browser = TestClient(create_app(lambda: services), follow_redirects=False)
+        page = browser.get("/sign-in").text
+        token = page.split('name="csrf" value="')[1].split('"')[0]
+        form = {"csrf": token, "name": name, "password": web_cases.PASSWORD, "code": "", "next": "/"}
+        assert browser.post("/sign-in", data=form).status_code == 303
+        return browser
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    opened = Desk(tmp_path)
+    yield opened
+    opened.store.close()
+
+
+def test_the_dpo_sees_a_picture_a_table_and_names_as_text(desk: Desk) -> None:
+    page = desk.browser("dana").get("/cases/1").text
+    assert "How it went round" in page
+    assert page.count("<circle") == 5
+    assert "<script>alert" not in page
+    assert page.count("Anna &lt;script&gt;") >= 2  # picture and table
+    assert "Outside 1" in page
+    assert "still growing" in page
+    assert "style=" not in page  # the page's own policy forbids it
+
+
+def test_a_manager_sees_the_way_and_no_names(desk: Desk) -> None:
+    page = desk.browser("hal").get("/cases/2").text
+    assert "How it went round" in page
+    assert "Ben &amp; Co" not in page
+    assert "Member 1" in page
+
+
+def test_the_file_is_for_whom_the_case_is(desk: Desk) -> None:
+    file = desk.browser("dana").get("/cases/1/spread.graphml")
+    assert file.status_code == 200
+    assert file.headers["content-disposition"].startswith("attachment")
+    nodes = ET.fromstring(file.content).iter("{http://graphml.graphdrawing.org/xmlns}node")  # noqa: S314 our own file
+    assert len(list(nodes)) == 5
+    assert desk.browser("hal").get("/cases/1/spread.graphml").status_code == 404
+
+
+def test_a_case_that_went_nowhere_has_no_picture(desk: Desk) -> None:
+    browser = desk.browser("hal")
+    shown = browser.get("/cases/3")
+    assert shown.status_code == 404 or "How it went round" not in shown.text
+    assert browser.get("/cases/3/spread.graphml").status_code == 404

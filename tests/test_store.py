@@ -264,8 +264,13 @@ def test_a_copy_in_another_mailbox_is_an_appearance_and_no_second_case(store: St
     assert len(detail.findings) == 1
     assert [place.mailbox for place in detail.appearances] == [MAILBOX, *(f"s{n}@elt.example" for n in range(3))]
     assert detail.appearances[0] == Appearance("m365", MAILBOX, "sent", "AAMk1", "<1@elt.example>", NOW)
-    assert len(store.cases()) == 1
-    assert store.notice_counts() == {"pending": 1}
+    [second] = commit(store, a_result(a_verdict(a_finding("k2"), content="c2"), "2", "s9@elt.example"))
+    places = {case_id: (MAILBOX, 4), second: ("s9@elt.example", 1)}
+    assert store.case_places([case_id, second]) == places
+    assert store.case_places([second, 999]) == {second: ("s9@elt.example", 1)}
+    assert store.case_places([]) == {}
+    assert len(store.cases()) == 2
+    assert store.notice_counts() == {"pending": 2}
 
 
 def test_the_same_message_id_with_other_content_is_another_case(store: Store) -> None:

@@ -130,9 +130,11 @@ def test_doctor_ends_with_2_and_says_what_to_mend_for_each_tenant_by_itself(call
             of(sound, tmp_path, name="South", client_id="app-of-nobody"),
             of(sound, tmp_path, name="West", client_secret_file=str(tmp_path / "nowhere")),
         ]
-        done = call("doctor", config={"tenants": tenants})
+        sender = {"client_id": "another-app", "client_secret_file": str(tmp_path / f"{sound.port}.secret")}
+        notices = {"via": "graph", "from_mailbox": JO, "app": sender}
+        done = call("doctor", config={"tenants": tenants, "notices": notices})
     assert done.returncode == 2, done.stdout + done.stderr
-    parts = re.split(r"^(North|East|South|West)\n", done.stdout, flags=re.MULTILINE)
+    parts = re.split(r"^(North|East|South|West|notices)\n", done.stdout, flags=re.MULTILINE)
     said = dict(zip(parts[1::2], parts[2::2], strict=True))
     assert "MEND" not in said["North"]  # and what is sound does not cover for the others
     for line in (
@@ -144,6 +146,7 @@ def test_doctor_ends_with_2_and_says_what_to_mend_for_each_tenant_by_itself(call
         assert re.search(line, said["East"]), line
     assert re.search(r"MEND +sign-in: .*AADSTS700016.*\n +→ compare tenant_id, client_id", said["South"])
     assert re.search(r"MEND +settings: .*client_secret_file.*\n +→ mend the setting", said["West"])
+    assert re.search(r"MEND +sign-in: .*AADSTS700016.*\n +→ compare notices.app", said["notices"])
     assert sound.client_secret not in done.stdout + done.stderr
 
 

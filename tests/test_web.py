@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -17,9 +17,12 @@ import web_cases
 from fastapi.testclient import TestClient
 from web_cases import ADMIN, DPO, HEAD, NOW, PASSWORD
 
+from scanner.conditions import KindIs
 from scanner.errors import ConnectorError
+from scanner.exemptions import Exemption, Exemptions
 from scanner.inspection import Silence
 from scanner.model import CaseState, ProblemKind, Segment, SegmentOwner
+from scanner.policy import load_policy
 from scanner.rule_sets import Change
 from scanner.rulebook import TOPICS, load_rulebook
 from scanner.store import Appearance, Store
@@ -34,7 +37,15 @@ KEY = b"k" * 32
 STATIC = Path(session_module.__file__).parent / "static"
 
 
-RULEBOOK = load_rulebook(Path(__file__).parents[1] / "rules")
+RULES = Path(__file__).parents[1] / "rules"
+RULEBOOK = load_rulebook(RULES)
+POLICY = load_policy(RULES, "base", RULEBOOK)
+
+
+def _exception(name: str, last_day: int) -> Exemption:
+    return Exemption(
+        name, ("gambling",), KindIs(("message",)), "Agreed.", "dpo", date(2026, 10, last_day), "rules/exceptions.yml:2"
+    )
 
 
 class Desk:
@@ -76,9 +87,12 @@ class Desk:
             reveal=self.reveal,
             explain=self.explain,
             rulebook=RULEBOOK,
+            policy=POLICY,
+            exemptions=Exemptions((_exception("centre", 4), _exception("theatre", 5))),
             rules_notice=self.rules_notice,
             rule_changes=lambda: [Change(NOW, "ada", "approved", "0123456789ab", "fewer false alarms")],
             policy_title="Example Learning Trust acceptable use",
+            gaps=("forwarding that an administrator set on a mailbox",),
         )
         return TestClient(
             create_app(lambda: services), follow_redirects=False, base_url=base_url, raise_server_exceptions=False
@@ -299,6 +313,8 @@ def test_a_dpo_sees_their_own_and_data_cases_but_none_that_passed_them_by(desk: 
         "Work sent to the sender&#39;s own address",
         "A file that only looks locked",
     ]
+    lying = [mailbox for mailbox, _ in desk.store.case_places(range(1, 20)).values()]
+    assert f'<p class="meta"><bdi>{lying[0]}</bdi> · Case' in answer.text
 
 
 def test_a_manager_sees_only_what_was_sent_to_their_address(desk: Desk) -> None:
@@ -310,6 +326,12 @@ def test_a_manager_sees_only_what_was_sent_to_their_address(desk: Desk) -> None:
     ]
     for path in ("/problems", "/coverage"):
         assert browser.get(path).status_code == 403
+
+
+def test_coverage_names_what_nobody_looks_at(desk: Desk) -> None:
+    page = desk.signed_in("ada").get("/coverage").text
+    assert "What nobody looks at" in page
+    assert "forwarding that an administrator set on a mailbox" in page
 
 
 def test_an_admin_sees_coverage_and_problems_and_no_case(desk: Desk) -> None:
@@ -521,9 +543,17 @@ def test_the_rules_explain_a_case_and_the_asking_is_recorded(desk: Desk) -> None
     answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
     assert answer.status_code == 200
     assert "the nearest miss first" in answer.text
-    assert "no gambling of confidence 0.75 or more" in answer.text
+    assert f"No {wording.LABELS['gambling']} seen with a certainty of 75% or more" in answer.text
+    assert "Betting or a syndicate over work mail" in answer.text
     assert "1 of 2 conditions hold" in answer.text
     assert ("dana", "rules explained", "case/1") in acts(desk)
+
+
+def test_a_wish_is_put_in_words() -> None:
+    labels = {"nhs": "NHS number"}
+    assert wording.wish_words("no nhs or odd_one of confidence 0.8 or more; or no lock", labels) == (
+        "No NHS number or odd one seen with a certainty of 80% or more; or no lock"
+    )
 
 
 def test_nobody_is_told_about_another_ones_case(desk: Desk) -> None:
@@ -548,7 +578,10 @@ def test_the_rules_page_shows_precision_shadow_and_who_changed_what(desk: Desk) 
     text = desk.signed_in("dana").get("/rules").text
     assert RULEBOOK.version in text
     assert "approved by <bdi>ada</bdi>: <bdi>fewer false alarms</bdi>" in text
-    assert "not judged yet" in text
+    assert "rules that have found nothing yet" in text
+    assert "<code>ai_service</code>: off under this policy" in text
+    assert "4 October 2026 <strong>(ended: counts no more)</strong>" in text
+    assert "<td>5 October 2026</td>" in text  # its last day
 
 
 def test_a_refused_set_is_said_on_every_page(desk: Desk) -> None:
@@ -688,6 +721,14 @@ def test_every_fixed_name_has_plain_words() -> None:
     assert set(wording.STATES) == set(get_args(CaseState))
     assert set(wording.SEGMENT_OWNERS) == set(get_args(SegmentOwner))
     assert set(wording.SEVERITIES) == {"minor", "moderate", "severe"}
+
+
+def test_help_says_which_topics_no_rule_looks_for(desk: Desk) -> None:
+    text = desk.signed_in("hal").get("/help").text
+    ruled = {rule.topic for rule in RULEBOOK.rules if rule.runs}
+    for topic in TOPICS:
+        words = text.partition(f'id="topic-{topic}"')[2].partition("</p>")[0]
+        assert ("No rule in force looks for this." in words) == (topic not in ruled), topic
 
 
 def test_help_explains_every_topic_and_problem(desk: Desk) -> None:

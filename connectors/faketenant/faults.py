@@ -108,7 +108,8 @@ class Plan:
         if self.latency is not None:
             self.latency.pass_time(path)
 
-    def strike(self, path: str) -> Fault | None:
+    def strike(self, path: str, *, resumed: bool = False) -> Fault | None:
+        """The fault for a request, if any. `resumed`: it goes on from a link that was given before."""
         with self._lock:
             for fault in self._faults:
                 if fault.on not in path or fault.struck >= fault.after + fault.times:
@@ -131,7 +132,7 @@ class Chaos(Plan):
         self._one_in = one_in
         self._in_a_row: dict[str, int] = {}
 
-    def strike(self, path: str) -> Fault | None:
+    def strike(self, path: str, *, resumed: bool = False) -> Fault | None:
         with self._lock:
             if not path.startswith("/v1.0/") or self._dice.randrange(self._one_in) or self._in_a_row.get(path, 0) >= 2:
                 self._in_a_row.pop(path, None)
@@ -139,8 +140,8 @@ class Chaos(Plan):
             self._in_a_row[path] = self._in_a_row.get(path, 0) + 1
             name = self._dice.choice(tuple(_CHAOS))
             self.struck[name] = self.struck.get(name, 0) + 1
-        if name == "link gone" and "delta" not in path:
-            name = "429"
+        if name == "link gone" and not resumed:
+            name = "429"  # only what goes on from a link can find it gone
         return _CHAOS[name](path)
 
 

@@ -1,4 +1,4 @@
-"""The fake tenant's HTTPS server: Entra's token endpoint and the part of Microsoft Graph that the connectors use.
+"""The fake tenant as a running service: the part of Microsoft Graph that the connectors use and the documentation shows.
 
 Runs in threads of the calling process on a loopback port, with a certificate made at start. Answers keep to the OpenAPI subset
 in `tests/graph`; `exchanges` records every request and answer, so that the tests can hold both against it.
@@ -10,7 +10,6 @@ import base64
 import json
 import re
 import secrets
-import socket
 import ssl
 import tempfile
 import threading
@@ -21,11 +20,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, cast
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import trustme
@@ -33,6 +30,7 @@ import trustme
 from connectors.faketenant.exchange import Answer, Exchange, Refused
 from connectors.faketenant.faults import Fault, Plan
 from connectors.faketenant.limits import Limits
+from connectors.faketenant.listener import Listener
 from connectors.faketenant.sign_in import SignIn
 from connectors.faketenant.tenant import (
     FakeDrive,
@@ -70,7 +68,6 @@ _ROLES = (
     "Sites.Read.All",
     "GroupMember.Read.All",
 )
-_BODY_LIMIT = 8 * 1024 * 1024
 _PARENTHESES = re.compile(r"([A-Za-z]+)\('([^']*)'\)")
 _USER_DEFAULT = (
     "businessPhones,displayName,givenName,id,jobTitle,mail,mobilePhone,officeLocation,preferredLanguage,"
@@ -144,7 +141,7 @@ class FakeTenant:
         self._cloud = cloud
         self._states: dict[str, _State] = {}
         self._contents: dict[str, bytes] = {}
-        self._content_server: _Server | None = None
+        self._content_server: Listener | None = None
         self.content_url = ""
         self.filtered_at_most = 5_000
         self.subscriptions: dict[str, Json] = {}
@@ -158,7 +155,7 @@ class FakeTenant:
         self._lock = threading.RLock()
         self._folder = tempfile.TemporaryDirectory(prefix="faketenant-")
         self.ca_file = Path(self._folder.name) / "ca.pem"
-        self._server: _Server | None = None
+        self._server: Listener | None = None
 
     def __enter__(self) -> FakeTenant:
         authority = trustme.CA(organization_name="Fake tenant of Mailwarden")
@@ -166,11 +163,11 @@ class FakeTenant:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         names = {str(urlsplit(address).hostname) for address in self._cloud or ()}
         authority.issue_cert("127.0.0.1", "localhost", *sorted(names)).configure_cert(context)
-        self._server = _Server(self, context, self._port)
+        self._server = Listener(self, context, self._port)
         self.port = int(self._server.server_address[1])
         self.sign_in.login, self.url = self._cloud or (f"https://127.0.0.1:{self.port}",) * 2
         self.sign_in.graph = self.url
-        self._content_server = _Server(self, context, 0, is_content=True)
+        self._content_server = Listener(self, context, 0, is_content=True)
         self.content_url = f"https://127.0.0.1:{self._content_server.server_address[1]}"
         for server in (self._server, self._content_server):
             threading.Thread(target=server.serve_forever, args=(0.05,), name="faketenant", daemon=True).start()
@@ -209,7 +206,8 @@ class FakeTenant:
 
     def answer(self, exchange: Exchange) -> tuple[Answer, Fault | None]:
         """The answer to one request and the fault that still has to break the connection, if any."""
-        fault = self.plan.strike(exchange.path)
+        tokens = {"$skiptoken", "$deltatoken", "token"}
+        fault = self.plan.strike(exchange.path, resumed=not tokens.isdisjoint(dict(exchange.query)))
         if fault is not None and fault.expire:
             self.sign_in.expire()
         try:
@@ -811,118 +809,6 @@ class FakeTenant:
             mail.set_content(message.get("body", {}).get("content", ""))
             self.tenant.deliver(box.address, "sentitems", mail.as_bytes())
         return Answer(202)
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, fake: FakeTenant, context: ssl.SSLContext, port: int, *, is_content: bool = False) -> None:
-        self.fake = fake
-        self.is_content = is_content
-        self._context = context
-        self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", port), _Handler)
-
-    def get_request(self) -> tuple[socket.socket, Any]:
-        """The handshake is left to the connection's own thread, so that a silent client holds up nobody else."""
-        plain, address = super().get_request()
-        plain.settimeout(60)
-        secured = self._context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
-        self._open.add(secured)
-        return secured, address
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news."""
-
-    def hang_up(self) -> None:
-        for connection in list(self._open):
-            self.shutdown_request(connection)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_GET(self) -> None:
-        self._serve()
-
-    def do_POST(self) -> None:
-        self._serve()
-
-    def do_PATCH(self) -> None:
-        self._serve()
-
-    def do_DELETE(self) -> None:
-        self._serve()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Exchanges are recorded, not printed."""
-
-    def _serve(self) -> None:
-        fake = cast(_Server, self.server).fake
-        length = int(self.headers.get("Content-Length") or 0)
-        if length > _BODY_LIMIT:
-            self.close_connection = True
-            self.send_error(413)
-            return
-        parts = urlsplit(self.path)
-        exchange = Exchange(
-            self.command,
-            parts.path,
-            parse_qsl(parts.query, keep_blank_values=True),
-            {name.lower(): value for name, value in self.headers.items()},
-            self.rfile.read(length),
-        )
-        is_content = cast(_Server, self.server).is_content
-        answer, fault = (fake.content(exchange), None) if is_content else fake.answer(exchange)
-        content = json.dumps(answer.body).encode() if isinstance(answer.body, dict) else answer.body or b""
-        headers = {
-            "request-id": str(uuid.uuid4()),
-            "client-request-id": exchange.headers.get("client-request-id", ""),
-            **({"Content-Type": "application/json"} if isinstance(answer.body, dict) else {}),
-            **answer.headers,
-        }
-        if exchange.is_graph and "prefer" in exchange.headers and answer.status == 200:
-            headers["Preference-Applied"] = exchange.headers["prefer"]
-        exchange.status, exchange.answer, exchange.answer_headers = answer.status, content, headers
-        if fake.records:
-            fake.exchanges.append(exchange)
-        if fault is not None and fault.reset == "before":
-            self._break()
-            return
-        self.send_response_only(answer.status)
-        if "Date" not in headers:
-            self.send_header("Date", self.date_time_string(int(time.time() + fake.plan.skew)))
-        for name, value in headers.items():
-            self.send_header(name, value)
-        is_short = fault is not None and fault.reset == "short"
-        self.send_header("Content-Length", str(len(content) + (1000 if is_short else 0)))
-        self.end_headers()
-        if is_short:
-            self.wfile.write(content)
-            self._break()
-            return
-        if fault is not None and fault.reset == "drip":
-            for start in range(0, len(content), max(1, len(content) // 4)):
-                self.wfile.write(content[start : start + max(1, len(content) // 4)])
-                self.wfile.flush()
-                time.sleep(0.01)
-            return
-        if fault is not None and fault.reset == "amid":
-            self.wfile.write(content[: len(content) // 2])
-            self._break()
-            return
-        self.wfile.write(content)
-
-    def _break(self) -> None:
-        self.wfile.flush()
-        self.close_connection = True
-        self.connection.close()
 
 
 def _segments(path: str) -> list[str]:

@@ -13,6 +13,7 @@ param(
     [Parameter(Mandatory)] [string] $Certificate,
     [ValidateSet("Off", "OneDrive", "All")] [string] $Files = "Off",
     [switch] $SharingChanges,
+    # Members of exempt_groups and protected_groups; -Files asks for it too, for guests in groups that a file is shared with.
     [switch] $Groups,
     [switch] $ScopedMail
 )
@@ -21,7 +22,7 @@ Connect-MgGraph -Scopes "Application.ReadWrite.All", "AppRoleAssignment.ReadWrit
 
 $wanted = @("User.Read.All")
 if (-not $ScopedMail) { $wanted += "Mail.Read", "MailboxSettings.Read" }
-if ($Groups) { $wanted += "GroupMember.Read.All" }
+if ($Groups -or $Files -ne "Off") { $wanted += "GroupMember.Read.All" }
 if ($Files -ne "Off") { $wanted += "Files.Read.All" }
 if ($Files -eq "All") { $wanted += "Sites.Read.All" }
 if ($SharingChanges) { $wanted += "Sites.FullControl.All" }

@@ -36,4 +36,4 @@ foreach ($role in $roles) {
 }
 
 # At once; the service itself may take half an hour to two hours to follow.
-Test-ServicePrincipalAuthorization -Identity $AppId -Resource $Test | Format-Table RoleName, AllowedResourceScope, InScope
+Test-ServicePrincipalAuthorization -Identity $AppId -Resource $Test | Format-Table -Property @("RoleName", "AllowedResourceScope", "InScope")

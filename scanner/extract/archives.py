@@ -46,7 +46,7 @@ def open_zip(data: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(data))
     except (*_ZIP_ERRORS, NotImplementedError) as error:
-        raise UnreadablePart("corrupt", f"zip: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"zip without a readable list of its files ({type(error).__name__})") from None
 
 
 def lock(data: bytes) -> Protection:
@@ -83,7 +83,7 @@ def _entry_lock(info: zipfile.ZipInfo) -> Protection:
         return Protection("strong", f"zip AES-{bits}" if bits else "zip AES", False, ("password needed to open",))
     if info.flag_bits & _STRONG_FLAG:
         return Protection("unknown", "zip strong encryption (PKWARE)", False, ("cipher not told outside",))
-    return Protection("weak", "ZipCrypto", False, ("broken by known plain text",))
+    return Protection("weak", "ZipCrypto", False, ("an old cipher that can be broken without the password",))
 
 
 def _aes_bits(extra: bytes) -> int:

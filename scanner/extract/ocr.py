@@ -99,6 +99,8 @@ def _opened(data: bytes, limits: Limits) -> Image.Image:
     _know_heif()
     try:
         image = Image.open(io.BytesIO(data), formats=_FORMATS)
+    except Image.DecompressionBombError:
+        raise UnreadablePart("too_large", f"picture of more pixels than the {limits.ocr_pixels} allowed") from None
     except _PICTURE_ERRORS as error:
         raise UnreadablePart("corrupt", f"picture: {type(error).__name__}") from None
     _check_size(image, limits)

@@ -238,7 +238,10 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
         characters += len(text)
         if characters > limits.max_text_chars:
             break
-    pieces.extend(_fields(reader))
+    try:
+        pieces.extend(_fields(reader))
+    except (*_BROKEN, RecursionError) as error:
+        content.missed(Trouble("corrupt", f"PDF form fields: {type(error).__name__}", "part"))
     content.text = "\n".join(pieces)
     if pictures and not limits.ocr_pages:
         off = f"{len(pictures)} of {pages} pages are pictures: reading text in pictures is switched off"
@@ -255,7 +258,7 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
         content.missed(Trouble("too_large", f"{limits.max_pages} of {pages} pages read", "part"))
     if not pages and not broken:
         raise UnreadablePart("corrupt", "PDF without pages")
-    content.children = chain(_pages(drawn, pictures[: limits.ocr_pages]), _attached(reader))
+    content.children = chain(_properties(reader), _pages(drawn, pictures[: limits.ocr_pages]), _attached(reader))
     return content
 
 
@@ -294,6 +297,26 @@ def _has_big_picture(resources: DictionaryObject, levels: int) -> bool:
     return False
 
 
+# What programs write where nobody has written anything.
+_NOBODYS_WORDS = frozenset({"", "anonymous", "untitled", "unspecified", "unknown", "user", "author", "microsoft word"})
+
+
+def _properties(reader: PdfReader) -> Iterator[Child]:
+    """Who wrote it and what about (ISO 32000-2 table 349), as a part of its own: see `office`."""
+    try:
+        known: Any = reader.metadata or {}
+        values = [(name, known.get(f"/{name}")) for name in ("Author", "Title", "Subject", "Keywords")]
+    except (*_BROKEN, RecursionError) as error:
+        raise UnreadablePart("corrupt", f"PDF properties: {type(error).__name__}") from None
+    lines = "\n".join(
+        f"{name}: {value.strip()}"
+        for name, value in values
+        if isinstance(value, str) and value.strip("() \n").lower() not in _NOBODYS_WORDS
+    )
+    if lines:
+        yield Child("properties", lambda: lines.encode("utf-8", "replace"), len(lines), "text/plain; charset=utf-8")
+
+
 def _notes(page: Any) -> list[str]:
     """The text of notes and stamps on a page (ISO 32000-2 section 12.5)."""
     found = []
@@ -308,12 +331,8 @@ def _notes(page: Any) -> list[str]:
 
 def _fields(reader: PdfReader) -> list[str]:
     """Form fields as `name: value`; a filled form's answers are often nowhere else."""
-    try:
-        fields = reader.get_fields() or {}
-    except (*_BROKEN, RecursionError):
-        return []
     found = []
-    for name, field in list(fields.items())[:5_000]:
+    for name, field in list((reader.get_fields() or {}).items())[:5_000]:
         value = field.get("/V")
         if isinstance(value, str) and value.strip() and value not in ("/Off", "/Yes"):
             found.append(f"{name}: {value}")
@@ -323,8 +342,8 @@ def _fields(reader: PdfReader) -> list[str]:
 def _attached(reader: PdfReader) -> Iterator[Child]:
     try:
         attachments = list(reader.attachment_list)
-    except (*_BROKEN, RecursionError):
-        return
+    except (*_BROKEN, RecursionError) as error:
+        raise UnreadablePart("corrupt", f"PDF attachments: {type(error).__name__}") from None
     for attachment in attachments:
         yield Child(str(attachment.name), lambda one=attachment: _bytes_of(one))  # type: ignore[misc]
 

@@ -23,7 +23,7 @@ _SERVICES = (
     ("Proofpoint Encryption", r"[\w.-]{3,200}/(?:formpostdir/)?securereader"),
     ("Cisco Secure Email Encryption", r"(?:[\w-]{1,60}\.)?res\.cisco\.com|[\w.-]{3,200}/websafe/"),
     ("Zix", r"(?:[\w-]{1,60}\.)?zix(?:message|messagecenter|mail|corp)\.(?:com|net)"),
-    ("Mimecast Secure Messaging", r"(?:[\w-]{1,60}\.){0,3}mimecast\.com/(?:secure|s/)|secure[\w-]{0,60}\.mimecast\.com"),
+    ("Mimecast Secure Messaging", r"(?:[\w-]{1,60}\.){0,3}secure[\w-]{0,60}\.mimecast\.com"),
     ("Egress", r"(?:[\w-]{1,60}\.){0,2}egress\.com"),
     ("Galaxkey", r"(?:[\w-]{1,60}\.){0,2}galaxkey\.com"),
     ("Barracuda Email Encryption", r"encrypt\.barracudanetworks\.com"),
@@ -76,7 +76,7 @@ def notice(part: Part, bodies: Iterable[Body]) -> tuple[Part, list[Trouble]]:
 
     The sender's own words must say so and be few: whoever writes about a service, or answers such a mail, writes himself.
     """
-    own = "".join(part.text[s.start : s.end] for s in part.segments if s.owner not in ("quoted", "forwarded"))
+    own = "".join(part.text[s.start : s.end] for s in part.segments if s.owner in ("sender", "banner"))
     if not own.strip() or len(own) > _LONGEST_NOTICE or not _NOTICE.search(own) or not _WAY_IN.search(own):
         return part, []
     found = next((name for body in bodies if (name := _service(body.text[:_MOST_LOOKED_AT], has_token=True))), None)

@@ -19,6 +19,7 @@ from scanner.extract import (
     legacy,
     mail_stores,
     office,
+    onenote,
     opendocument,
     pdf,
     pictures,
@@ -101,6 +102,7 @@ _READERS: dict[str, Reader] = {
     "application/x-xz": archives.read_packed,
     "application/x-7z-compressed": foreign.read_seven_zip,
     "application/vnd.rar": foreign.read_rar,
+    "application/onenote": onenote.read_onenote,
 }
 
 

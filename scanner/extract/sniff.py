@@ -49,6 +49,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x76\xe8\x04\x60\xc4\x11\xe3\x86", "application/x-microsoft-rpmsg-message"),
     (b"\x78\x9f\x3e\x22", "application/ms-tnef"),
     (b"!BDN", "application/vnd.ms-outlook-pst"),
+    (bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3"), "application/onenote"),
+    (bytes.fromhex("a12fff43d9ef764c9ee210ea5722765f"), "application/onenote"),
     (b"age-encryption.org/v1", "application/x-age-encryption"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),

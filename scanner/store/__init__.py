@@ -310,6 +310,13 @@ class Store:
                 limit=limit,
             )
 
+    def case_places(self, case_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+        """Where the message of each case was seen first, and in how many mailboxes it lies; cases whose mail is forgotten are
+        left out.
+        """
+        with self.reading.begin() as connection:
+            return cases.places(connection, case_ids)
+
     def case_counts(self, audience: Audience | None = None) -> CaseCounts:
         with self.reading.begin() as connection:
             return cases.counts(connection, audience)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -230,6 +230,26 @@ def forget(connection: sa.Connection, before: Mapping[Severity, datetime]) -> in
 
 
 # --- the list -------------------------------------------------------------------------------------------------------
+
+
+def places(connection: sa.Connection, case_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """For each case the mailbox in which its message was seen first, and in how many mailboxes it lies."""
+    lying = (
+        sa.select(
+            FINDING.c.case_id,
+            sa.func.min(MESSAGE.c.id).label("first"),
+            sa.func.count(sa.distinct(MESSAGE.c.mailbox)).label("number"),
+        )
+        .join(APPEARANCE, APPEARANCE.c.finding_id == FINDING.c.id)
+        .join(MESSAGE, MESSAGE.c.id == APPEARANCE.c.message_id)
+        .where(FINDING.c.case_id.in_(case_ids))
+        .group_by(FINDING.c.case_id)
+        .subquery()
+    )
+    rows = connection.execute(
+        sa.select(lying.c.case_id, MESSAGE.c.mailbox, lying.c.number).join(MESSAGE, MESSAGE.c.id == lying.c.first)
+    )
+    return {row.case_id: (row.mailbox, row.number) for row in rows}
 
 
 def page(

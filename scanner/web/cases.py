@@ -20,6 +20,8 @@ from scanner.web.services import Explained, RevealResult, WebServices
 from scanner.web.spread import names, outbreak_of, outbreak_view, written
 
 PAGE_SIZE = 50
+# Of the rules that stayed quiet so many are shown at once; the others are a click away.
+NEAR_SHOWN = 5
 MAX_NOTE = 2000
 MIN_REASON = 8
 MAX_REASON = 500
@@ -105,9 +107,16 @@ def _line(services: WebServices, row: CaseRow) -> str:
     return wording.topic_title(row.topic) + (f": {what}" if what else "") + people
 
 
-def _row_view(services: WebServices, row: CaseRow) -> dict[str, Any]:
+def _row_view(services: WebServices, row: CaseRow, place: tuple[str, int] | None = None) -> dict[str, Any]:
     sent = f"sent {wording.london_day(row.sent_at)} · " if row.sent_at else ""
+    where = ""
+    if place is not None:
+        mailbox, number = place
+        where = mailbox + (
+            f" and {wording.count_of(number - 1, 'more mailbox', 'more mailboxes')}" if number > 1 else ""
+        )
     return {
+        "where": where,
         "id": row.id,
         "title": row.title,
         "line": _line(services, row),
@@ -132,6 +141,7 @@ def show_cases(
     rows, last = cases_for(
         services, visitor, state=state, severity=severity, topic=topic, route=route, order=order, after=after
     )
+    places = services.store.case_places([row.id for row in rows])
     counts = services.store.case_counts(visitor.audience)
     chosen = {"state": state, "severity": severity, "topic": topic, "route": route, "order": order}
     kept = {name: value for name, value in chosen.items() if value and (name, value) != ("order", "severest")}
@@ -152,7 +162,7 @@ def show_cases(
         "filtered": bool(narrowing),
         "waiting": counts.waiting,
         "shown": f"{wording.count_of(len(rows), 'case', 'cases')} shown",
-        "cases": [_row_view(services, row) for row in rows],
+        "cases": [_row_view(services, row, places.get(row.id)) for row in rows],
         "older": f"/cases?{urlencode({**kept, 'after': last})}" if last else "",
         "page_size": PAGE_SIZE,
     }
@@ -417,6 +427,8 @@ def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[No
     if told is None:
         sentence = "The message could not be fetched, so the rules could not be asked again. Nothing was changed."
         return _case_page(services, visitor, detail, wrong=sentence, status=502)
+    titles = {rule.id: rule.title for rule in services.rulebook.rules}
+    known = {**wording.LABELS, **services.labels}
     values = {
         **frame(services, visitor, "/cases"),
         "case": _row_view(services, detail.case),
@@ -427,20 +439,22 @@ def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[No
                 "whose": wording.SEGMENT_OWNERS[item.owner],
                 "excuse": item.exempted_by,
                 "shadow": item.shadow,
-                "reasons": item.reasons,
+                "reasons": [wording.reason_words(reason, known) for reason in item.reasons],
             }
             for item in told.findings
         ],
         "quiet": [
             {
                 "rule": item.rule,
+                "title": titles.get(item.rule, item.rule),
                 "whose": wording.SEGMENT_OWNERS[item.owner],
                 "met": item.met,
                 "needed": item.needed,
-                "missing": item.missing,
+                "missing": [wording.wish_words(wish, known) for wish in item.missing],
             }
             for item in told.silences
         ],
+        "near": NEAR_SHOWN,
     }
     return page("explain.html", values)
 

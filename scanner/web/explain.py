@@ -12,11 +12,13 @@ from scanner.web.pages import page
 
 
 def show_help(services: Services, visitor: SignedIn) -> Response:
+    decided = {rule.topic for rule in services.rulebook.rules if rule.runs}
     values = {
         **frame(services, visitor, "/help"),
         "severities": wording.SEVERITIES,
         "states": wording.STATES,
         "topics": wording.TOPICS,
+        "decided": decided,
         "labels": sorted(
             (
                 (wording.capital(words), explanation(label))

@@ -81,6 +81,7 @@ def show_coverage(services: Services, visitor: Overseer) -> Response:
     }
     values = {
         **frame(services, visitor, "/coverage"),
+        "gaps": services.gaps,
         "days": LEDGER_DAYS,
         "totals": [{"count": total[name], "text": text} for name, text in words.items()],
         "rows": [

@@ -15,11 +15,13 @@ CHANGES_SHOWN = 50
 
 def show_rules(services: Services, visitor: Overseer) -> Response:
     """Nothing can be changed here: a suggestion is a sentence, and rules are files."""
+    off = services.policy.off if services.policy is not None else frozenset()
     records = [
         {
             "rule": item.rule,
             "title": item.title,
-            "state": item.state,
+            "state": "off under this policy" if item.rule in off and item.state != "off" else item.state,
+            "used": bool(item.cases or item.in_shadow or item.precision),
             "cases": item.cases,
             "in_shadow": item.in_shadow,
             "confirmed": item.precision.confirmed if item.precision else 0,
@@ -61,7 +63,8 @@ def show_rules(services: Services, visitor: Overseer) -> Response:
     values = {
         **frame(services, visitor, "/rules"),
         "version": services.rulebook.version,
-        "records": records,
+        "records": [record for record in records if record["used"]],
+        "unused": [record for record in records if not record["used"]],
         "exceptions": exceptions,
         "changes": changes,
     }

@@ -67,6 +67,8 @@ class WebServices:
     labels: Mapping[str, str] = field(default_factory=dict)
     clauses: Mapping[str, str] = field(default_factory=dict)
     notified: Callable[[bytes], bool] | None = None
+    # What nobody looks at, in sentences: what the source cannot show and what the settings leave out.
+    gaps: tuple[str, ...] = ()
     # Account roles that may read the mail behind a case, and whether a confirmed case needs a word on what was done before it
     # is closed: both the policy's decision.
     may_reveal: frozenset[str] = frozenset({"dpo", "manager"})

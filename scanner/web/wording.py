@@ -5,6 +5,7 @@ Every topic, problem kind, severity, state and role of the contract has an entry
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -153,9 +154,10 @@ STATES: Mapping[str, tuple[str, str]] = {
 
 PROBLEMS: Mapping[str, ProblemWords] = {
     "encrypted": ProblemWords(
-        "Locked with a password",
-        "The file is encrypted, so its content was not read. That may be exactly right. It is never counted as clean.",
-        "Nothing, where a locked file to this recipient is expected. Otherwise ask the sender what it was.",
+        "Locked",
+        "The content is encrypted, or lies with a secure-mail service, so it was not read. Words of the message were tried as "
+        "passwords, and so were common ones. To lock it may be exactly right. It is never counted as clean.",
+        "Nothing, where something locked is expected for this recipient. Otherwise ask the sender what it was.",
     ),
     "corrupt": ProblemWords(
         "Damaged",
@@ -183,13 +185,14 @@ PROBLEMS: Mapping[str, ProblemWords] = {
         "It is tried again after an update. Look at it by hand if it matters now.",
     ),
     "budget": ProblemWords(
-        "Only partly searched for names",
-        "The text is so long that the search for people's names stopped at its limit. Other checks read it all.",
+        "Only partly searched",
+        "There was more than the time allowed for it: so long a text that the search for people's names stopped, or so many pictures "
+        "that the rest of them was not read. Other checks read all the text there is.",
         "Look at it by hand if the message matters, or raise the limit in the settings.",
     ),
     "unsupported": ProblemWords(
         "File type not read",
-        "Mailwarden cannot read this type of file yet, for example a drawing, a recording or a photograph.",
+        "Mailwarden cannot read this type of file yet, for example a recording, a film or a drawing.",
         "Look at it by hand if the message matters.",
     ),
     "crashed": ProblemWords(
@@ -269,6 +272,19 @@ def reason_words(reason: str, labels: Mapping[str, str]) -> str:
     name = head.partition(" (")[0]
     words = labels.get(name.replace(" ", "_")) if ":" in reason or head != name else None
     return capital(words + reason[len(name) :] if words else reason)
+
+
+_WISH = re.compile(r"no ([a-z_]+(?: or [a-z_]+)*) of confidence ([0-9.]+) or more")
+
+
+def wish_words(wish: str, labels: Mapping[str, str]) -> str:
+    """What a rule missed, with labels in words: `no nhs of confidence 0.75 or more` → `No NHS number seen with …`."""
+
+    def words(match: re.Match[str]) -> str:
+        named = " or ".join(labels.get(label) or spaced(label) for label in match[1].split(" or "))
+        return f"no {named} seen with a certainty of {float(match[2]):.0%} or more"
+
+    return capital(_WISH.sub(words, wish))
 
 
 def spaced(name: str) -> str:

@@ -1,4 +1,5 @@
-"""Figures about reading: protection against its truth, share of real files with text, files and MB a second by format.
+"""Figures about reading: protection against its truth, parts that nothing accounts for, share of real files with text, files
+and MB a second by format.
 
     python tests/bench/documents.py [--eval ../shared/eval] [--beside PACKAGES]
 
@@ -96,6 +97,38 @@ def share_with_text(folder: Path) -> dict[str, bool]:
     return found
 
 
+def unaccounted(folder: Path) -> None:
+    """Every attachment and body is a part or a problem; every part is read, or a problem says how far it is not."""
+    messages = parts = 0
+    silent: list[str] = []
+    for path in files_in(folder):
+        for member, envelope in open_item(RawItem(path.read_bytes(), "", path.name), Limits()):
+            messages += 1
+            reading = read(envelope, Limits())
+            said = {problem.part for problem in reading.problems if problem.read != "all"}
+            paths = [part.path for part in reading.parts]
+            parts += len(paths)
+            places = [*paths, *(problem.part for problem in reading.problems)]
+            wanted = (
+                ["document"]
+                if envelope.kind == "document"
+                else [f"attachment/{n}/" for n in range(1, len(envelope.blobs) + 1)]
+            )
+            wanted += ["body"] if envelope.bodies else []
+            silent += [
+                f"{path.name}{member} {one}: nowhere" for one in wanted if not any(p.startswith(one) for p in places)
+            ]
+            silent += [
+                f"{path.name}{member} {p.path}: {p.read}"
+                for p in reading.parts
+                if p.read != "all" and p.path not in said
+            ]
+            silent += [f"{path.name}{member}: two parts with one path" for _ in range(len(paths) - len(set(paths)))]
+    print(f"{folder.name}: {messages} messages, {parts} parts, {len(silent)} unaccounted")
+    for one in silent:
+        print(f"  {one}")
+
+
 BESIDE = """
 import json, sys, time, logging, warnings
 sys.path.insert(0, sys.argv[1]); logging.disable(logging.CRITICAL); warnings.simplefilter("ignore")
@@ -174,6 +207,10 @@ def main() -> None:
         for archive in sorted(documents.glob("*.tar.xz")):
             unpacked(archive, folder)
         protection(documents, folder)
+        for archive in sorted((options.eval / "structure").glob("*.tar.xz")):
+            unaccounted(unpacked(archive, folder))
+        if (options.eval / "school").is_dir():
+            unaccounted(options.eval / "school" / "mail")
         started = time.process_time()
         ours = share_with_text(folder / "tika_plain_part")
         seconds = time.process_time() - started

@@ -1,6 +1,6 @@
 """Are the copies of an outbreak found among other mail, at what cost, and how does the cost grow with the store?
 
-    python tests/bench/spread.py [--outbreaks 50] [--copies 200] [--others 190000] [--sizes 10000,100000,1000000]
+    python tests/bench/spread.py [--outbreaks 50] [--copies 200] [--others 190000] [--sizes 10000,100000,1000000] [--measures found,growth]
 
 Copies are made hop by hop: forwarded with headers, quoted, pasted, re-wrapped, with comments and small print, two words of a
 hundred changed at each hop. The signs in them are found by the real detector. The other mails are letters of their own from
@@ -235,8 +235,9 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=200)
     parser.add_argument("--others", type=int, default=190_000)
     parser.add_argument("--sizes", default="10000,100000,1000000")
+    parser.add_argument("--measures", default="found,growth")
     options = parser.parse_args()
-    for measure in ("found", "growth"):
+    for measure in options.measures.split(","):
         with tempfile.TemporaryDirectory() as folder:
             store = Store.open(f"sqlite:///{Path(folder) / 'spread.db'}")
             if measure == "found":

@@ -22,11 +22,16 @@ import uvicorn
 import web_cases
 from playwright.sync_api import BrowserContext, Page, Playwright, expect, sync_playwright
 
+from scanner.inspection import Silence
 from scanner.rulebook import load_rulebook
 from scanner.store import Store
 from scanner.web import Explained, WebServices, create_app
 
 pytestmark = pytest.mark.browser
+SILENCES = tuple(
+    Silence(name, "sender", "no threat", 1, 2, ("no threat of confidence 0.75 or more",))
+    for name in ("auctions", "chain_mail", "gambling", "phishing_passed_on", "sexual_content", "threats")
+)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -84,7 +89,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         public_url=url,
         reveal=web_cases.revealed,
         rulebook=load_rulebook(Path(__file__).parents[2] / "rules"),
-        explain=lambda place: Explained((web_cases.CLASS_LIST,), ()),
+        explain=lambda place: Explained((web_cases.CLASS_LIST,), SILENCES),
         policy_title="Example Learning Trust acceptable use",
     )
     server = uvicorn.Server(uvicorn.Config(create_app(lambda: services), log_level="warning", server_header=False))
@@ -193,6 +198,14 @@ def test_a_dpo_walks_from_sign_in_to_a_decision(site: Site, playing: Playwright,
         page.get_by_role("link", name="Could not scan").click()
         page.get_by_role("heading", name="Could not scan").wait_for()
         page.screenshot(path=shots / "problems.png", full_page=True)
+        page.goto(f"{site.url}/cases/3")
+        page.get_by_role("button", name="Explain").click()
+        page.get_by_role("heading", name="Stayed quiet, the nearest miss first").wait_for()
+        page.get_by_text("1 more that was further off").click()
+        page.screenshot(path=shots / "explain.png", full_page=True)
+        page.get_by_role("link", name="Rules").click()
+        page.get_by_role("heading", name="How right they are").wait_for()
+        page.screenshot(path=shots / "rules.png", full_page=True)
         page.get_by_role("link", name="Coverage").click()
         page.get_by_role("heading", name="Coverage").wait_for()
         page.screenshot(path=shots / "coverage.png", full_page=True)
@@ -225,6 +238,7 @@ def test_it_fits_dark_rooms_and_narrow_screens(
             ("case", "/cases/1"),
             ("problems", "/problems"),
             ("coverage", "/coverage"),
+            ("rules", "/rules"),
         ):
             page.goto(site.url + path)
             page.screenshot(path=shots / f"{name}-{look}.png", full_page=True)
@@ -289,6 +303,7 @@ def test_every_text_stands_out_from_its_ground(site: Site, playing: Playwright, 
             "/cases/1?done=note",
             "/problems?kind=corrupt",
             "/coverage",
+            "/rules",
             "/help",
             "/nowhere",
         ):

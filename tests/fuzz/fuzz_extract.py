@@ -17,6 +17,8 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
+import rars
+
 try:
     import atheris
 except ImportError:
@@ -83,6 +85,22 @@ def seeds(target: str) -> dict[str, bytes]:
         info = tarfile.TarInfo("a.txt")
         info.size = 4
         tape.addfile(info, io.BytesIO(b"text"))
+    open_document = io.BytesIO()
+    with zipfile.ZipFile(open_document, "w") as written:
+        written.writestr("mimetype", "application/vnd.oasis.opendocument.text")
+        written.writestr(
+            "content.xml",
+            "<a xmlns:t='t'><t:table><t:table-row><t:table-cell><t:p>x</t:p></t:table-cell></t:table-row></t:table></a>",
+        )
+        written.writestr(
+            "META-INF/manifest.xml",
+            "<m xmlns:n='n'><n:file-entry n:full-path='content.xml'><n:algorithm n:algorithm-name='aes256-cbc'/>"
+            "<n:key-derivation n:key-derivation-name='pbkdf2' n:iteration-count='9'/></n:file-entry></m>",
+        )
+    page = b"<html><form action=https://res.cisco.com/x><input value=" + b"QUJD" * 300 + b"></form></html>"
+    packed_rar = rars.RarBuilder("rar50", solid=True)
+    packed_rar.add_bytes(b"some words", "a.txt")
+    packed_rar.add_bytes(b"more words", "b.txt")
     simple = b"From: a@b.example\nTo: c@d.example\nSubject: =?utf-8?q?x?=\n"
     nested = (
         simple
@@ -94,7 +112,7 @@ def seeds(target: str) -> dict[str, bytes]:
     pdf = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj 2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>"
     pgp = b"-----BEGIN PGP MESSAGE-----\n\nowEBMQDO/pANAwACAQ==\n-----END PGP MESSAGE-----\n"
     rtf = rb"{\rtf1\ansi\ansicpg1252 one \u8364?\par{\*\x y}\cell\row}"
-    rar = b"Rar!\x1a\x07\x00\xcf\x90s\x00\x00\r\x00\x00\x00\x00\x00\x00\x00"
+    old_rar = b"Rar!\x1a\x07\x00\xcf\x90s\x00\x00\r\x00\x00\x00\x00\x00\x00\x00"
     seven = b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(24)
     ole = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504)
     files = {
@@ -104,7 +122,10 @@ def seeds(target: str) -> dict[str, bytes]:
         "tgz": taped.getvalue(),
         "tnef": tnef,
     }
-    more = {"pdf": pdf, "pgp": pgp, "rtf": rtf, "rar": rar, "seven": seven, "ole": ole}
+    more = {"pdf": pdf, "pgp": pgp, "rtf": rtf, "rar": old_rar, "seven": seven, "ole": ole}
+    notes = bytes.fromhex("e4525c7b8cd8a74daeb15378d02996d3") + "some words".encode("utf-16-le") + b"\x01\x00more words"
+    notes += bytes.fromhex("e716e3bd65261145a4c48d4d0b7a9eac") + b"\x05" + bytes(19) + b"words"
+    more |= {"onenote": notes, "odf": open_document.getvalue(), "page": page, "rar5": bytes(packed_rar.to_bytes())}
     return dict(files if target == "mail" else files | more)
 
 
