@@ -154,6 +154,10 @@ _TOLD = re.compile(
 )
 # "Faina D. Yefremova": an initial in the middle.
 _INITIAL = re.compile(r" [A-Z](?P<dot>\.)? (?=[A-ZÀ-ÖØ-Þ][^\W\d_])")
+# "K. Doyle", "J.R. Osei", beside other hits only.
+_INITIALLED = re.compile(
+    r"(?<![\w.'-])(?:[A-Z]\. ?){1,3}(?P<last>[A-ZÀ-ÖØ-Þ][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]+)?)(?![\w.@])"
+)
 # Things that are told apart by a letter: no initial follows them.
 _LETTERED = frozenset(
     "vitamin unit plan option group band appendix exhibit hepatitis type block grade schedule annex item part team hall".split()
@@ -418,11 +422,17 @@ def _cued(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
     ("the Year 10 girl"), looked for beside other hits only.
     """
     high = 0
+    # "… in part D. Diabetes": what was seen as something else is no surname.
+    said = {hit.start for hit in hits}
     for hit in sorted(hits, key=lambda hit: hit.start):
         low, high = max(high, hit.start - 300), max(high, min(len(text), hit.end + 300))
         for match in _CUE.finditer(text, low, high):
             if match["name"] and looks_like_name(match["name"]):
                 yield Hit("person", match.start("name"), match.end("name"), match["name"], 0.6, ("name after its cue",))
+        for match in _INITIALLED.finditer(text, low, high):
+            numbered = _begins_line(text, match.start()) or match.start("last") in said
+            if not numbered and looks_like_name(match["last"]):
+                yield Hit("person", *match.span(), match.group(), 0.5, ("initial and surname",))
         for match in _DESCRIBED.finditer(text, low, high):
             yield Hit("person", *match.span(), match.group().lower(), 0.5, ("a pupil described, not named",))
 
@@ -481,6 +491,11 @@ def _supported(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
             if listed or _ACTS.match(text, hit.end):
                 hit = replace(hit, confidence=0.5)
         yield hit
+
+
+def _begins_line(text: str, start: int) -> bool:
+    """Where a letter with a full stop numbers a paragraph."""
+    return not text[max(0, start - 12) : start].rpartition("\n")[2].strip(" \t>*-")
 
 
 def _small_words(text: str) -> frozenset[str]:
