@@ -431,7 +431,9 @@ def _cued(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
                 yield Hit("person", match.start("name"), match.end("name"), match["name"], 0.6, ("name after its cue",))
         for match in _INITIALLED.finditer(text, low, high):
             numbered = _begins_line(text, match.start()) or match.start("last") in said
-            if not numbered and looks_like_name(match["last"]):
+            # "Wonder by R. J. Palacio": who wrote a book.
+            written = text.endswith("by ", 0, match.start())
+            if not numbered and not written and looks_like_name(match["last"]):
                 yield Hit("person", *match.span(), match.group(), 0.5, ("initial and surname",))
         for match in _DESCRIBED.finditer(text, low, high):
             yield Hit("person", *match.span(), match.group().lower(), 0.5, ("a pupil described, not named",))
