@@ -119,6 +119,8 @@ class _Loaded:
         wakings = self._gate.scan(text)
         seen = view(text, frozenset(waking.index for waking in wakings.get(_NORMALISE, ())), tabular=bool(tables))
         if seen is not None:
+            if seen.cut and budget is not None:
+                budget.texts_cut += 1
             text, tables = seen.text, seen.moved(tables)
             wakings = self._gate.scan(text)
         tables = tables or delimited(text)

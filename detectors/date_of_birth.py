@@ -51,6 +51,8 @@ _DEAD = (
 _EDGE = rf"(?![\w/])(?![.-]\d){_DEAD}"
 # No clock (D2): somebody who is the subject of a school's mail was born between these years.
 _BORN_FROM, _BORN_TO = 1920, 2035
+# Born before: neither pupil nor parent nor staff; mostly somebody of whom a lesson or a talk tells.
+_OLD = 1948
 # Day 0 of Excel's 1900 date system, which counts a 29 February 1900 that never was.
 _EXCEL_BEGINS = date(1899, 12, 30)
 
@@ -111,6 +113,8 @@ class DateOfBirth(PatternDetector):
         value = f"{year:04}-{number:02}-{day:02}"
         if groups.get("age") or match.group().lower().startswith("born in"):
             return Reading(value, Ladder(0.85, 0.85, 0.95), ("age beside the date",))
+        if year < _OLD:
+            return Reading(value, Ladder(0.0, 0.0, 0.6), ("possible date", "of somebody past working age"))
         # Runs of digits without any mark between are dates only where the column or phrase is quite near.
         return Reading(value, Ladder(0.0, 0.0, 0.85), ("possible date",))
 

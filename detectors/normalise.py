@@ -23,6 +23,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from scanner.model import Normalised, Table, rewrite
 
@@ -87,12 +88,18 @@ _SHORT_LINE, _LONG_LINE, _LONGEST_LINE = 30, 60, 120
 _RAGGED = 20
 
 
+# Of one kind in one text; an honest megabyte in another script has fewer.
+MOST_CHANGES = 100_000
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """The text to read, and where its characters were in the one that was given."""
 
     text: str = field(repr=False)
     _steps: tuple[Normalised, ...]
+    # There was more to put right than MOST_CHANGES: what follows the last one is as it was.
+    cut: bool = False
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """The span of the given text for a span of `text`."""
@@ -121,6 +128,7 @@ def view(text: str, woken: frozenset[int], *, tabular: bool = False) -> View | N
     `tabular`: the text is that of tables, whose lines are rows and were never wrapped.
     """
     steps: list[Normalised] = []
+    cut = False
     unusual = not text.isascii() and _NEEDED.search(text) is not None
     for due, changes_of in (
         (unusual or _ENTITY in woken, _styled),
@@ -129,11 +137,12 @@ def view(text: str, woken: frozenset[int], *, tabular: bool = False) -> View | N
         (not tabular and (unusual or _WRAP in woken), _wrapped),
     ):
         if due:
-            changes = list(changes_of(text))
+            changes = list(islice(changes_of(text), MOST_CHANGES))
+            cut = cut or len(changes) == MOST_CHANGES
             if changes:
                 steps.append(rewrite(text, changes))
                 text = steps[-1].text
-    return View(text, tuple(steps)) if steps else None
+    return View(text, tuple(steps), cut) if steps else None
 
 
 def _styled(text: str) -> Iterator[tuple[int, int, str]]:

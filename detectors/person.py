@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import islice
 
 from detectors.analysis import FORENAMES_FILE, forenames
 from detectors.base import Context, TextDetector, Waking, heading_key
@@ -118,6 +119,9 @@ _LIST_TOKENS = {
     ),
 }
 _LEAST_LINES = 5
+# No school has more pupils in one list; what stands below is left out, and said so.
+MOST_LINES = 10_000
+_MOST_OWNERS = 5_000
 _SURNAME_FIRST = re.compile(
     rf"^[^\w\n]{{0,4}}(?P<name>(?:{_CAPITALISED} )?{_CAPITALISED}, {{0,2}}{_CAPITALISED}(?: {_CAPITALISED})?)[ .]{{0,2}}$",
     re.MULTILINE,
@@ -150,6 +154,10 @@ _TOLD = re.compile(
 )
 # "Faina D. Yefremova": an initial in the middle.
 _INITIAL = re.compile(r" [A-Z](?P<dot>\.)? (?=[A-ZÀ-ÖØ-Þ][^\W\d_])")
+# "K. Doyle", "J.R. Osei", beside other hits only.
+_INITIALLED = re.compile(
+    r"(?<![\w.'-])(?:[A-Z]\. ?){1,3}(?P<last>[A-ZÀ-ÖØ-Þ][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]+)?)(?![\w.@])"
+)
 # Things that are told apart by a letter: no initial follows them.
 _LETTERED = frozenset(
     "vitamin unit plan option group band appendix exhibit hepatitis type block grade schedule annex item part team hall".split()
@@ -191,7 +199,10 @@ def name_lists(text: str) -> list[NameList]:
         return []
     lists: list[NameList] = []
     run: list[tuple[NameLine, frozenset[str]]] = []
+    lines = 0
     for match in _NAME_LINE.finditer(text):
+        if lines >= MOST_LINES:
+            break
         kinds = frozenset(kind for kind, token in _LIST_TOKENS.items() if token.search(match["rest"]))
         if not kinds or len(match["rest"].split()) > 8 or not looks_like_name(match["name"].replace(",", "")):
             continue
@@ -200,6 +211,7 @@ def name_lists(text: str) -> list[NameList]:
             lists.extend(_as_list(run))
             run = []
         run.append((line, kinds))
+        lines += 1
     lists.extend(_as_list(run))
     return lists
 
@@ -234,7 +246,9 @@ class PersonName(TextDetector):
             found.extend(self._directory(context.people).find(text))
         if context.tables:
             found.extend(_in_columns(text, TableMap(text, context.tables)))
+        listed = 0
         for each in name_lists(text):
+            listed += len(each.lines)
             found.extend(
                 Hit(
                     "person",
@@ -248,10 +262,14 @@ class PersonName(TextDetector):
             )
         found.extend(_surname_first(text))
         found.extend(_cued(text, context.hits))
-        found.extend(_owners(text))
+        owners = list(islice(_owners(text), _MOST_OWNERS))
+        found.extend(owners)
         if "ame" in text or "called" in text:
             found.extend(_told(text))
-        forms = list(_NAME_AND_FORM.finditer(text))
+        forms = list(islice(_NAME_AND_FORM.finditer(text), MOST_LINES))
+        cut = len(owners) >= _MOST_OWNERS or max(listed, len(forms)) >= MOST_LINES
+        if cut and context.budget is not None:
+            context.budget.texts_cut += 1
         if forms or context.names:
             small = _small_words(text)
             found.extend(_with_form(forms, text, context.names, small))
@@ -404,11 +422,19 @@ def _cued(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
     ("the Year 10 girl"), looked for beside other hits only.
     """
     high = 0
+    # "… in part D. Diabetes": what was seen as something else is no surname.
+    said = {hit.start for hit in hits}
     for hit in sorted(hits, key=lambda hit: hit.start):
         low, high = max(high, hit.start - 300), max(high, min(len(text), hit.end + 300))
         for match in _CUE.finditer(text, low, high):
             if match["name"] and looks_like_name(match["name"]):
                 yield Hit("person", match.start("name"), match.end("name"), match["name"], 0.6, ("name after its cue",))
+        for match in _INITIALLED.finditer(text, low, high):
+            numbered = _begins_line(text, match.start()) or match.start("last") in said
+            # "Wonder by R. J. Palacio": who wrote a book.
+            written = text.endswith("by ", 0, match.start())
+            if not numbered and not written and looks_like_name(match["last"]):
+                yield Hit("person", *match.span(), match.group(), 0.5, ("initial and surname",))
         for match in _DESCRIBED.finditer(text, low, high):
             yield Hit("person", *match.span(), match.group().lower(), 0.5, ("a pupil described, not named",))
 
@@ -467,6 +493,11 @@ def _supported(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
             if listed or _ACTS.match(text, hit.end):
                 hit = replace(hit, confidence=0.5)
         yield hit
+
+
+def _begins_line(text: str, start: int) -> bool:
+    """Where a letter with a full stop numbers a paragraph."""
+    return not text[max(0, start - 12) : start].rpartition("\n")[2].strip(" \t>*-")
 
 
 def _small_words(text: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import detectors
+from detectors import secrets
 from detectors.analysis import CONTEXT, Analysis, windows
 from detectors.base import Context, TextDetector, Waking
 from detectors.gate import Gate
@@ -23,7 +24,7 @@ from detectors.phone import Phone
 from detectors.tables import TableMap, delimited
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, Table
-from scanner.ports import NameBudget
+from scanner.ports import Detectors, NameBudget
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,6 +32,11 @@ ROOT = Path(__file__).resolve().parents[1]
 @cache
 def analysis() -> Analysis:
     return Analysis({"nhs": NhsNumber(), "nino": NationalInsuranceNumber(), "phone": Phone()})
+
+
+@cache
+def loaded() -> Detectors:
+    return detectors.load()
 
 
 @cache
@@ -208,3 +214,21 @@ def test_it_works_with_every_socket_closed() -> None:
         [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_text_made_of_numbers_is_read_in_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = ("B801200005001" + " x" * 150 + " ") * 6
+    whole, part = NameBudget(0), NameBudget(0)
+    assert len(loaded().content(text, names_near=(), budget=whole)) == 6
+    monkeypatch.setattr(detectors, "MOST_WAKINGS", 2)
+    assert len(loaded().content(text, names_near=(), budget=part)) == 2
+    assert whole.texts_cut == 0 < part.texts_cut
+
+
+def test_a_text_made_of_secrets_is_read_in_part_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "The password is Hunter2!\n\n" * 5
+    monkeypatch.setattr(secrets, "_MOST", 2)
+    budget = NameBudget(0)
+    hits = loaded().content(text, names_near=(), budget=budget)
+    assert len([hit for hit in hits if hit.label == "password"]) == 2
+    assert budget.texts_cut == 1

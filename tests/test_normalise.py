@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import detectors
+from detectors import normalise
 from detectors.gate import Gate
 from detectors.normalise import WAKE, View, view
 from scanner.model import Table
-from scanner.ports import Detectors
+from scanner.ports import Detectors, NameBudget
 
 ALL = frozenset(range(len(WAKE)))
 LONG = "Please note that the child we spoke about this morning has the "
@@ -160,6 +161,13 @@ def test_a_disguised_number_is_found_where_it_stands(data: st.DataObject, plain:
     text = before + disguised + " for the trip"
     hits = [hit for hit in loaded().content(text, names_near=()) if hit.label in ("nhs", "nino", "upn")]
     assert [text[hit.start : hit.end] for hit in hits if hit.confidence >= 0.3] == [disguised]
+
+
+def test_what_is_too_much_to_put_right_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(normalise, "MOST_CHANGES", 2)
+    budget = NameBudget(0)
+    loaded().content("1&nbsp;2&nbsp;3&nbsp;4", names_near=(), budget=budget)
+    assert budget.texts_cut == 1
 
 
 def test_cells_keep_their_text() -> None:
