@@ -14,6 +14,7 @@ from functools import cache
 
 from detectors.base import Context, TextDetector, Waking
 from detectors.gate import Finder
+from detectors.wording import MORE_BLANKS
 from scanner.errors import ConfigError
 from scanner.model import Hit
 from scanner.ports import OwnPattern
@@ -50,9 +51,13 @@ def own_patterns(patterns: Sequence[OwnPattern], taken: frozenset[str]) -> TextD
         def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
             found: list[tuple[OwnPattern, int, int]] = []
             looked_at: Counter[str] = Counter()
+            cut_short = False
             for waking in wakings:
                 pattern, word = words[waking.index] if waking.index < len(words) else (None, "")
-                if pattern is None or looked_at[pattern.label] >= MOST_LOOKED_AT:
+                if pattern is None:
+                    continue
+                if looked_at[pattern.label] >= MOST_LOOKED_AT:
+                    cut_short = True
                     continue
                 looked_at[pattern.label] += 1
                 start = _begin(word, text, waking.end)
@@ -60,6 +65,9 @@ def own_patterns(patterns: Sequence[OwnPattern], taken: frozenset[str]) -> TextD
                     found.append((pattern, start, waking.end))
             if finder is not None and any(waking.index >= len(words) for waking in wakings):
                 found += [(expressions[number][0], start, end) for number, start, end in finder.find(text)]
+            cut_short = cut_short or any(end - start > LONGEST for _, start, end in found)
+            if cut_short and context.budget is not None:
+                context.budget.texts_cut += 1
             if not found:
                 return
             ends: dict[str, list[int]] = {}
@@ -88,7 +96,7 @@ def own_patterns(patterns: Sequence[OwnPattern], taken: frozenset[str]) -> TextD
 
 def _literal(words: str) -> str:
     """Plain words as an expression; blanks stand for any white space or hyphens between them."""
-    return r"[\s\-]{1,3}".join("".join(map(_letter, word)) for word in words.split())
+    return rf"[\s\-{MORE_BLANKS}]{{1,3}}".join("".join(map(_letter, word)) for word in words.split())
 
 
 def _letter(one: str) -> str:

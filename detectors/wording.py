@@ -45,7 +45,7 @@ _CLASS = re.compile(r"[\w.,:;!?'’£$@-]+\Z")
 _SLOT = re.compile(r"<([a-z_]+)>")
 _BLANK = r"[\s\-]{1,3}"
 # Python's white space beyond ASCII, which Hyperscan's `\s` leaves out: a mail from a word processor is full of the second.
-_MORE_BLANKS = "\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+MORE_BLANKS = "\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 # Between two words of one sentence: a little punctuation, or one line end, never an empty line.
 _BETWEEN = r"(?:[^\w.!?;\n]{1,3}|[^\w.!?;\n]{0,2}\n[^\w.!?;\n]{0,2})"
 _GAP = rf"(?:{_BETWEEN}\w{{1,30}}){{0,6}}?{_BETWEEN}"
@@ -151,7 +151,7 @@ def _group(
             opened, closed = (
                 r"\b" if piece.kind == "letters" and piece.letters else "" for piece in (pieces[0], pieces[-1])
             )
-            anchor = body.replace(r"[\s", r"[\s" + _MORE_BLANKS)
+            anchor = body.replace(r"[\s", r"[\s" + MORE_BLANKS)
             anchoring = _Anchoring((opened + anchor + closed,), _width(pieces), _width(pieces))
         yield Entry(
             label,

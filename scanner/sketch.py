@@ -24,6 +24,8 @@ LEAST_WORDS = 12
 # Formulas are the same in all chain letters: a passage is widened until its own story outweighs them.
 ENOUGH_WORDS = 60
 MOST_WORDS = 600
+# So many characters before the first sign, and twice as many behind it, are looked at.
+_REACH = 20_000
 # One merry phrase is a comment on what is passed on, and no sign of where it stands.
 SIGNS = {"chain_letter": 0.2, "joke_round_robin": 0.75}
 _RUN = 3
@@ -66,21 +68,38 @@ def passed_on(parts: Sequence[Part], hits: Sequence[Hit]) -> tuple[str, ...]:
 
 def passage(part: Part, start: int, end: int) -> tuple[str, ...]:
     """The words of the paragraphs from `start` to `end` (code points), and of those after and before until it is enough."""
-    text = part.text
-    for segment in part.segments:
-        if segment.owner in _NOT_PASSED_ON:
-            text = text[: segment.start] + " " * (segment.end - segment.start) + text[segment.end :]
-    for sentence in _SENTENCE.finditer(text):
-        if len({sign.casefold() for sign in _SMALL_PRINT.findall(sentence.group())}) > 1:
-            text = text[: sentence.start()] + _LETTER.sub(" ", sentence.group()) + text[sentence.end() :]
+    low, high = max(0, start - _REACH), min(len(part.text), start + 2 * _REACH)
+    text = _without_boilerplate(part, low, high)
+    start, end = start - low, min(end, high) - low
     gaps = [0, *(gap.end() for gap in _GAP.finditer(text)), len(text)]
     first = max(index for index, at in enumerate(gaps[:-1]) if at <= start)
     last = next(index for index, at in enumerate(gaps) if index > first and at >= end)
+    counted = len(_words(text[gaps[first] : gaps[last]]))
+    while counted < ENOUGH_WORDS and (first > 0 or last < len(gaps) - 1):
+        if first > 0:
+            first -= 1
+            counted += len(_words(text[gaps[first] : gaps[first + 1]]))
+        if last < len(gaps) - 1:
+            last += 1
+            counted += len(_words(text[gaps[last - 1] : gaps[last]]))
     words = _words(text[gaps[first] : gaps[last]])
-    while len(words) < ENOUGH_WORDS and (first > 0 or last < len(gaps) - 1):
-        first, last = max(0, first - 1), min(len(gaps) - 1, last + 1)
-        words = _words(text[gaps[first] : gaps[last]])
     return words if len(words) >= LEAST_WORDS else ()
+
+
+def _without_boilerplate(part: Part, low: int, high: int) -> str:
+    """The stretch of the part's text with blanks for signatures, disclaimers, banners and small print; its length stays."""
+    letters = list(part.text[low:high])
+    for segment in part.segments:
+        if segment.owner in _NOT_PASSED_ON and segment.start < high and segment.end > low:
+            first, last = max(segment.start, low) - low, min(segment.end, high) - low
+            letters[first:last] = " " * (last - first)
+    return _SENTENCE.sub(_blanked, "".join(letters))
+
+
+def _blanked(sentence: re.Match[str]) -> str:
+    """The sentence, or blanks where it is small print."""
+    small_print = len({sign.casefold() for sign in _SMALL_PRINT.findall(sentence.group())}) > 1
+    return _LETTER.sub(" ", sentence.group()) if small_print else sentence.group()
 
 
 def _words(text: str) -> tuple[str, ...]:

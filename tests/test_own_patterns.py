@@ -12,7 +12,7 @@ from detectors.own_patterns import own_patterns
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit
 from scanner.patterns import load_patterns, texts_of
-from scanner.ports import OwnPattern
+from scanner.ports import NameBudget, OwnPattern
 
 GOOD = """\
 title: admission number
@@ -98,6 +98,20 @@ def test_two_lists_may_share_a_word_and_its_blank_may_be_a_line_end() -> None:
 def test_hostile_text_stays_bounded() -> None:
     assert len(seen("an " * 100_000, pattern(words=("an",)))) == 300
     assert len(seen("a" * 200_000, pattern(expressions=(r"a{1,3}",)))) == 300
+
+
+def test_a_word_drowned_in_pieces_of_others_is_said_to_be_cut_short() -> None:
+    detector = own_patterns([pattern(words=("an", "Bluebird"))], frozenset())
+    gate = Gate({"own": detector.wake})
+    for repeats, cut in ((100, 0), (6_000, 1)):
+        text = "banana " * repeats + "Bluebird"
+        budget = NameBudget(0)
+        list(detector.detect(text, gate.scan(text)["own"], Context(budget=budget)))
+        assert budget.texts_cut == cut
+
+
+def test_a_blank_may_be_one_of_a_word_processor() -> None:
+    assert [hit.value for hit in seen("Project\xa0Falcon", pattern(words=("Project Falcon",)))] == ["Project\xa0Falcon"]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from made_up import SHIPPED
 
 from scanner import correlate
+from scanner import sketch as sketch_module
 from scanner.extract.segments import segments
 from scanner.model import Finding, Hit, Part, Reached, Route, Spread, SpreadAct, Verdict, Versions
 from scanner.rulebook import load_rulebook
@@ -88,6 +89,22 @@ def test_another_key_makes_another_sketch() -> None:
 def test_no_sign_and_too_few_words_leave_nothing() -> None:
     assert passed_on([body(LETTER)], []) == ()
     assert passed_on([body("Send it to ten people!")], [Hit("chain_letter", 0, 7, "", 0.9, part="body")]) == ()
+
+
+@pytest.mark.parametrize("tail", ["\n>\n", "confidential viruses. ", "\n\nword", "a"])
+def test_a_long_tail_is_read_a_few_times_at_most(tail: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = 0
+    words = sketch_module._words
+
+    def counting(text: str) -> tuple[str, ...]:
+        nonlocal read
+        read += len(text)
+        return words(text)
+
+    monkeypatch.setattr(sketch_module, "_words", counting)
+    text = "Send this on to ten friends.\n\n" + tail * 30_000
+    passage(body(text), 0, 20)
+    assert read <= 2 * len(text)
 
 
 @given(st.text(max_size=400), st.integers(0, 400), st.integers(0, 60))
