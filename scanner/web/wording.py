@@ -213,8 +213,8 @@ PROBLEMS: Mapping[str, ProblemWords] = {
     ),
     "skipped": ProblemWords(
         "Left out on purpose",
-        "Logos, tracking pixels, pictures where reading them is switched off, mail of protected people and folders, mail from before the "
-        "look-back, or files whose kind the settings leave out.",
+        "Logos, tracking pixels, pictures where reading them is switched off, mail of protected people and folders, or mail from before "
+        "the look-back.",
         "Nothing.",
     ),
 }
