@@ -156,7 +156,8 @@ _TOLD = re.compile(
 _INITIAL = re.compile(r" [A-Z](?P<dot>\.)? (?=[A-ZÀ-ÖØ-Þ][^\W\d_])")
 # "K. Doyle", "J.R. Osei", beside other hits only.
 _INITIALLED = re.compile(
-    r"(?<![\w.'-])(?:[A-Z]\. ?){1,3}(?P<last>[A-ZÀ-ÖØ-Þ][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]+)?)(?![\w.@])"
+    r"(?<![\w.'-])(?!(?:U\.S|U\.K|E\.U|U\.N|N\.Y|D\.C)\.)(?:[A-Z]\. ?){1,3}"
+    r"(?P<last>[A-ZÀ-ÖØ-Þ][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]+)?)(?![\w.@])"
 )
 # Things that are told apart by a letter: no initial follows them.
 _LETTERED = frozenset(

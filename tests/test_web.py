@@ -454,7 +454,7 @@ def test_a_case_says_what_why_where_and_what_was_not_read(desk: Desk) -> None:
         "because personal data that leaves the trust is for the data protection officer.",
         "It was seen in 2 places.",
         "Attachment 2: plan.docx",
-        "locked with a password",
+        "The content is encrypted, or lies with a secure-mail service",
         "decide within 72 hours",
         "3 October 2026, 09:30",
     ):

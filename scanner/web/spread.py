@@ -51,15 +51,16 @@ def outbreak_view(services: WebServices, visitor: Visitor, case_id: int) -> dict
         return None
     who = names(services, visitor, found)
     took_part = [walker for walker in found.walkers if walker.part != "only received"]
-    sent_out = wording.count_of(found.leaving, "passing", "passings")
+    before = wording.count_of(found.depth, "mail", "mails")
+    sent_out = wording.count_of(found.leaving, "passing", "passings") if found.leaving else "None"
     return {
         "sentence": (
             f"First seen from {who[found.first]} on {wording.london(found.first_at)}. "
             f"{wording.count_of(len(took_part), 'person', 'people')} here took part, "
             f"{wording.count_of(len(found.walkers) - len(took_part), 'other', 'others')} only received it or wrote from outside. "
-            f"It went {wording.count_of(found.hops, 'step', 'steps')} from where it was first seen; "
-            f"a copy says that it came through {wording.count_of(found.depth, 'mail', 'mails')} before. "
-            f"{sent_out} left the organisation."
+            f"It went {wording.count_of(found.hops, 'step', 'steps')} from where it was first seen"
+            + (f"; a copy says that it came through {before} before. " if found.depth else ". ")
+            + f"{sent_out} left the organisation."
         ),
         "growing": "It is still growing."
         if found.growing
