@@ -131,9 +131,9 @@ def scan(
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
     explain: Annotated[bool, typer.Option("--explain", help="Also say why the other rules stayed quiet.")] = False,
 ) -> None:
-    """Scan mails (.eml, mbox, Maildir) and documents on this machine.
+    """Scan mails (.eml, .msg, mbox, Maildir, .pst) and documents on this machine.
 
-    Exit status: 0 nothing found and everything read, 1 something found, 2 not done or something was not read.
+    Exit status: 0 nothing found and everything read, 1 something found, 2 not done, or nothing found but something not read.
     """
     job = app.FileScan(
         paths=paths,
@@ -443,7 +443,7 @@ def policy_new(
         typer.Option("--answer", help="KEY=WORD: answers one question beforehand.", metavar="KEY=WORD"),
     ] = None,
 ) -> None:
-    """Ask a dozen questions and write a pack that starts from base."""
+    """Ask some questions and write a pack that starts from base into the folder of rules."""
     given = dict(item.partition("=")[::2] for item in answers or ())
     for question in QUESTIONS:
         if question.key not in given and sys.stdin.isatty():

@@ -38,7 +38,7 @@ PROBLEM_WORDS = {
     "unsupported": "of a kind that this version cannot read",
     "crashed": "stopped the reader",
     "unavailable": "could not be fetched",
-    "skipped": "left out on purpose (logos, tracking pixels)",
+    "skipped": "left out on purpose (such as logos, or protected correspondence)",
 }
 
 

@@ -1,6 +1,6 @@
 """YAML with places: every value knows its file and line, so that an error can name them.
 
-PyYAML's C parser composes the nodes (ruamel.yaml keeps lines too, but needs a second and a half for the shipped rules; see decision 4).
+PyYAML's C parser composes the nodes (ruamel.yaml keeps lines too, but needs a second and a half for the shipped rules; see decision 3).
 Scalars are read the YAML 1.2 way: only `true` and `false` are booleans, so that `state: on` stays a word.
 Aliases are refused: a rule set has no use for them and they are the way to make a small file explode.
 """

@@ -1,6 +1,6 @@
 """PDF (ISO 32000): how it is locked, its text, its form fields, notes and attached files.
 
-Two engines, each for what it does well (decision 0009): PDFium draws pages and reads their text many times faster; pypdf
+Two engines, each for what it does well (decision 9): PDFium draws pages and reads their text many times faster; pypdf
 knows locks, fields, notes and attachments, and reads the text of what PDFium refuses.
 """
 

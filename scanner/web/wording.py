@@ -47,7 +47,7 @@ TOPICS: Mapping[str, Topic] = {
     ),
     "password_exposed": Topic(
         "Password sent with the locked file",
-        "The password of a locked file travelled with it, or went to the same person by e-mail later.",
+        "The password of a locked file travelled with it, or went to the same person in another e-mail.",
         data=True,
     ),
     "credentials_in_mail": Topic(
@@ -117,23 +117,29 @@ TOPICS: Mapping[str, Topic] = {
         "against anybody.",
     ),
     "gambling": Topic("Gambling", "The message is about gambling or a betting syndicate."),
-    "auctions": Topic("Auctions", "The message is about buying or selling by auction."),
+    "auctions": Topic("Auctions", "The message is about the sender's own buying or selling at an online auction."),
     "private_business": Topic("Private business", "Work mail was used to run a private business."),
-    "copyright_media": Topic(
-        "Copyright material", "Music, film, books or software that seem to be passed on unlicensed."
+    "copyright_media": Topic("Copyright material", "Music or film that seems to be passed on unlicensed."),
+    "malware_executables": Topic(
+        "Dangerous attachment", "A program, or a shortcut that can start one, was sent or stored."
     ),
-    "malware_executables": Topic("Dangerous attachment", "A program, or a file that can run one, was attached."),
-    "phishing": Topic("Phishing", "The message tries to get log-in details or money by deceit."),
+    "phishing": Topic("Phishing", "A suspicious message, after log-in details or money, was passed on or answered."),
     "impersonation": Topic("Impersonation", "The sender appears under somebody else's name."),
-    "subject_line": Topic("Subject line", "The subject line is missing or says more than it may."),
-    "disclaimer": Topic("Disclaimer", "The required disclaimer is missing or was changed."),
-    "out_of_hours": Topic("Out of hours", "The message was sent outside the hours of the policy."),
+    "subject_line": Topic("Subject line", "The subject line is missing, or names a child in full."),
+    "disclaimer": Topic("Disclaimer", "The disclaimer that the policy asks for is not in mail that left."),
+    "out_of_hours": Topic("Out of hours", "An answer was demanded at a time when the policy lets nobody expect one."),
     "contract_commitment": Topic(
         "Contract commitment", "The message may bind the organisation to a contract without authority."
     ),
     "personal_use": Topic("Personal use", "Work mail was used for private matters beyond what the policy allows."),
-    "personal_cloud": Topic("Private cloud storage", "Work files went to a private cloud storage service.", data=True),
-    "ai_service": Topic("AI service", "Work content went to an AI service that is not approved.", data=True),
+    "personal_cloud": Topic(
+        "Private cloud storage",
+        "Work files, by the message's own words, went to a private cloud storage service.",
+        data=True,
+    ),
+    "ai_service": Topic(
+        "AI service", "A message links to an AI service, or speaks of putting work into one.", data=True
+    ),
 }
 DATA_TOPICS = frozenset(name for name, topic in TOPICS.items() if topic.data)
 
@@ -155,8 +161,8 @@ STATES: Mapping[str, tuple[str, str]] = {
 PROBLEMS: Mapping[str, ProblemWords] = {
     "encrypted": ProblemWords(
         "Locked",
-        "The content is encrypted, or lies with a secure-mail service, so it was not read. Words of the message were tried as "
-        "passwords, and so were common ones. To lock it may be exactly right. It is never counted as clean.",
+        "The content is encrypted, or lies with a secure-mail service, so it was not read. Where the kind of lock allows it, words of "
+        "the message were tried as passwords, and so were common ones. To lock it may be exactly right. It is never counted as clean.",
         "Nothing, where something locked is expected for this recipient. Otherwise ask the sender what it was.",
     ),
     "corrupt": ProblemWords(
@@ -182,7 +188,7 @@ PROBLEMS: Mapping[str, ProblemWords] = {
     "timed_out": ProblemWords(
         "Took too long",
         "Reading it was stopped after the time allowed for one message.",
-        "It is tried again after an update. Look at it by hand if it matters now.",
+        "Look at it by hand if it matters; it is not tried again by itself.",
     ),
     "budget": ProblemWords(
         "Only partly searched",
@@ -202,12 +208,13 @@ PROBLEMS: Mapping[str, ProblemWords] = {
     ),
     "unavailable": ProblemWords(
         "Could not be fetched",
-        "Microsoft 365 did not hand over the message or the attachment.",
-        "It is tried again. If it stays, the administrator should check the permissions.",
+        "Microsoft 365 did not hand over the message or the attachment, or the attachment is only a link to a file in a drive.",
+        "Look at it by hand if it matters. Where there are many, the administrator should check the permissions.",
     ),
     "skipped": ProblemWords(
         "Left out on purpose",
-        "Logos, tracking pixels, or pictures where reading pictures is switched off by the policy.",
+        "Logos, tracking pixels, pictures where reading them is switched off, mail of protected people and folders, or mail from before "
+        "the look-back.",
         "Nothing.",
     ),
 }
