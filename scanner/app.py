@@ -929,6 +929,8 @@ def _gaps(tenant: Tenant) -> tuple[str, ...]:
     if tenant.files != "all":
         shared = "SharePoint sites" if tenant.files == "onedrive" else "shared files of OneDrive and SharePoint"
         left_out.append(f"{shared}: files is {tenant.files}")
+    if tenant.files != "off" and tenant.files_leave_out:
+        left_out.append(f"shared files whose names end in {', '.join(tenant.files_leave_out)}")
     if tenant.leave_out_folders:
         left_out.append(f"mail folders: {', '.join(tenant.leave_out_folders)} and what lies below them")
     if "recoverable" not in tenant.also_folders:
@@ -1086,7 +1088,7 @@ def run_service(config: Path | None, say: Callable[[str], None]) -> None:
         jobs = [
             schedule.Job("mail", services.round, settings.scan.minutes * 60),
             schedule.Job("people", services.refresh_people, settings.scan.people_hours * 3600, at_once=False),
-            schedule.Job("clearing", services.clear, 24 * 3600, at_once=False),
+            schedule.Job("clearing", services.clear, 24 * 3600),
         ]
         if settings.push.url:
             jobs.append(schedule.Job("push", services.wake, 15, at_once=False))
