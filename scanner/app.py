@@ -167,7 +167,8 @@ def check_rules(given: Path | None, policy: str) -> str:
     running = sum(rule.runs for rule in rulebook.rules)
     examples = sum(len(rule.examples) for rule in rulebook.rules)
     sentences = [
-        f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found"
+        f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found; "
+        "`rules test` plays the examples"
     ]
     sentences += _ended(exemptions)
     shadows = [rule.id for rule in rulebook.rules if rule.state == "shadow"]
@@ -1216,7 +1217,12 @@ class Status:
 
 def status(config: Path | None) -> Status:
     settings = load_settings(config)
-    store = Store.open(store_url(settings))
+    url = store_url(settings)
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
+        raise MailwardenError(
+            f"there is no database yet at {url.removeprefix('sqlite:///')}; `mailwarden run` makes it"
+        )
+    store = Store.open(url)
     try:
         return Status(
             [last] if (last := store.last_run()) is not None else [],

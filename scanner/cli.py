@@ -171,6 +171,12 @@ def scan(
             style="yellow",
             markup=False,
         )
+    if people is None and summary.messages > summary.stored:
+        errors.print(
+            "mailwarden: without --people every message counts as sent by one of yours to outsiders, and rules that ask who is a "
+            "pupil, a parent or a colleague stay silent",
+            markup=False,
+        )
     if format_ is Format.csv:
         for row in report.as_csv(kept):
             print(row)
@@ -416,6 +422,10 @@ def policy_coverage(
         errors.print(f"mailwarden: {sentence}", style="red", markup=False)
     found = counts(pack.register)
     total = found["all"]
+    if not pack.register:
+        print(
+            f"{slug} has no register of clauses: its own {len(pack.clauses)} topics each cite a clause of the pack itself"
+        )
     print(
         f"{slug}: {len(pack.register)} clauses: {total['enforced']} enforced, {total['open']} open, {total['none']} not about "
         "mail or documents"

@@ -92,7 +92,7 @@ class Summary:
             return 2
         if self.flagged:
             return 1
-        return 2 if self.incomplete else 0
+        return 2 if self.incomplete or self.locked else 0
 
     def words(self) -> str:
         """One honest sentence: incomplete is never called clean."""
@@ -284,9 +284,12 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
 
 def _row(cells: Sequence[str]) -> str:
     buffer = io.StringIO()
-    safe = ["'" + cell if cell.startswith(_FORMULA) else cell for cell in (_printable(cell) for cell in cells)]
-    csv.writer(buffer, lineterminator="").writerow(safe)
-    return buffer.getvalue()
+    shown = ("\n".join(map(_visible, cell.split("\n"))) for cell in cells)
+    # The writer puts quotation marks round a line break only where it is one of its own.
+    csv.writer(buffer, lineterminator="\r\n").writerow(
+        "'" + cell if cell.startswith(_FORMULA) else cell for cell in shown
+    )
+    return buffer.getvalue().removesuffix("\r\n")
 
 
 def print_line(console: Console, line: Line) -> None:

@@ -171,6 +171,11 @@ def load_rulebook(folder: Path, known_labels: Iterable[str] | None = None) -> Ru
     paths = sorted(detect.glob("*.yml")) if detect.is_dir() else []
     if not paths:
         raise ConfigError(str(detect), "holds no rule files (*.yml)")
+    for other in sorted(detect.iterdir()):
+        if other.suffix.lower() in (".yaml", ".json") or (other.suffix != ".yml" and other.suffix.lower() == ".yml"):
+            reader.errors.append(
+                ConfigError(f"{folder.name}/detect/{other.name}", "is not read: rule files end in .yml")
+            )
     for path in paths:
         shown = f"{folder.name}/detect/{path.name}"
         try:

@@ -179,6 +179,13 @@ def test_quotes_commas_and_line_breaks_stay_in_their_cell() -> None:
     assert row["topic"] == "personal_data"
 
 
+def test_a_line_break_or_an_escape_in_a_name_makes_no_row_and_no_colour() -> None:
+    (text,) = list(as_csv([line(finding(), path="a\x1b[31mred\nnew\r.eml")]))[1:]
+    (row,) = csv.reader(io.StringIO(text, newline=""))
+    assert row[0] == "a\ufffd[31mred\nnew\ufffd.eml"
+    assert len(row) == len(CSV_COLUMNS)
+
+
 # --- HTML -----------------------------------------------------------------------------------------------------------
 
 
@@ -314,11 +321,12 @@ EXEMPT = line(finding(exempted_by="trip-2026"))
         ((CLEAN,), False, 0),
         ((SHADOW,), False, 0),
         ((EXEMPT, CLEAN), False, 0),
-        ((SEALED,), False, 0),
         ((FOUND,), False, 1),
         ((FOUND, PARTLY), False, 1),
         ((CLEAN, FOUND, SHADOW), False, 1),
         ((PARTLY,), False, 2),
+        ((SEALED,), False, 2),
+        ((SEALED, FOUND), False, 1),
         ((CLEAN, PARTLY, EXEMPT), False, 2),
         ((), True, 2),
         ((FOUND,), True, 2),

@@ -179,3 +179,11 @@ def test_the_shipped_rules_load_and_each_has_examples_of_both_kinds() -> None:
         kinds = [example.must_flag for example in rule.examples]
         assert min(kinds.count(True), kinds.count(False)) >= 3, rule.id
         assert all(example.why for example in rule.examples), rule.id
+
+
+def test_a_rule_file_with_another_ending_is_a_mistake_and_not_passed_over(tmp_path: Path) -> None:
+    rules = rules_with(tmp_path, good=GOOD)
+    (rules / "detect" / "Second Rule.yaml").write_text(GOOD, "utf-8")
+    with pytest.raises(ConfigErrors) as caught:
+        load_rulebook(rules)
+    assert str(caught.value) == "rules/detect/Second Rule.yaml: is not read: rule files end in .yml"
