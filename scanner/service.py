@@ -17,7 +17,7 @@ from scanner import correlate, notify
 from scanner.errors import ConnectorError, MailwardenError
 from scanner.evidence import FingerprintKey
 from scanner.exemptions import Exemptions
-from scanner.governance import Leave, leave, may_read
+from scanner.governance import Leave, NotAuthorisedError, leave, may_read
 from scanner.inspection import Regime, nearness
 from scanner.keys import RootKey
 from scanner.model import Envelope, People, PersonRole, Problem, Severity, Verdict
@@ -338,16 +338,22 @@ class Service:
         return next(source for source in sources if source.name == appearance.source).fetch(ref)
 
     def explain(self, appearance: Appearance) -> Explained:
-        """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept."""
+        """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept.
+
+        Raises NotAuthorisedError, before anything is fetched, where the policy in force lets nothing be judged there now.
+        """
+        given = self.permit(appearance.mailbox)
+        if given.nothing:
+            raise NotAuthorisedError(given.because)
         fetched = self.fetch(appearance)
         try:
-            outcomes = self.pool.judge(fetched, explain=True)
+            outcomes = self.pool.judge(fetched, explain=True, only_topics=given.topics)
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()
         findings = tuple(finding for outcome in outcomes for finding in outcome.verdict.findings)
         silences = sorted((item for outcome in outcomes for item in outcome.silences), key=nearness)
-        return Explained(findings, tuple(silences))
+        return Explained(findings, tuple(silences), frozenset(who for outcome in outcomes for who in outcome.parties))
 
     def web_services(self) -> WebServices:
         return WebServices(

@@ -328,6 +328,25 @@ def test_a_private_mail_is_not_shown_without_a_cause_on_record(tmp_path: Path) -
         assert all(made.reveal(place).parts for place in detail.appearances)
 
 
+def test_the_rules_explain_nothing_without_leave_and_only_what_it_covers(tmp_path: Path) -> None:
+    with FakeTenant(small_tenant()) as fake, running(fake, tmp_path, "treetops") as made:
+        number = made.store.authorise(given())
+        made.round()
+        detail = made.store.case(made.store.cases()[0].id)
+        assert detail is not None
+        place = detail.appearances[0]
+        told = made.explain(place)
+        assert {finding.topic for finding in told.findings} == {"personal_data"}
+        assert {JANE, OUTSIDER} <= told.parties
+        made.store.end_authorisation(number, actor="head", reason="withdrawn", now=NOW)
+        fetched = len(fake.graph("/messages/"))
+        with pytest.raises(NotAuthorisedError, match="has ended"):
+            made.explain(place)
+        assert len(fake.graph("/messages/")) == fetched
+        made.store.authorise(given(topics=("gambling",)))
+        assert made.explain(place).findings == ()
+
+
 def test_a_round_asks_the_tenant_for_nothing_but_reading(tmp_path: Path) -> None:
     with FakeTenant(small_tenant()) as fake, running(fake, tmp_path, "base") as made:
         made.refresh_people()
