@@ -440,9 +440,13 @@ def excuse(
     audit_key: bytes,
 ) -> None:
     """A waiting case is excused: each finding by the exception that `by` gives for its key. A notice that waits is not sent."""
+    # A finding joins a case under this lock: none can come between the look at them and the step.
+    connection.execute(sa.select(CASE.c.id).where(CASE.c.id == case_id).with_for_update())
     state = _state(connection, case_id)
     if state not in WAITING:
         raise DecisionRefused(f"case {case_id}: it is {IN_WORDS[state]} by now, and only a waiting case can be excused")
+    if set(connection.execute(sa.select(FINDING.c.key).where(FINDING.c.case_id == case_id)).scalars()) != set(by):
+        raise DecisionRefused(f"case {case_id}: more was found in it meanwhile")
     for key, exception in by.items():
         connection.execute(
             sa.update(FINDING).where(FINDING.c.key == key, FINDING.c.case_id == case_id).values(exempted_by=exception)
