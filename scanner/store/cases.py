@@ -175,7 +175,10 @@ def _labels(finding: Finding, known: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def confirmed(connection: sa.Connection, sender: str, severity: Severity, since: datetime | None) -> int:
-    """A case counts from its confirmation on, and no more once it is reopened or judged a false alarm."""
+    """A case counts from its confirmation on, and no more once it is reopened or judged a false alarm.
+
+    It counts for those whose message had been seen by then: who passed the text on later was judged by nobody.
+    """
     if not sender:
         return 0
     judged = DECISION.alias("judged")
@@ -190,7 +193,7 @@ def confirmed(connection: sa.Connection, sender: str, severity: Severity, since:
         .join(APPEARANCE, APPEARANCE.c.finding_id == FINDING.c.id)
         .join(MESSAGE, MESSAGE.c.id == APPEARANCE.c.message_id)
         .join(DECISION, sa.and_(DECISION.c.id == last, DECISION.c.action == "confirm"))
-        .where(MESSAGE.c.sender == sender, CASE.c.severity == severity)
+        .where(MESSAGE.c.sender == sender, CASE.c.severity == severity, APPEARANCE.c.seen_at <= DECISION.c.at)
     )
     if since is not None:
         query = query.where(CASE.c.sent_at >= since)
