@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
-from getpass import getuser
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -223,7 +223,7 @@ def backtest_again(
             _prove_set(folder, (slug,), say)
             for mailbox in some:
                 service.store.record(
-                    actor=getuser(), action="rules tried on mail", object=f"mailbox/{mailbox}", reason=why, now=_now()
+                    actor=_actor(), action="rules tried on mail", object=f"mailbox/{mailbox}", reason=why, now=_now()
                 )
             with ExitStack() as stack:
                 before = stack.enter_context(service.pool.beside(rules_folder(against))) if against else service.pool
@@ -260,7 +260,7 @@ def excuse_cases(
                 note = f"{why.strip()} ({'; '.join(f'exception {name}: {reasons[name]}' for name in names)})"
                 try:
                     services.each[0].store.excuse_case(
-                        asked.case.id, by=asked.by, actor=getuser(), note=note, now=_now()
+                        asked.case.id, by=asked.by, actor=_actor(), note=note, now=_now()
                     )
                 except DecisionRefused as refused:
                     asked = replace(asked, by={}, because=str(refused))
@@ -472,7 +472,7 @@ def authorise(
         review=begins + timedelta(days=here.policy.review_days) if here.policy.review_days else None,
         end=until,
         recorded_at=now,
-        recorded_by=getuser(),
+        recorded_by=_actor(),
         seed=seed,
         frame=frame,
         frame_size=frame_size,
@@ -501,7 +501,7 @@ def authorise_sample(here: Governing, *, size: int, seed: str, purpose: str, app
 
 
 def end_authorisation(here: Governing, number: int, reason: str) -> None:
-    here.store.end_authorisation(number, actor=getuser(), reason=reason, now=_now())
+    here.store.end_authorisation(number, actor=_actor(), reason=reason, now=_now())
 
 
 def review_authorisation(here: Governing, number: int, reason: str) -> date:
@@ -509,7 +509,7 @@ def review_authorisation(here: Governing, number: int, reason: str) -> date:
     if not here.policy.review_days:
         raise MailwardenError(f"policy {here.policy.slug} asks for no review")
     until = _now().date() + timedelta(days=here.policy.review_days)
-    here.store.review_authorisation(number, until=until, actor=getuser(), reason=reason, now=_now())
+    here.store.review_authorisation(number, until=until, actor=_actor(), reason=reason, now=_now())
     return until
 
 
@@ -964,7 +964,7 @@ def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str
     _prove_set(folder, (settings.policy,), say)
     sets = _rule_sets(settings)
     version = sets.keep(folder)
-    sets.propose(version, getuser(), why, _now())
+    sets.propose(version, _actor(), why, _now())
     _record(settings, "rules proposed", version, why)
     if settings.four_eyes:
         return f"Version {version} is proposed; another person puts it in force: mailwarden rules approve {version} --why …"
@@ -974,7 +974,7 @@ def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str
 def approve_rules(config: Path | None, version: str, why: str) -> str:
     """The second pair of eyes."""
     settings = load_settings(config)
-    _rule_sets(settings).approve(version, getuser(), why, _now())
+    _rule_sets(settings).approve(version, _actor(), why, _now())
     _record(settings, "rules approved", version, why)
     return f"Version {version} is in force from the service's next round."
 
@@ -989,13 +989,21 @@ def rules_log(config: Path | None) -> tuple[str, list[Change]]:
 def _record(settings: Settings, action: str, version: str, why: str) -> None:
     store = _store(settings)
     try:
-        store.record(actor=getuser(), action=action, object=f"rules/{version}", reason=why, now=_now())
+        store.record(actor=_actor(), action=action, object=f"rules/{version}", reason=why, now=_now())
     finally:
         store.close()
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _actor() -> str:
+    """Who runs the command: the account of the process. LOGNAME and its like say whatever one wants them to say."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"  # a container may run under a number that has no name
 
 
 def _credential(app: Tenant | NoticeApp, prefix: str) -> Credential:
@@ -1129,7 +1137,7 @@ def add_account(
     store = Store.open(store_url(settings), key.subkey("audit"))
     try:
         store.add_account(
-            name, password_hash=hashed, totp_secret=secret, roles=roles, email=email, actor=getuser(), now=_now()
+            name, password_hash=hashed, totp_secret=secret, roles=roles, email=email, actor=_actor(), now=_now()
         )
     finally:
         store.close()
@@ -1264,7 +1272,7 @@ def import_contacts(config: Path | None, file: Path, *, dry_run: bool) -> Differ
         )
         try:
             said = f"{changes.added} added, {changes.changed} changed, {changes.removed} removed"
-            store.record(actor=getuser(), action="contacts imported", object="contacts", reason=said, now=_now())
+            store.record(actor=_actor(), action="contacts imported", object="contacts", reason=said, now=_now())
         finally:
             store.close()
     return changes

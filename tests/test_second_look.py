@@ -6,6 +6,8 @@ Everything runs as an admin would have it run: settings in a file, the service o
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,7 +23,7 @@ from scanner import app
 from scanner.cli import cli
 from scanner.errors import MailwardenError
 from scanner.governance import NotAuthorisedError
-from scanner.keys import load_root_key
+from scanner.keys import create_root_key, load_root_key
 from scanner.store import Store
 
 JANE, SAM = MAILBOXES
@@ -210,6 +212,20 @@ def test_an_exception_reaches_open_cases_only_when_asked_and_leaves_a_trace(site
         True,
         True,
     ) or "no live exception" in said
+
+
+def test_the_actor_is_the_account_and_not_what_the_environment_says(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    create_root_key(site.folder / "root.key")
+    app.propose_rules(site.config, site.rules, "the first set of this site", silent)
+    account = pwd.getpwuid(os.getuid()).pw_name
+    assert [change.actor for change in app.rules_log(site.config)[1]] == [account]
+    store = site.store
+    assert {(entry.actor, entry.action) for entry in store.audit_entries()} == {(account, "rules proposed")}
+    store.close()
 
 
 def test_an_ended_exception_is_reported_by_run_and_status(site: Site) -> None:
