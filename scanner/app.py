@@ -711,11 +711,11 @@ class _Watch:
     def settled(self) -> InForce:
         """The set to run. Raises ConfigError(s) where there is none that is good."""
         source = rules_folder(self._settings.rules_dir)
-        self._seen = self._now_seen()
+        seen, self._seen = self._now_seen()[0], ("", "")  # what is refused is looked at again in the next round
         found = self._sets.settle(
             source, check=self._check, four_eyes=self._settings.four_eyes, now=_now(), say=self._say
         )
-        self._seen = (self._seen[0], found.version)
+        self._seen = (seen, found.version)
         for sentence in _ended(load_exemptions(found.folder, load_rulebook(found.folder))):
             self._say(sentence)
         return found
@@ -1242,7 +1242,8 @@ def _rules_say(settings: Settings) -> tuple[str, tuple[str, ...]]:
     sets = _rule_sets(settings)
     current = sets.in_force()
     if current is None:
-        return "", ()
+        lost = sets.lost()
+        return "", (f"the copy of version {lost}, the set in force, was changed or taken away",) if lost else ()
     said = _ended(load_exemptions(current.folder, load_rulebook(current.folder)))
     asked = content_version(rules_folder(settings.rules_dir))
     if asked != current.version:

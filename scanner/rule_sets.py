@@ -58,13 +58,18 @@ class RuleSets:
         self._home = home
 
     def in_force(self) -> InForce | None:
-        try:
-            version = (self._home / "in-force").read_text("ascii").strip()
-        except OSError:
-            return None
+        """The set in force; None where there never was one, and where it is lost (see `lost`)."""
+        version = self._named()
         folder = self._folder(version)
         # A copy that somebody changed is not the set that proved itself.
         return InForce(folder, version) if folder.is_dir() and content_version(folder) == version else None
+
+    def lost(self) -> str:
+        """The version that was put in force and whose copy is no more what it was; empty where there is none such."""
+        if self.in_force() is not None:
+            return ""
+        entered = (change.version for change in reversed(self.log()) if change.what in ("in force", "approved"))
+        return self._named() or next(entered, "")
 
     def log(self) -> list[Change]:
         """Every change, oldest first."""
@@ -121,10 +126,17 @@ class RuleSets:
     ) -> InForce:
         """The set to run now. `check` raises ConfigError(s) for a set that is not good.
 
-        Without a set in force a bad one stops the start. The first set ever needs no approval: there is nothing to protect.
+        Without a set in force a bad one stops the start. The first set ever needs no approval: there is nothing to protect. Where
+        four eyes are asked for and the set in force is lost, ConfigError: spoiling the copy is no way round the second pair.
         """
         current = self.in_force()
         version = content_version(source)
+        if four_eyes and self.lost() not in ("", version):
+            raise ConfigError(
+                self._home.name,
+                f"the copy of version {self.lost()}, the set in force, was changed or taken away; put it back, or have another "
+                "set proposed and approved",
+            )
         if current is not None and current.version == version:
             check(current.folder)
             return current
@@ -147,6 +159,12 @@ class RuleSets:
             check(current.folder)
             return InForce(current.folder, current.version, notice)
         return self.put_in_force(version, Change(now, "service", "in force", version))
+
+    def _named(self) -> str:
+        try:
+            return (self._home / "in-force").read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def _folder(self, version: str) -> Path:
         # The folder itself is called as the shipped one, so that places in messages read alike.

@@ -438,6 +438,8 @@ class Services:
             self.each = self.renewed(self.each)
         except MailwardenError as error:
             log.error("rules not looked at again: %s", error)
+            notice = f"The rules were not looked at again: {str(error).splitlines()[0]}"
+            self.each = tuple(replace(service, rules_notice=notice) for service in self.each)
 
     def clear(self) -> None:
         self.each[0].clear()

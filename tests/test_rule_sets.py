@@ -84,6 +84,23 @@ def test_a_copy_that_was_changed_is_not_trusted(home: Home) -> None:
     assert home.settle().version == content_version(home.rules)
 
 
+@pytest.mark.parametrize("spoilt", ["copy", "name"])
+def test_with_four_eyes_spoiling_what_is_in_force_lets_no_other_set_in(home: Home, spoilt: str) -> None:
+    first = home.settle(four_eyes=True)
+    if spoilt == "copy":
+        (first.folder / "detect" / "example_rule.yml").write_text(GOOD + "state: off\n", "utf-8")
+    else:
+        (first.folder.parents[1] / "in-force").unlink()
+    assert home.sets.lost() == first.version
+    home.write(GOOD.replace("severity: moderate", "severity: minor"))
+    with pytest.raises(ConfigError, match=f"version {first.version}.* was changed or taken away"):
+        home.settle(four_eyes=True)
+    assert home.sets.in_force() is None
+    home.write(GOOD)  # the folder is once more what was in force: the copy is made anew
+    assert home.settle(four_eyes=True).version == first.version
+    assert home.sets.lost() == ""
+
+
 def test_with_four_eyes_nothing_changes_before_the_second_person(home: Home) -> None:
     first = home.settle(four_eyes=True)
     home.write(GOOD.replace("severity: moderate", "severity: severe"))

@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from connectors.faketenant.server import FakeTenant
 from scanner import app
 from scanner.cli import cli
-from scanner.errors import MailwardenError
+from scanner.errors import ConfigError, MailwardenError
 from scanner.governance import NotAuthorisedError
 from scanner.keys import create_root_key, load_root_key
 from scanner.store import Store
@@ -266,6 +266,25 @@ def test_a_changed_set_is_taken_up_between_rounds_and_a_bad_one_is_not(site: Sit
         assert [item.id for item in services.web_services().exemptions.items] == ["centre"]
     changes = [change.what for change in app.rules_log(site.config)[1]]
     assert changes == ["in force", "refused", "in force", "in force"]
+
+
+def test_a_spoilt_copy_with_four_eyes_is_said_and_stops_the_next_start(site: Site) -> None:
+    with site.config.open("a") as settings:
+        settings.write("four_eyes: true\n")
+    with app._services(app.load_settings(site.config), silent) as services:
+        kept = next((site.folder / "rule-sets").glob("*/rules/detect/number.yml"))
+        good = kept.read_text()
+        kept.write_text(QUIET)
+        (site.rules / "detect" / "number.yml").write_text(QUIET)
+        for _ in range(2):
+            services.refresh_rules()
+            assert "was changed or taken away" in services.web_services().rules_notice
+        assert "was changed or taken away" in site.run("status")[1]
+        with pytest.raises(ConfigError), app._services(app.load_settings(site.config), silent):
+            raise AssertionError("it started")
+        kept.write_text(good)
+        services.refresh_rules()
+        assert "not approved" in services.web_services().rules_notice
 
 
 def test_the_store_is_asked_under_the_pack_in_force(site: Site) -> None:
