@@ -237,10 +237,12 @@ def backtest_again(
 def excuse_cases(
     config: Path | None, only: Sequence[str], why: str, say: Callable[[str], None], *, dry_run: bool
 ) -> Iterator[Asked]:
-    """Applies the exceptions of the set in force that may reach open cases; each case with its answer. `dry_run` only asks."""
+    """Applies the exceptions of the set in force that may reach open cases; each case with its answer. `dry_run` excuses none,
+    but reads the mail all the same: each fetch is recorded first.
+    """
     settings = load_settings(config)
-    if not dry_run and len(why.strip()) < 8:
-        raise MailwardenError("--why: say in at least eight characters why open cases are excused")
+    if len(why.strip()) < 8:
+        raise MailwardenError("--why: say in at least eight characters why the mail of open cases is read again")
     with _services(settings, say) as services:
         services.refresh_people()
         all_ = services.each[0].exemptions.items
@@ -254,7 +256,13 @@ def excuse_cases(
                 )
             chosen = [item for item in chosen if item.id in only]
         reasons = {item.id: item.reason for item in chosen}
-        for asked in excusable(services, chosen):
+
+        def record(case_id: int) -> None:
+            services.each[0].store.record(
+                actor=_actor(), action="exceptions tried on mail", object=f"case/{case_id}", reason=why, now=_now()
+            )
+
+        for asked in excusable(services, chosen, record):
             if asked.by and not dry_run:
                 names = sorted(set(asked.by.values()))
                 note = f"{why.strip()} ({'; '.join(f'exception {name}: {reasons[name]}' for name in names)})"

@@ -332,10 +332,13 @@ class Service:
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
     def fetch(self, appearance: Appearance) -> Envelope | RawItem | SpooledItem:
-        """The message again, from where it lies. Raises ConnectorError."""
+        """The message again, from where it lies. Raises ConnectorError; also where its source was switched off since."""
         ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
         sources = (self.source, *(other.source for other in self.further))
-        return next(source for source in sources if source.name == appearance.source).fetch(ref)
+        for source in sources:
+            if source.name == appearance.source:
+                return source.fetch(ref)
+        raise ConnectorError(f"{appearance.source} is switched off in the settings", permanent=True, status=404)
 
     def explain(self, appearance: Appearance) -> Explained:
         """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept.

@@ -186,7 +186,13 @@ def test_an_exception_reaches_open_cases_only_when_asked_and_leaves_a_trace(site
     app.run_once(site.config, silent, lambda done: None)
     (site.rules / "exceptions.yml").write_text(EXCEPTION.replace("UNTIL", "2999-12-31"))
     code, said = site.run("rules", "excuse", "--dry-run")
+    assert (code != 0, "--why" in said) == (True, True)
+    code, said = site.run("rules", "excuse", "--dry-run", "--why", "Would it help?")
     assert (code, site.states()) == (0, {"new": 5})
+    store = site.store
+    read = [entry for entry in store.audit_entries() if entry.action == "exceptions tried on mail"]
+    assert {(entry.object, entry.reason) for entry in read} == {(f"case/{n}", "Would it help?") for n in range(1, 6)}
+    store.close()
     assert "4 would be excused, 1 stay as they are" in said, said
     assert "not every finding of it is excused" in said  # it went to Sam too
     code, said = site.run("rules", "excuse", "--why", "Agreed with the board")
@@ -206,7 +212,7 @@ def test_an_exception_reaches_open_cases_only_when_asked_and_leaves_a_trace(site
     assert store.notice_counts().get("pending", 0) == 1  # nobody is told of the other four any more
     assert store.decide(case.id, actor="dana", action="reopen", note="", now=datetime.now(UTC)) == "open"
     store.close()
-    code, said = site.run("rules", "excuse", "none-such", "--dry-run")
+    code, said = site.run("rules", "excuse", "none-such", "--dry-run", "--why", "Would it help?")
     assert (code, "no live exception none-such" in said, "centre" in said) == (
         2,
         True,
