@@ -48,8 +48,8 @@ from scanner.store import (
     RunCounts,
     Store,
     StoreError,
+    cases,
 )
-from scanner.store import cases
 from scanner.store import database as store_database
 from scanner.store.tables import METADATA, plain
 
