@@ -689,11 +689,11 @@ def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Servic
     if not tenants:
         raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
     policies = tuple(dict.fromkeys(tenant.policy or settings.policy for _, tenant in tenants))
-    watch = _Watch(settings, policies, say)
-    in_force = watch.settled()
     if not settings.root_key_file.exists():
         create_root_key(settings.root_key_file)
         say(f"A new root key was made: {settings.root_key_file}. Keep a copy apart; without it sealed data is lost.")
+    watch = _Watch(settings, policies, say)
+    in_force = watch.settled()
     key = load_root_key(settings.root_key_file, settings.root_key_number)
     stop = Event()
     with ExitStack() as stack:
@@ -954,7 +954,7 @@ def contacts_file(settings: Settings) -> Path:
 
 
 def _rule_sets(settings: Settings) -> RuleSets:
-    return RuleSets(settings.root_key_file.resolve().parent / "rule-sets")
+    return RuleSets(settings.root_key_file.resolve().parent / "rule-sets", partial(_record, settings))
 
 
 def _prove_set(folder: Path, policies: Sequence[str], say: Callable[[str], None]) -> None:
@@ -973,7 +973,6 @@ def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str
     sets = _rule_sets(settings)
     version = sets.keep(folder)
     sets.propose(version, _actor(), why, _now())
-    _record(settings, "rules proposed", version, why)
     if settings.four_eyes:
         return f"Version {version} is proposed; another person puts it in force: mailwarden rules approve {version} --why …"
     return f"Version {version} is proposed; it is in force from the next round of the service with rules_dir {folder}."
@@ -983,7 +982,6 @@ def approve_rules(config: Path | None, version: str, why: str) -> str:
     """The second pair of eyes."""
     settings = load_settings(config)
     _rule_sets(settings).approve(version, _actor(), why, _now())
-    _record(settings, "rules approved", version, why)
     return f"Version {version} is in force from the service's next round."
 
 
@@ -994,10 +992,13 @@ def rules_log(config: Path | None) -> tuple[str, list[Change]]:
     return (current.version if current else "none"), sets.log()
 
 
-def _record(settings: Settings, action: str, version: str, why: str) -> None:
+def _record(settings: Settings, change: Change) -> None:
     store = _store(settings)
     try:
-        store.record(actor=_actor(), action=action, object=f"rules/{version}", reason=why, now=_now())
+        store.record(
+            actor=change.actor, action=f"rules {change.what}", object=f"rules/{change.version}", reason=change.why,
+            now=change.at,
+        )  # fmt: skip
     finally:
         store.close()
 

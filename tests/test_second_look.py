@@ -270,6 +270,10 @@ def test_a_changed_set_is_taken_up_between_rounds_and_a_bad_one_is_not(site: Sit
         (site.rules / "exceptions.yml").write_text(EXCEPTION.replace("UNTIL", "2999-12-31"))
         services.round()
         assert [item.id for item in services.web_services().exemptions.items] == ["centre"]
+    store = site.store
+    acts = [(entry.actor, entry.action) for entry in store.audit_entries() if entry.action.startswith("rules ")]
+    store.close()
+    assert acts[::-1] == [("service", f"rules {what}") for what in ("in force", "refused", "in force", "in force")]
     changes = [change.what for change in app.rules_log(site.config)[1]]
     assert changes == ["in force", "refused", "in force", "in force"]
 
