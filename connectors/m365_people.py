@@ -80,7 +80,7 @@ class M365People:
         self._client = client
         given = People() if extra is None or callable(extra) else extra
         self._added = extra if callable(extra) else lambda: given
-        self._extra = self._added()
+        self._extra = self._snapshot_with = self._added()
         self._school_words = tuple((word.casefold(), school) for word, school in school_words)
         self._exempt_groups = tuple(exempt_groups)
         self._protected_groups = tuple(protected_groups)
@@ -123,7 +123,7 @@ class M365People:
             self._ids = {address: identifier for identifier, address in addresses.items()}
             self._exempt = exempt
         schools = self._extra.schools or tuple(sorted({person.school for person in people if person.school}))
-        return with_version(
+        snapshot = with_version(
             replace(
                 self._extra,
                 organisation=self._extra.organisation or organisation,
@@ -133,6 +133,9 @@ class M365People:
                 people=(*sorted(people, key=lambda person: person.email), *listed.values()),
             )
         )
+        # Last of all: where Graph did not answer, what was added is still news.
+        self._snapshot_with = self._extra
+        return snapshot
 
     def mailbox_ids(self) -> Mapping[str, str]:
         """Address → object id of everybody who may have a mailbox, in order of address; read once, and again by `load`."""
@@ -144,7 +147,7 @@ class M365People:
 
     def has_news(self) -> bool:
         """Whether what is added to the directory is not what the last snapshot was made with."""
-        return self._added() is not self._extra
+        return self._added() is not self._snapshot_with
 
     @property
     def extra(self) -> People:

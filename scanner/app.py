@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import logging
 import os
+import pwd
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, partial
-from getpass import getuser
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -224,7 +224,7 @@ def backtest_again(
             _prove_set(folder, (slug,), say)
             for mailbox in some:
                 service.store.record(
-                    actor=getuser(), action="rules tried on mail", object=f"mailbox/{mailbox}", reason=why, now=_now()
+                    actor=_actor(), action="rules tried on mail", object=f"mailbox/{mailbox}", reason=why, now=_now()
                 )
             with ExitStack() as stack:
                 before = stack.enter_context(service.pool.beside(rules_folder(against))) if against else service.pool
@@ -238,10 +238,12 @@ def backtest_again(
 def excuse_cases(
     config: Path | None, only: Sequence[str], why: str, say: Callable[[str], None], *, dry_run: bool
 ) -> Iterator[Asked]:
-    """Applies the exceptions of the set in force that may reach open cases; each case with its answer. `dry_run` only asks."""
+    """Applies the exceptions of the set in force that may reach open cases; each case with its answer. `dry_run` excuses none,
+    but reads the mail all the same: each fetch is recorded first.
+    """
     settings = load_settings(config)
-    if not dry_run and len(why.strip()) < 8:
-        raise MailwardenError("--why: say in at least eight characters why open cases are excused")
+    if len(why.strip()) < 8:
+        raise MailwardenError("--why: say in at least eight characters why the mail of open cases is read again")
     with _services(settings, say) as services:
         services.refresh_people()
         all_ = services.each[0].exemptions.items
@@ -255,13 +257,19 @@ def excuse_cases(
                 )
             chosen = [item for item in chosen if item.id in only]
         reasons = {item.id: item.reason for item in chosen}
-        for asked in excusable(services, chosen):
+
+        def record(case_id: int) -> None:
+            services.each[0].store.record(
+                actor=_actor(), action="exceptions tried on mail", object=f"case/{case_id}", reason=why, now=_now()
+            )
+
+        for asked in excusable(services, chosen, record):
             if asked.by and not dry_run:
                 names = sorted(set(asked.by.values()))
                 note = f"{why.strip()} ({'; '.join(f'exception {name}: {reasons[name]}' for name in names)})"
                 try:
                     services.each[0].store.excuse_case(
-                        asked.case.id, by=asked.by, actor=getuser(), note=note, now=_now()
+                        asked.case.id, by=asked.by, actor=_actor(), note=note, now=_now()
                     )
                 except DecisionRefused as refused:
                     asked = replace(asked, by={}, because=str(refused))
@@ -473,7 +481,7 @@ def authorise(
         review=begins + timedelta(days=here.policy.review_days) if here.policy.review_days else None,
         end=until,
         recorded_at=now,
-        recorded_by=getuser(),
+        recorded_by=_actor(),
         seed=seed,
         frame=frame,
         frame_size=frame_size,
@@ -502,7 +510,7 @@ def authorise_sample(here: Governing, *, size: int, seed: str, purpose: str, app
 
 
 def end_authorisation(here: Governing, number: int, reason: str) -> None:
-    here.store.end_authorisation(number, actor=getuser(), reason=reason, now=_now())
+    here.store.end_authorisation(number, actor=_actor(), reason=reason, now=_now())
 
 
 def review_authorisation(here: Governing, number: int, reason: str) -> date:
@@ -510,7 +518,7 @@ def review_authorisation(here: Governing, number: int, reason: str) -> date:
     if not here.policy.review_days:
         raise MailwardenError(f"policy {here.policy.slug} asks for no review")
     until = _now().date() + timedelta(days=here.policy.review_days)
-    here.store.review_authorisation(number, until=until, actor=getuser(), reason=reason, now=_now())
+    here.store.review_authorisation(number, until=until, actor=_actor(), reason=reason, now=_now())
     return until
 
 
@@ -682,11 +690,11 @@ def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Servic
     if not tenants:
         raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
     policies = tuple(dict.fromkeys(tenant.policy or settings.policy for _, tenant in tenants))
-    watch = _Watch(settings, policies, say)
-    in_force = watch.settled()
     if not settings.root_key_file.exists():
         create_root_key(settings.root_key_file)
         say(f"A new root key was made: {settings.root_key_file}. Keep a copy apart; without it sealed data is lost.")
+    watch = _Watch(settings, policies, say)
+    in_force = watch.settled()
     key = load_root_key(settings.root_key_file, settings.root_key_number)
     stop = Event()
     with ExitStack() as stack:
@@ -712,11 +720,11 @@ class _Watch:
     def settled(self) -> InForce:
         """The set to run. Raises ConfigError(s) where there is none that is good."""
         source = rules_folder(self._settings.rules_dir)
-        self._seen = self._now_seen()
+        seen, self._seen = self._now_seen()[0], ("", "")  # what is refused is looked at again in the next round
         found = self._sets.settle(
             source, check=self._check, four_eyes=self._settings.four_eyes, now=_now(), say=self._say
         )
-        self._seen = (self._seen[0], found.version)
+        self._seen = (seen, found.version)
         for sentence in _ended(load_exemptions(found.folder, load_rulebook(found.folder))):
             self._say(sentence)
         return found
@@ -949,7 +957,7 @@ def contacts_file(settings: Settings) -> Path:
 
 
 def _rule_sets(settings: Settings) -> RuleSets:
-    return RuleSets(settings.root_key_file.resolve().parent / "rule-sets")
+    return RuleSets(settings.root_key_file.resolve().parent / "rule-sets", partial(_record, settings))
 
 
 def _prove_set(folder: Path, policies: Sequence[str], say: Callable[[str], None]) -> None:
@@ -967,8 +975,7 @@ def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str
     _prove_set(folder, (settings.policy,), say)
     sets = _rule_sets(settings)
     version = sets.keep(folder)
-    sets.propose(version, getuser(), why, _now())
-    _record(settings, "rules proposed", version, why)
+    sets.propose(version, _actor(), why, _now())
     if settings.four_eyes:
         return f"Version {version} is proposed; another person puts it in force: mailwarden rules approve {version} --why …"
     return f"Version {version} is proposed; it is in force from the next round of the service with rules_dir {folder}."
@@ -977,8 +984,7 @@ def propose_rules(config: Path | None, given: Path, why: str, say: Callable[[str
 def approve_rules(config: Path | None, version: str, why: str) -> str:
     """The second pair of eyes."""
     settings = load_settings(config)
-    _rule_sets(settings).approve(version, getuser(), why, _now())
-    _record(settings, "rules approved", version, why)
+    _rule_sets(settings).approve(version, _actor(), why, _now())
     return f"Version {version} is in force from the service's next round."
 
 
@@ -989,16 +995,27 @@ def rules_log(config: Path | None) -> tuple[str, list[Change]]:
     return (current.version if current else "none"), sets.log()
 
 
-def _record(settings: Settings, action: str, version: str, why: str) -> None:
+def _record(settings: Settings, change: Change) -> None:
     store = _store(settings)
     try:
-        store.record(actor=getuser(), action=action, object=f"rules/{version}", reason=why, now=_now())
+        store.record(
+            actor=change.actor, action=f"rules {change.what}", object=f"rules/{change.version}", reason=change.why,
+            now=change.at,
+        )  # fmt: skip
     finally:
         store.close()
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
+
+
+def _actor() -> str:
+    """Who runs the command: the account of the process. LOGNAME and its like say whatever one wants them to say."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"  # a container may run under a number that has no name
 
 
 def _credential(app: Tenant | NoticeApp, prefix: str) -> Credential:
@@ -1132,7 +1149,7 @@ def add_account(
     store = Store.open(store_url(settings), key.subkey("audit"))
     try:
         store.add_account(
-            name, password_hash=hashed, totp_secret=secret, roles=roles, email=email, actor=getuser(), now=_now()
+            name, password_hash=hashed, totp_secret=secret, roles=roles, email=email, actor=_actor(), now=_now()
         )
     finally:
         store.close()
@@ -1242,7 +1259,8 @@ def _rules_say(settings: Settings) -> tuple[str, tuple[str, ...]]:
     sets = _rule_sets(settings)
     current = sets.in_force()
     if current is None:
-        return "", ()
+        lost = sets.lost()
+        return "", (f"the copy of version {lost}, the set in force, was changed or taken away",) if lost else ()
     said = _ended(load_exemptions(current.folder, load_rulebook(current.folder)))
     asked = content_version(rules_folder(settings.rules_dir))
     if asked != current.version:
@@ -1272,7 +1290,7 @@ def import_contacts(config: Path | None, file: Path, *, dry_run: bool) -> Differ
         )
         try:
             said = f"{changes.added} added, {changes.changed} changed, {changes.removed} removed"
-            store.record(actor=getuser(), action="contacts imported", object="contacts", reason=said, now=_now())
+            store.record(actor=_actor(), action="contacts imported", object="contacts", reason=said, now=_now())
         finally:
             store.close()
     return changes

@@ -338,8 +338,12 @@ def rules_excuse(
     only: Annotated[
         list[str] | None, typer.Argument(help="Exceptions by id; default: all with open_cases: true.")
     ] = None,
-    why: Annotated[str, typer.Option(help="Why open cases are excused; kept with each case.")] = "",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which cases would be excused.")] = False,
+    why: Annotated[
+        str, typer.Option(help="Why their mail is read again and they are excused; recorded (required).")
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say which cases would be excused; reads their mail too.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Apply exceptions to cases that wait already: their messages are fetched and judged again. Nothing is hidden."""

@@ -247,14 +247,13 @@ class Pipeline:
             return None  # not everything may be judged any more
         try:
             fetched = self.source.fetch(ItemRef(one.mailbox, one.folder, one.provider_id, one.internet_id))
-            read = [Companion.of(self.source.fetch(other)) for other in others]
-            beside = [companion for companion in read if companion is not None]
         except ConnectorError as error:
             if not error.permanent:
                 raise
             return None
         try:
-            outcome = self.pool.judge_beside(fetched, "", beside)
+            beside = [companion for other in others if (companion := self._companion(other)) is not None]
+            outcome = self.pool.judge_beside(fetched, "", beside) if beside else None
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()
@@ -264,6 +263,15 @@ class Pipeline:
             return None
         verdict = outcome.verdict if self.weigh is None else self.weigh(outcome.verdict, [])
         return replace(one, verdict=verdict, again=True)
+
+    def _companion(self, other: ItemRef) -> Companion | None:
+        """None for one that is gone, cannot be had or is too big: the others are tried without it."""
+        try:
+            return Companion.of(self.source.fetch(other))
+        except ConnectorError as error:
+            if not error.permanent:
+                raise
+            return None
 
     def _message(self, folder: Folder, ref: ItemRef, oldest: datetime | None) -> Committed | None:
         sent_at = ref.envelope.sent_at if ref.envelope is not None else None

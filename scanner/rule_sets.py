@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ import msgspec
 
 from scanner.errors import ConfigError, ConfigErrors, MailwardenError
 
+log = logging.getLogger("mailwarden.rule_sets")
 MOST_FILES = 5_000
 _ENDINGS = (".yml", ".md", ".json")
 
@@ -52,27 +54,43 @@ def content_version(folder: Path) -> str:
 
 
 class RuleSets:
-    """The sets kept under `home`: one folder a version, the name of the one in force, and the change log."""
+    """The sets kept under `home`: one folder a version, the name of the one in force, and the change log.
 
-    def __init__(self, home: Path) -> None:
+    `record` is handed each change once it was checked and before it is made; what it raises keeps the change from being made.
+    """
+
+    def __init__(self, home: Path, record: Callable[[Change], None] = lambda change: None) -> None:
         self._home = home
+        self._record = record
 
     def in_force(self) -> InForce | None:
-        try:
-            version = (self._home / "in-force").read_text("ascii").strip()
-        except OSError:
-            return None
+        """The set in force; None where there never was one, and where it is lost (see `lost`)."""
+        version = self._named()
         folder = self._folder(version)
         # A copy that somebody changed is not the set that proved itself.
         return InForce(folder, version) if folder.is_dir() and content_version(folder) == version else None
 
+    def lost(self) -> str:
+        """The version that was put in force and whose copy is no more what it was; empty where there is none such."""
+        if self.in_force() is not None:
+            return ""
+        entered = (change.version for change in reversed(self.log()) if change.what in ("in force", "approved"))
+        return self._named() or next(entered, "")
+
     def log(self) -> list[Change]:
-        """Every change, oldest first."""
+        """Every change, oldest first. A line that a crash tore is passed over, and said: its change was never made."""
         try:
             lines = (self._home / "changes.jsonl").read_bytes().splitlines()
         except OSError:
             return []
-        return [msgspec.json.decode(line, type=Change) for line in lines if line.strip()]
+        changes = []
+        for number, line in enumerate(lines, 1):
+            try:
+                if line.strip():
+                    changes.append(msgspec.json.decode(line, type=Change))
+            except msgspec.DecodeError:
+                log.warning("changes.jsonl:%d is no whole line of the change log and is passed over", number)
+        return changes
 
     def keep(self, source: Path) -> str:
         """Copies the set beside the others and returns its version."""
@@ -121,10 +139,17 @@ class RuleSets:
     ) -> InForce:
         """The set to run now. `check` raises ConfigError(s) for a set that is not good.
 
-        Without a set in force a bad one stops the start. The first set ever needs no approval: there is nothing to protect.
+        Without a set in force a bad one stops the start. The first set ever needs no approval: there is nothing to protect. Where
+        four eyes are asked for and the set in force is lost, ConfigError: spoiling the copy is no way round the second pair.
         """
         current = self.in_force()
         version = content_version(source)
+        if four_eyes and self.lost() not in ("", version):
+            raise ConfigError(
+                self._home.name,
+                f"the copy of version {self.lost()}, the set in force, was changed or taken away; put it back, or have another "
+                "set proposed and approved",
+            )
         if current is not None and current.version == version:
             check(current.folder)
             return current
@@ -139,7 +164,7 @@ class RuleSets:
         except (ConfigError, ConfigErrors) as error:
             if current is None:
                 raise
-            first = str(error).splitlines()[0]
+            first = str(error).splitlines()[0][:500]
             notice = f"The rules in {source.name} (version {version}) are refused; version {current.version} stays in force. {first}"
             say(notice)
             if not any(change.what == "refused" and change.version == version for change in self.log()):
@@ -148,17 +173,28 @@ class RuleSets:
             return InForce(current.folder, current.version, notice)
         return self.put_in_force(version, Change(now, "service", "in force", version))
 
+    def _named(self) -> str:
+        try:
+            return (self._home / "in-force").read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError):
+            return ""
+
     def _folder(self, version: str) -> Path:
         # The folder itself is called as the shipped one, so that places in messages read alike.
         return self._home / version / "rules"
 
     def _note(self, change: Change) -> None:
+        self._record(change)
         self._home.mkdir(parents=True, exist_ok=True)
-        with (self._home / "changes.jsonl").open("ab") as log:
-            log.write(msgspec.json.encode(change) + b"\n")
-            log.flush()
+        with (self._home / "changes.jsonl").open("a+b") as lines:
+            if lines.seek(0, os.SEEK_END):
+                lines.seek(-1, os.SEEK_END)
+                if lines.read(1) != b"\n":
+                    lines.write(b"\n")  # the last line was torn; this one is to stand by itself
+            lines.write(msgspec.json.encode(change) + b"\n")
+            lines.flush()
             with contextlib.suppress(OSError):
-                os.fsync(log.fileno())
+                os.fsync(lines.fileno())
 
 
 def _files(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ The mail is fetched under the same leave as in a round (Never 1), and nothing of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,15 +33,18 @@ class Asked:
     because: str
 
 
-def excusable(services: Services, exemptions: Sequence[Exemption]) -> Iterator[Asked]:
-    """Each waiting case that the exceptions may speak of, judged again under the set in force. Changes nothing."""
+def excusable(services: Services, exemptions: Sequence[Exemption], record: Callable[[int], None]) -> Iterator[Asked]:
+    """Each waiting case that the exceptions may speak of, judged again under the set in force. Changes nothing.
+
+    `record` is handed the case's number before each fetch of its message.
+    """
     rules = {rule for item in exemptions for rule in item.rules}
     store = services.each[0].store
     waiting = [row for row in _waiting(services) if row.rule in rules]
     for row in waiting:
         detail = store.case(row.id)
         if detail is not None:
-            yield _asked(services, detail, {item.id for item in exemptions})
+            yield _asked(services, detail, {item.id for item in exemptions}, record)
 
 
 def _waiting(services: Services) -> Iterator[CaseRow]:
@@ -52,7 +55,7 @@ def _waiting(services: Services) -> Iterator[CaseRow]:
             after = rows[-1].id
 
 
-def _asked(services: Services, detail: CaseDetail, names: set[str]) -> Asked:
+def _asked(services: Services, detail: CaseDetail, names: set[str], record: Callable[[int], None]) -> Asked:
     because = "its message is in no mailbox that we know of any more"
     for place in detail.appearances:
         service = services.owner(place)
@@ -60,6 +63,7 @@ def _asked(services: Services, detail: CaseDetail, names: set[str]) -> Asked:
         if leave.nothing:
             because = leave.because
             continue
+        record(detail.case.id)
         try:
             fetched = service.fetch(place)
         except ConnectorError as error:

@@ -17,7 +17,7 @@ from scanner import correlate, notify
 from scanner.errors import ConnectorError, MailwardenError
 from scanner.evidence import FingerprintKey
 from scanner.exemptions import Exemptions
-from scanner.governance import Leave, leave, may_read
+from scanner.governance import Leave, NotAuthorisedError, leave, may_read
 from scanner.inspection import Regime, nearness
 from scanner.keys import RootKey
 from scanner.model import Envelope, People, PersonRole, Problem, Severity, Verdict
@@ -332,22 +332,31 @@ class Service:
         return RevealResult(shown.headings, shown.parts, shown.problems, frozenset(shown.parties))
 
     def fetch(self, appearance: Appearance) -> Envelope | RawItem | SpooledItem:
-        """The message again, from where it lies. Raises ConnectorError."""
+        """The message again, from where it lies. Raises ConnectorError; also where its source was switched off since."""
         ref = ItemRef(appearance.mailbox, appearance.folder, appearance.provider_id, appearance.internet_id)
         sources = (self.source, *(other.source for other in self.further))
-        return next(source for source in sources if source.name == appearance.source).fetch(ref)
+        for source in sources:
+            if source.name == appearance.source:
+                return source.fetch(ref)
+        raise ConnectorError(f"{appearance.source} is switched off in the settings", permanent=True, status=404)
 
     def explain(self, appearance: Appearance) -> Explained:
-        """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept."""
+        """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept.
+
+        Raises NotAuthorisedError, before anything is fetched, where the policy in force lets nothing be judged there now.
+        """
+        given = self.permit(appearance.mailbox)
+        if given.nothing:
+            raise NotAuthorisedError(given.because)
         fetched = self.fetch(appearance)
         try:
-            outcomes = self.pool.judge(fetched, explain=True)
+            outcomes = self.pool.judge(fetched, explain=True, only_topics=given.topics)
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()
         findings = tuple(finding for outcome in outcomes for finding in outcome.verdict.findings)
         silences = sorted((item for outcome in outcomes for item in outcome.silences), key=nearness)
-        return Explained(findings, tuple(silences))
+        return Explained(findings, tuple(silences), frozenset(who for outcome in outcomes for who in outcome.parties))
 
     def web_services(self) -> WebServices:
         return WebServices(
@@ -432,6 +441,8 @@ class Services:
             self.each = self.renewed(self.each)
         except MailwardenError as error:
             log.error("rules not looked at again: %s", error)
+            notice = f"The rules were not looked at again: {str(error).splitlines()[0]}"
+            self.each = tuple(replace(service, rules_notice=notice) for service in self.each)
 
     def clear(self) -> None:
         self.each[0].clear()

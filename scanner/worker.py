@@ -175,6 +175,7 @@ class Judged(msgspec.Struct, tag=True, frozen=True):
     member: str
     verdict: Verdict
     silences: tuple[Silence, ...] = ()
+    parties: tuple[str, ...] = ()
 
 
 class Proved(msgspec.Struct, tag=True, frozen=True):
@@ -384,7 +385,8 @@ class _Bench:
                 only_topics=task.only_topics,
             )
             verdict = replace(verdict, elapsed_ms=round((time.perf_counter() - started) * 1000, 2))
-            yield Judged(member, verdict, tuple(silences or ()))
+            involved = tuple(sorted(parties(envelope))) if task.explain else ()
+            yield Judged(member, verdict, tuple(silences or ()), involved)
             index += 1
 
     def _companions(self, task: InspectTask) -> Iterator[Envelope]:
@@ -434,11 +436,12 @@ def _headings(envelope: Envelope) -> tuple[tuple[str, str], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One message's verdict with its place in the item ('' or '!/n')."""
+    """One message's verdict with its place in the item ('' or '!/n'); where it was to be explained, with who takes part in it."""
 
     member: str
     verdict: Verdict
     silences: tuple[Silence, ...] = ()
+    parties: tuple[str, ...] = ()
 
 
 class _Died(Exception):
@@ -577,7 +580,8 @@ class Worker:
                 self.ready()
                 self._send(task, spooled)
                 for judged in self._judged(watch):
-                    yield Outcome(judged.member, _with_details(judged.verdict, judged.member, details), judged.silences)
+                    verdict = _with_details(judged.verdict, judged.member, details)
+                    yield Outcome(judged.member, verdict, judged.silences, judged.parties)
                     skip += 1
                     restarts = 0
                     set_aside = {}

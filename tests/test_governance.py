@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import Tenant
 from scanner.cli import cli
-from scanner.errors import MailwardenError
+from scanner.errors import ConnectorError, MailwardenError
 from scanner.governance import NotAuthorisedError, check, draw, leave, may_read
 from scanner.model import Authorisation
 from scanner.policy import Policy
@@ -326,6 +326,37 @@ def test_a_private_mail_is_not_shown_without_a_cause_on_record(tmp_path: Path) -
         assert private[0].headings == ()
         made.store.authorise(given("constellation", "cause"))
         assert all(made.reveal(place).parts for place in detail.appearances)
+
+
+def test_the_rules_explain_nothing_without_leave_and_only_what_it_covers(tmp_path: Path) -> None:
+    with FakeTenant(small_tenant()) as fake, running(fake, tmp_path, "treetops") as made:
+        number = made.store.authorise(given())
+        made.round()
+        detail = made.store.case(made.store.cases()[0].id)
+        assert detail is not None
+        place = detail.appearances[0]
+        told = made.explain(place)
+        assert {finding.topic for finding in told.findings} == {"personal_data"}
+        assert {JANE, OUTSIDER} <= told.parties
+        made.store.end_authorisation(number, actor="head", reason="withdrawn", now=NOW)
+        fetched = len(fake.graph("/messages/"))
+        with pytest.raises(NotAuthorisedError, match="has ended"):
+            made.explain(place)
+        assert len(fake.graph("/messages/")) == fetched
+        made.store.authorise(given(topics=("gambling",)))
+        assert made.explain(place).findings == ()
+
+
+def test_a_message_of_a_source_that_was_switched_off_is_out_of_reach_and_no_crash(tmp_path: Path) -> None:
+    with FakeTenant(small_tenant(0)) as fake, running(fake, tmp_path, "base") as made:
+        made.round()
+        detail = made.store.case(made.store.cases()[0].id)
+        assert detail is not None
+        place = replace(detail.appearances[0], source="m365_files")
+        for look in (made.explain, made.reveal):
+            with pytest.raises(ConnectorError, match="m365_files is switched off") as caught:
+                look(place)
+            assert (caught.value.permanent, caught.value.status) == (True, 404)
 
 
 def test_a_round_asks_the_tenant_for_nothing_but_reading(tmp_path: Path) -> None:

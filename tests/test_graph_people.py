@@ -17,7 +17,7 @@ from connectors.m365_notices import M365Notices
 from connectors.m365_people import M365People
 from connectors.people_file import parse_people
 from scanner.errors import ConfigError, ConnectorError
-from scanner.model import Person
+from scanner.model import People, Person
 from scanner.ports import Notice
 
 FILE = b"""
@@ -32,6 +32,23 @@ people:
 contacts:
   - {email: pat@outside.example, name: Pat Jones, pupils: [Sam Jones]}
 """
+
+
+def test_what_was_added_stays_news_until_a_snapshot_was_made_with_it() -> None:
+    added = [People(), parse_people(FILE, "people.yaml")]
+    now = [added[0]]
+    plan = Plan()
+    with checked_fake(two_mailboxes(), plan) as fake:
+        source = M365People(client_for(fake), lambda: now[0])
+        source.load()
+        assert not source.has_news()
+        now[0] = added[1]
+        plan.add(unavailable("/organization", 503, times=4))
+        with pytest.raises(ConnectorError):
+            source.load()
+        assert source.has_news()
+        assert [contact.email for contact in source.load().contacts] == ["pat@outside.example"]
+        assert not source.has_news()
 
 
 def test_people_come_with_manager_school_aliases_and_verified_domains() -> None:

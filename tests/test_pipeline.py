@@ -19,7 +19,11 @@ import sqlalchemy as sa
 from connectors.faketenant.faults import Fault, Plan
 from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import FakeUser, Tenant
+from scanner.errors import ConnectorError
 from scanner.model import Finding
+from scanner.pipeline import _unread
+from scanner.ports import ItemRef, RawItem, SpooledItem
+from scanner.store import Committed
 from tests.tenant_service import service
 
 MAILBOXES = ("jane.smith@elt.example", "sam.lee@elt.example")
@@ -187,6 +191,37 @@ def locked_and_key(order: tuple[str, ...]) -> Tenant:
     for name in order:
         tenant.deliver(MAILBOXES[0], "sentitems", {"lock": locked, "key": key}[name].as_bytes())
     return tenant
+
+
+def test_one_companion_that_is_gone_keeps_no_other_from_its_key(database: str) -> None:
+    tenant = locked_and_key(("lock", "lock"))
+    key = locked_and_key(("key",)).mailboxes[MAILBOXES[0]].messages
+    with FakeTenant(tenant) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            running.round()
+            tenant.delete(MAILBOXES[0], next(iter(tenant.mailboxes[MAILBOXES[0]].messages)))
+            tenant.deliver(MAILBOXES[0], "sentitems", next(iter(key.values())).mime)
+            running.round()
+    assert count(database, "finding WHERE topic = 'password_exposed'") == 1
+
+
+def test_a_spooled_message_is_closed_where_its_companion_cannot_be_had_now(database: str) -> None:
+    spooled = SpooledItem(RawItem(b"", "message/rfc822"), io.BytesIO(), 0)
+
+    def fetch(ref: ItemRef) -> SpooledItem:
+        if ref.id == "one":
+            return spooled
+        raise ConnectorError("busy", permanent=False, status=503)
+
+    with FakeTenant(small_tenant(0)) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            running.source.fetch = fetch  # type: ignore[method-assign, assignment]
+            one = Committed("one", "", MAILBOXES[0], "f", _unread(ItemRef(MAILBOXES[0], "f", "one"), "skipped", ""))
+            with pytest.raises(ConnectorError):
+                running.mail()._judged_again(one, [ItemRef(MAILBOXES[0], "f", "two")])
+    assert spooled.file.closed
 
 
 @pytest.mark.parametrize("order", [("lock", "key"), ("key", "lock"), ("lock",), ("key",)], ids="-".join)

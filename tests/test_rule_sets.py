@@ -10,7 +10,7 @@ import pytest
 from made_up import GOOD, rules_with
 
 from scanner.errors import ConfigError, MailwardenError
-from scanner.rule_sets import InForce, RuleSets, content_version
+from scanner.rule_sets import Change, InForce, RuleSets, content_version
 from scanner.rulebook import load_rulebook
 
 NOW = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
@@ -84,6 +84,23 @@ def test_a_copy_that_was_changed_is_not_trusted(home: Home) -> None:
     assert home.settle().version == content_version(home.rules)
 
 
+@pytest.mark.parametrize("spoilt", ["copy", "name"])
+def test_with_four_eyes_spoiling_what_is_in_force_lets_no_other_set_in(home: Home, spoilt: str) -> None:
+    first = home.settle(four_eyes=True)
+    if spoilt == "copy":
+        (first.folder / "detect" / "example_rule.yml").write_text(GOOD + "state: off\n", "utf-8")
+    else:
+        (first.folder.parents[1] / "in-force").unlink()
+    assert home.sets.lost() == first.version
+    home.write(GOOD.replace("severity: moderate", "severity: minor"))
+    with pytest.raises(ConfigError, match=f"version {first.version}.* was changed or taken away"):
+        home.settle(four_eyes=True)
+    assert home.sets.in_force() is None
+    home.write(GOOD)  # the folder is once more what was in force: the copy is made anew
+    assert home.settle(four_eyes=True).version == first.version
+    assert home.sets.lost() == ""
+
+
 def test_with_four_eyes_nothing_changes_before_the_second_person(home: Home) -> None:
     first = home.settle(four_eyes=True)
     home.write(GOOD.replace("severity: moderate", "severity: severe"))
@@ -103,6 +120,34 @@ def test_with_four_eyes_nothing_changes_before_the_second_person(home: Home) -> 
         ("ada", "proposed"),
         ("dana", "approved"),
     ]
+
+
+def test_each_change_is_recorded_before_it_is_made_and_not_made_where_that_fails(home: Home) -> None:
+    seen: list[tuple[str, bool]] = []
+    home.sets = RuleSets(home.rules.parent / "home", lambda change: seen.append((change.what, bool(home.sets.log()))))
+    first = home.settle()
+    assert seen == [("in force", False)]
+
+    def full(change: Change) -> None:
+        raise MailwardenError("the audit trail cannot be written")
+
+    home.sets = RuleSets(home.rules.parent / "home", full)
+    home.write(GOOD.replace("severity: moderate", "severity: severe"))
+    with pytest.raises(MailwardenError, match="audit trail"):
+        home.settle()
+    current = home.sets.in_force()
+    assert current is not None
+    assert (current.version, len(home.sets.log())) == (first.version, 1)
+
+
+def test_a_torn_line_of_the_log_is_passed_over_and_said(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    first = home.settle()
+    with (first.folder.parents[1] / "changes.jsonl").open("ab") as lines:
+        lines.write(b'{"at":"2026-11-01T09:00:00Z","act')
+    assert [change.what for change in home.sets.log()] == ["in force"]
+    assert "changes.jsonl:2 is no whole line" in caplog.text
+    home.sets.propose(first.version, "ada", "the same once more", NOW)
+    assert [change.what for change in home.sets.log()] == ["in force", "proposed"]
 
 
 def test_a_change_needs_a_reason(home: Home) -> None:

@@ -6,6 +6,8 @@ Everything runs as an admin would have it run: settings in a file, the service o
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,9 +21,9 @@ from typer.testing import CliRunner
 from connectors.faketenant.server import FakeTenant
 from scanner import app
 from scanner.cli import cli
-from scanner.errors import MailwardenError
+from scanner.errors import ConfigError, MailwardenError
 from scanner.governance import NotAuthorisedError
-from scanner.keys import load_root_key
+from scanner.keys import create_root_key, load_root_key
 from scanner.store import Store
 
 JANE, SAM = MAILBOXES
@@ -184,7 +186,13 @@ def test_an_exception_reaches_open_cases_only_when_asked_and_leaves_a_trace(site
     app.run_once(site.config, silent, lambda done: None)
     (site.rules / "exceptions.yml").write_text(EXCEPTION.replace("UNTIL", "2999-12-31"))
     code, said = site.run("rules", "excuse", "--dry-run")
+    assert (code != 0, "--why" in said) == (True, True)
+    code, said = site.run("rules", "excuse", "--dry-run", "--why", "Would it help?")
     assert (code, site.states()) == (0, {"new": 5})
+    store = site.store
+    read = [entry for entry in store.audit_entries() if entry.action == "exceptions tried on mail"]
+    assert {(entry.object, entry.reason) for entry in read} == {(f"case/{n}", "Would it help?") for n in range(1, 6)}
+    store.close()
     assert "4 would be excused, 1 stay as they are" in said, said
     assert "not every finding of it is excused" in said  # it went to Sam too
     code, said = site.run("rules", "excuse", "--why", "Agreed with the board")
@@ -204,12 +212,26 @@ def test_an_exception_reaches_open_cases_only_when_asked_and_leaves_a_trace(site
     assert store.notice_counts().get("pending", 0) == 1  # nobody is told of the other four any more
     assert store.decide(case.id, actor="dana", action="reopen", note="", now=datetime.now(UTC)) == "open"
     store.close()
-    code, said = site.run("rules", "excuse", "none-such", "--dry-run")
+    code, said = site.run("rules", "excuse", "none-such", "--dry-run", "--why", "Would it help?")
     assert (code, "no live exception none-such" in said, "centre" in said) == (
         2,
         True,
         True,
     ) or "no live exception" in said
+
+
+def test_the_actor_is_the_account_and_not_what_the_environment_says(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    create_root_key(site.folder / "root.key")
+    app.propose_rules(site.config, site.rules, "the first set of this site", silent)
+    account = pwd.getpwuid(os.getuid()).pw_name
+    assert [change.actor for change in app.rules_log(site.config)[1]] == [account]
+    store = site.store
+    assert {(entry.actor, entry.action) for entry in store.audit_entries()} == {(account, "rules proposed")}
+    store.close()
 
 
 def test_an_ended_exception_is_reported_by_run_and_status(site: Site) -> None:
@@ -248,8 +270,31 @@ def test_a_changed_set_is_taken_up_between_rounds_and_a_bad_one_is_not(site: Sit
         (site.rules / "exceptions.yml").write_text(EXCEPTION.replace("UNTIL", "2999-12-31"))
         services.round()
         assert [item.id for item in services.web_services().exemptions.items] == ["centre"]
+    store = site.store
+    acts = [(entry.actor, entry.action) for entry in store.audit_entries() if entry.action.startswith("rules ")]
+    store.close()
+    assert acts[::-1] == [("service", f"rules {what}") for what in ("in force", "refused", "in force", "in force")]
     changes = [change.what for change in app.rules_log(site.config)[1]]
     assert changes == ["in force", "refused", "in force", "in force"]
+
+
+def test_a_spoilt_copy_with_four_eyes_is_said_and_stops_the_next_start(site: Site) -> None:
+    with site.config.open("a") as settings:
+        settings.write("four_eyes: true\n")
+    with app._services(app.load_settings(site.config), silent) as services:
+        kept = next((site.folder / "rule-sets").glob("*/rules/detect/number.yml"))
+        good = kept.read_text()
+        kept.write_text(QUIET)
+        (site.rules / "detect" / "number.yml").write_text(QUIET)
+        for _ in range(2):
+            services.refresh_rules()
+            assert "was changed or taken away" in services.web_services().rules_notice
+        assert "was changed or taken away" in site.run("status")[1]
+        with pytest.raises(ConfigError), app._services(app.load_settings(site.config), silent):
+            raise AssertionError("it started")
+        kept.write_text(good)
+        services.refresh_rules()
+        assert "not approved" in services.web_services().rules_notice
 
 
 def test_the_store_is_asked_under_the_pack_in_force(site: Site) -> None:

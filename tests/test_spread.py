@@ -172,6 +172,19 @@ def test_a_text_that_joins_two_outbreaks_makes_them_one(store: Store) -> None:
     assert len(store.outbreak(1)) == 3
 
 
+def test_who_passes_a_text_on_after_it_was_confirmed_is_no_repeat_offender(store: Store) -> None:
+    commit(store, replace(passing(1, "anna", "ben"), sender="anna"))
+    store.decide(1, actor="head", action="confirm", note="", now=NOW)
+    late = replace(passing(2, "ben", "cleo", text=forwarded(LETTER, 2)), sender="ben")
+    item = Committed(late.content_hash, "", "n", "f", late)
+    later = NOW + timedelta(hours=1)
+    assert store.commit_page(source="s", mailbox="n", folder="f", token="t", results=[item], now=later) == []
+    assert [store.confirmed(who, "minor", None) for who in ("anna", "ben")] == [1, 0]
+    store.decide(1, actor="head", action="reopen", note="", now=later)
+    store.decide(1, actor="head", action="confirm", note="", now=later)
+    assert [store.confirmed(who, "minor", None) for who in ("anna", "ben")] == [1, 1]
+
+
 def test_a_text_judged_harmless_stays_so_in_a_further_copy_and_a_closed_one_comes_back(store: Store) -> None:
     commit(store, passing(1, "anna", "ben"))
     store.decide(1, actor="dpo", action="false_alarm", note="a poem", now=NOW)

@@ -48,6 +48,7 @@ from scanner.store import (
     RunCounts,
     Store,
     StoreError,
+    cases,
 )
 from scanner.store import database as store_database
 from scanner.store.tables import METADATA, plain
@@ -322,6 +323,41 @@ def test_an_exemption_that_has_ended_opens_the_case_after_all(store: Store) -> N
     assert detail is not None
     assert detail.findings == (a_finding(),)
     assert counted(store)["finding"] == 1
+
+
+def test_a_case_is_excused_for_what_was_judged_and_not_for_what_came_meanwhile(store: Store) -> None:
+    commit(store, a_result(a_verdict(a_finding())))
+    commit(store, a_result(a_verdict(a_finding(), a_finding("key-2"), versions=Versions("rules-2", "p", "d"))))
+    with pytest.raises(DecisionRefused, match="more was found in it meanwhile"):
+        store.excuse_case(1, by={"key-1": "centre"}, actor="admin", note="agreed", now=NOW)
+    (case,) = store.cases()
+    assert case.state == "new"
+    assert store.excused_counts() == {}
+    store.excuse_case(1, by={"key-1": "centre", "key-2": "centre"}, actor="admin", note="agreed", now=NOW)
+    assert store.cases()[0].state == "excused"
+
+
+def test_a_finding_that_is_being_added_is_waited_for_before_a_case_is_excused(store: Store) -> None:
+    if store.writing.dialect.name == "sqlite":
+        pytest.skip("SQLite lets one write at a time")
+    commit(store, a_result(a_verdict(a_finding())))
+    said: list[str] = []
+
+    def excuse() -> None:
+        try:
+            store.excuse_case(1, by={"key-1": "centre"}, actor="admin", note="agreed", now=NOW)
+        except DecisionRefused as refused:
+            said.append(str(refused))
+
+    other = threading.Thread(target=excuse)
+    with store.writing.begin() as connection:
+        connection.execute(sa.text("SELECT id FROM cases WHERE id = 1 FOR UPDATE"))
+        other.start()
+        other.join(0.5)
+        assert other.is_alive()
+        cases.write_finding(connection, None, 1, a_finding("key-2"), NOW)
+    other.join()
+    assert said == ["case 1: more was found in it meanwhile"]
 
 
 def test_a_further_finding_reopens_a_case_that_was_judged_a_false_alarm(store: Store) -> None:

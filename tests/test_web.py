@@ -18,8 +18,9 @@ from fastapi.testclient import TestClient
 from web_cases import ADMIN, DPO, HEAD, NOW, PASSWORD
 
 from scanner.conditions import KindIs
-from scanner.errors import ConnectorError
+from scanner.errors import ConnectorError, MailwardenError
 from scanner.exemptions import Exemption, Exemptions
+from scanner.governance import NotAuthorisedError
 from scanner.inspection import Silence
 from scanner.model import CaseState, ProblemKind, Segment, SegmentOwner
 from scanner.policy import load_policy
@@ -52,6 +53,7 @@ class Desk:
     """A store with the sample cases, a clock that can be moved, and a browser."""
 
     rules_notice = ""
+    may_reveal = frozenset({"dpo", "manager"})
 
     def __init__(self, folder: Path) -> None:
         self.store = Store.open(f"sqlite:///{folder / 'triage.db'}")
@@ -61,21 +63,22 @@ class Desk:
         web_cases.add_account(self.store, "ada", "admin", ADMIN)
         self.now = NOW + timedelta(hours=1)
         self.asked: list[Appearance] = []
-        self.answer: RevealResult | ConnectorError | None = None
+        self.answer: RevealResult | MailwardenError | None = None
 
     def reveal(self, place: Appearance) -> RevealResult:
         self.asked.append(place)
-        if isinstance(self.answer, ConnectorError):
+        if isinstance(self.answer, MailwardenError):
             raise self.answer
         return self.answer or web_cases.revealed(place)
 
     def explain(self, place: Appearance) -> Explained:
         self.asked.append(place)
-        if isinstance(self.answer, ConnectorError):
+        if isinstance(self.answer, MailwardenError):
             raise self.answer
         return Explained(
             (web_cases.CLASS_LIST,),
             (Silence("gambling", "sender", "no gambling", 1, 2, ("no gambling of confidence 0.75 or more",)),),
+            self.answer.parties if self.answer else frozenset(),
         )
 
     def browser(self, public_url: str = "http://127.0.0.1:8025", base_url: str = "http://testserver") -> TestClient:
@@ -86,6 +89,7 @@ class Desk:
             public_url=public_url,
             reveal=self.reveal,
             explain=self.explain,
+            may_reveal=self.may_reveal,
             rulebook=RULEBOOK,
             policy=POLICY,
             exemptions=Exemptions((_exception("centre", 4), _exception("theatre", 5))),
@@ -560,6 +564,29 @@ def test_nobody_is_told_about_another_ones_case(desk: Desk) -> None:
     browser = desk.signed_in("hal")
     assert browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))}).status_code in (403, 404)
     assert desk.asked == []
+
+
+def test_an_explanation_is_held_to_the_conditions_of_reading(desk: Desk) -> None:
+    browser = desk.signed_in("dana")
+    csrf = token(browser.get("/cases"))
+    desk.answer = NotAuthorisedError("authorisation 3 has ended, or its review is overdue")
+    answer = browser.post("/cases/1/explain", data={"csrf": csrf})
+    assert answer.status_code == 403
+    assert "authorisation 3 has ended, or its review is overdue. Nothing was fetched." in answer.text
+    desk.answer = replace(web_cases.revealed(None), parties=frozenset({DPO}))  # type: ignore[arg-type]
+    answer = browser.post("/cases/1/explain", data={"csrf": csrf})
+    assert answer.status_code == 403
+    assert "You are a party to this message" in answer.text
+    assert "the nearest miss first" not in answer.text
+    assert ("dana", "explanation refused", "case/1") in acts(desk)
+
+
+def test_an_account_that_may_not_read_asks_no_rules(desk: Desk) -> None:
+    desk.may_reveal = frozenset({"manager"})
+    browser = desk.signed_in("dana")
+    answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
+    assert (answer.status_code, desk.asked) == (403, [])
+    assert "lets others read" in answer.text
 
 
 def test_an_explanation_that_cannot_be_fetched_says_so(desk: Desk) -> None:

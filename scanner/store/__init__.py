@@ -341,7 +341,7 @@ class Store:
     def excuse_case(self, case_id: int, *, by: Mapping[str, str], actor: str, note: str, now: datetime) -> None:
         """An exception reaches a case that waits: its findings, by key, say which excuses them; audited.
 
-        Raises DecisionRefused where somebody has decided the case meanwhile.
+        Raises DecisionRefused where somebody has decided the case meanwhile, or it holds other findings than these.
         """
         with self.writing.begin() as connection:
             cases.excuse(connection, case_id, by=by, actor=actor, note=note, now=now, audit_key=self.audit_key)

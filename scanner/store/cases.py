@@ -175,7 +175,10 @@ def _labels(finding: Finding, known: list[str] | tuple[str, ...]) -> list[str]:
 
 
 def confirmed(connection: sa.Connection, sender: str, severity: Severity, since: datetime | None) -> int:
-    """A case counts from its confirmation on, and no more once it is reopened or judged a false alarm."""
+    """A case counts from its confirmation on, and no more once it is reopened or judged a false alarm.
+
+    It counts for those whose message had been seen by then: who passed the text on later was judged by nobody.
+    """
     if not sender:
         return 0
     judged = DECISION.alias("judged")
@@ -190,7 +193,7 @@ def confirmed(connection: sa.Connection, sender: str, severity: Severity, since:
         .join(APPEARANCE, APPEARANCE.c.finding_id == FINDING.c.id)
         .join(MESSAGE, MESSAGE.c.id == APPEARANCE.c.message_id)
         .join(DECISION, sa.and_(DECISION.c.id == last, DECISION.c.action == "confirm"))
-        .where(MESSAGE.c.sender == sender, CASE.c.severity == severity)
+        .where(MESSAGE.c.sender == sender, CASE.c.severity == severity, APPEARANCE.c.seen_at <= DECISION.c.at)
     )
     if since is not None:
         query = query.where(CASE.c.sent_at >= since)
@@ -440,9 +443,13 @@ def excuse(
     audit_key: bytes,
 ) -> None:
     """A waiting case is excused: each finding by the exception that `by` gives for its key. A notice that waits is not sent."""
+    # A finding joins a case under this lock: none can come between the look at them and the step.
+    connection.execute(sa.select(CASE.c.id).where(CASE.c.id == case_id).with_for_update())
     state = _state(connection, case_id)
     if state not in WAITING:
         raise DecisionRefused(f"case {case_id}: it is {IN_WORDS[state]} by now, and only a waiting case can be excused")
+    if set(connection.execute(sa.select(FINDING.c.key).where(FINDING.c.case_id == case_id)).scalars()) != set(by):
+        raise DecisionRefused(f"case {case_id}: more was found in it meanwhile")
     for key, exception in by.items():
         connection.execute(
             sa.update(FINDING).where(FINDING.c.key == key, FINDING.c.case_id == case_id).values(exempted_by=exception)

@@ -9,6 +9,7 @@ from fastapi import Depends, Form, Path, Query
 from starlette.responses import RedirectResponse, Response
 
 from scanner.errors import ConnectorError
+from scanner.governance import NotAuthorisedError
 from scanner.labels import explanation
 from scanner.model import CaseState, Evidence, Part, Problem
 from scanner.store import Action, CaseCounts, CaseDetail, CaseRow, DecisionRefused
@@ -372,10 +373,7 @@ def reveal(
 ) -> Response:
     """Records first, then fetches: there is no way to have read a message that left no trace (D19)."""
     detail = case_for(services, visitor, case_id)
-    if not services.may_reveal & set(visitor.account.roles):
-        raise RefusedError(
-            "Not for this account", "The policy in force lets others read the message behind a case.", 403
-        )
+    _may_look(services, visitor)
     why = " ".join(typed(reason).split())
     if not MIN_REASON <= len(why) <= MAX_REASON:
         sentence = (
@@ -387,19 +385,7 @@ def reveal(
     if result is None:
         fresh = case_for(services, visitor, case_id)
         return _case_page(services, visitor, fresh, wrong=trouble, status=502)
-    if visitor.account.email.strip().lower() in result.parties:
-        services.store.record(
-            actor=visitor.name,
-            action="reveal refused",
-            object=f"case/{case_id}",
-            reason="the reader is a party to the message",
-            now=services.clock(),
-        )
-        raise RefusedError(
-            "Not for you to read",
-            "You are a party to this message, so somebody else has to judge it. This was recorded.",
-            403,
-        )
+    _no_party(services, visitor, case_id, result.parties, "reveal refused")
     values = {
         **frame(services, visitor, "/cases"),
         "case": _row_view(services, detail.case),
@@ -414,19 +400,26 @@ def reveal(
 def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[None, Depends(form_checked)]) -> Response:
     """Judges the message again, with the reasons of every rule. It shows labels and counts, never text."""
     detail = case_for(services, visitor, case_id)
+    _may_look(services, visitor)
     services.store.record(
         actor=visitor.name, action="rules explained", object=f"case/{case_id}", reason="", now=services.clock()
     )
     told: Explained | None = None
+    shut = ""
     for place in detail.appearances[:MAX_PLACES_TRIED]:
         try:
             told = services.explain(place)
             break
+        except NotAuthorisedError as refusal:
+            shut = str(refusal)
         except ConnectorError:
             continue
+    if told is None and shut:
+        raise RefusedError("Not without leave", f"The message may not be read again: {shut}. Nothing was fetched.", 403)
     if told is None:
         sentence = "The message could not be fetched, so the rules could not be asked again. Nothing was changed."
         return _case_page(services, visitor, detail, wrong=sentence, status=502)
+    _no_party(services, visitor, case_id, told.parties, "explanation refused")
     titles = {rule.id: rule.title for rule in services.rulebook.rules}
     known = {**wording.LABELS, **services.labels}
     values = {
@@ -457,6 +450,37 @@ def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[No
         "near": NEAR_SHOWN,
     }
     return page("explain.html", values)
+
+
+def _may_look(services: WebServices, visitor: Visitor) -> None:
+    """Whether the policy lets this account look into the message behind a case again; raises RefusedError."""
+    if not services.may_reveal & set(visitor.account.roles):
+        raise RefusedError(
+            "Not for this account", "The policy in force lets others read the message behind a case.", 403
+        )
+
+
+def _no_party(
+    services: WebServices,
+    visitor: Visitor,
+    case_id: int,
+    parties: frozenset[str],
+    action: Literal["reveal refused", "explanation refused"],
+) -> None:
+    """Nobody looks into a message that they take part in (Never 5); raises RefusedError, and records it."""
+    if visitor.account.email.strip().lower() in parties:
+        services.store.record(
+            actor=visitor.name,
+            action=action,
+            object=f"case/{case_id}",
+            reason="the reader is a party to the message",
+            now=services.clock(),
+        )
+        raise RefusedError(
+            "Not for you to read",
+            "You are a party to this message, so somebody else has to judge it. This was recorded.",
+            403,
+        )
 
 
 def _fetch(services: WebServices, detail: CaseDetail) -> tuple[RevealResult | None, str]:

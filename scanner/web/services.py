@@ -35,15 +35,20 @@ def _nobody(_: Collection[str]) -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """A message fetched and judged again: what fired, and why every other rule stayed quiet. Holds no text and no value."""
+    """A message fetched and judged again: what fired, and why every other rule stayed quiet. Holds no text and no value.
+
+    `parties`: as in `RevealResult`.
+    """
 
     findings: tuple[Finding, ...]
     silences: tuple[Silence, ...]
+    parties: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class WebServices:
-    """`reveal` and `explain` raise ConnectorError when the message cannot be fetched from this place.
+    """`reveal` and `explain` raise ConnectorError when the message cannot be fetched from this place; `explain` raises
+    NotAuthorisedError where the policy in force lets nothing be judged there now.
 
     `session_key`: at least 16 random bytes, the "web" subkey. `public_url`: how users reach the page; https makes the
     cookie Secure. `notified` takes a change notification of Graph, None where there are none. `labels` and `clauses` put
