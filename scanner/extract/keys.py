@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from scanner.errors import UnreadablePart
 from scanner.extract import archives, foreign, legacy, opendocument, pdf
-from scanner.extract.content import Child, Content
+from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.sniff import ODF, OOXML_LOCKED
 
@@ -221,7 +222,7 @@ class _Lock:
 def open_with(
     kind: str, data: bytes, words: Iterable[Word], limits: Limits, purse: Purse
 ) -> tuple[Word, Content] | None:
-    """The word that opens the file and what is then to be read, or None. Raises UnreadablePart for a damaged file."""
+    """The word that opens the file and what is then to be read, or None. Raises UnreadablePart for a damaged lock."""
     lock = _lock_of(kind, data, limits)
     if lock is None:
         return None
@@ -232,7 +233,11 @@ def open_with(
             return None
         purse.left -= lock.cost
         if lock.fits(word.value):
-            return word, lock.content(word.value)
+            try:
+                return word, lock.content(word.value)
+            except UnreadablePart as error:
+                trouble = Trouble(error.kind, f"the password fits, and what it opens cannot be read ({error.detail})")  # type: ignore[arg-type]
+                return word, Content(read="none", troubles=[trouble])
     return None
 
 
@@ -272,12 +277,13 @@ def _lock_of(kind: str, data: bytes, limits: Limits) -> _Lock | None:
         return _Lock(
             legacy.cost_of_a_try(data),
             lambda word: legacy.fits(data, word),
-            lambda word: Content(children=_office(data, word)),
+            lambda word: Content(children=(_office(data, word),)),
         )
     return None
 
 
-def _office(data: bytes, word: str) -> Iterator[Child]:
+def _office(data: bytes, word: str) -> Child:
     plain = legacy.opened(data, word)
-    if plain is not None:
-        yield Child("opened", lambda: plain, len(plain))
+    if plain is None:
+        raise UnreadablePart("corrupt", "Office package")
+    return Child("opened", lambda: plain, len(plain))

@@ -433,6 +433,7 @@ class _Reader:
                 child = next(children, None)
             except Exception as error:  # an archive whose list breaks off in the middle
                 self._problem(path, _trouble_of(error))
+                self._breaks_off(path, number)
                 return
             if child is None:
                 return
@@ -445,6 +446,13 @@ class _Reader:
                 continue
             name = "/".join(filter(None, (plain_name(piece) for piece in re.split(r"[/\\]", child.name))))
             self._file(f"{path}/{name or number}", child, depth + 1)
+
+    def _breaks_off(self, path: str, number: int) -> None:
+        """The list of what lies inside ended after so many entries: a part without any, and without words, is not read."""
+        place = next(index for index, part in enumerate(self.parts) if part.path == path)
+        part = self.parts[place]
+        if part.read == "all":
+            self.parts[place] = replace(part, read="part" if number or part.text else "none")
 
     def _wrapped(self, path: str, child: Child, unpack: Callable[[], bytes], depth: int) -> None:
         """What a seal holds, read in its place: the mail under an opaque signature has no name of its own."""
