@@ -10,7 +10,7 @@ import pytest
 import pyzipper
 import rars
 from docx import Document
-from msoffcrypto.method.ecma376_agile import ECMA376Agile
+from msoffcrypto.method.ecma376_agile import ECMA376Agile, ECMA376AgileEncryptionInfo
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
@@ -178,6 +178,37 @@ def test_trying_ends_when_it_has_cost_enough() -> None:
     poor = read(message(body, Blob("f.zip", "", zipped(SECRET))), Limits(key_milliseconds=0))
     assert not poor.opened
     assert [problem.kind for problem in poor.problems] == ["encrypted"]
+
+
+def test_a_lock_that_hides_its_price_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = ECMA376AgileEncryptionInfo.toEncryptionDescriptor
+    monkeypatch.setattr(
+        ECMA376AgileEncryptionInfo,
+        "toEncryptionDescriptor",
+        lambda self: (
+            plain(self)
+            .replace("<encryption ", '<encryption spinCount="1" ')
+            .replace('spinCount="100"', 'spinCount="9999999"')
+        ),
+    )
+    data = lettered(SECRET)
+    assert data.count(b"spinCount") == 2
+    for words in (f"The password is {SECRET}.", "Password1"):
+        reading = read(message(words, Blob("f", "", data)), LIMITS)
+        assert sorted(one.kind for one in reading.problems) == ["budget", "encrypted"]
+        assert not reading.opened
+
+
+def test_a_file_is_announced_before_words_are_tried_and_one_set_aside_is_not_tried() -> None:
+    seen: list[str] = []
+    envelope = message(f"The password is {SECRET}.", Blob("f", "", zipped(SECRET)), Blob("last.txt", "", b"words"))
+    assert read(envelope, LIMITS, seen.append).opened
+    assert seen[seen.index("attachment/2/last.txt") + 1] == "attachment/1/f"
+    aside = read(envelope, LIMITS, set_aside={"attachment/1/f": "timed_out"})
+    assert not aside.opened
+    assert [one.kind for one in aside.problems] == ["timed_out"]
+    later = message(SECRET, subject="Re: Review")
+    assert not read(later, LIMITS, set_aside={"companion/1/attachment/1/f": "timed_out"}, companions=(envelope,)).opened
 
 
 def test_the_word_of_one_message_opens_the_file_of_another() -> None:

@@ -23,6 +23,8 @@ _MOST_WORDS = 400
 _SHORTEST, _LONGEST = 4, 64
 # A try that costs more than so many milliseconds is made for likely words only, and for few of them.
 _DEAR, _DEAR_TRIES, _LIKELY = 20.0, 12, 3
+# One that costs more than so many is not made at all. An honest file asks for 250 and less (Office: 100,000 rounds).
+_DEAREST = 2_000.0
 _TOLD_SCORE = 3
 _TELLING = ("passw", "passc", "passp", "pass w", "pw ", "pw:", "pwd", " pin ", "code", "unlock", "open")
 _SHORT_MESSAGE, _MOST_LOOKED_AT = 1_500, 50_000
@@ -222,10 +224,17 @@ class _Lock:
 def open_with(
     kind: str, data: bytes, words: Iterable[Word], limits: Limits, purse: Purse
 ) -> tuple[Word, Content] | None:
-    """The word that opens the file and what is then to be read, or None. Raises UnreadablePart for a damaged lock."""
+    """The word that opens the file and what is then to be read, or None.
+
+    Raises UnreadablePart for a damaged lock, and for one that asks too much work of whoever tries a word on it.
+    """
+    if not limits.key_milliseconds:
+        return None
     lock = _lock_of(kind, data, limits)
     if lock is None:
         return None
+    if lock.cost > _DEAREST:
+        raise UnreadablePart("budget", "no password tried: the lock asks for more work than is allowed")
     if lock.cost > _DEAR:
         words = [word for word in words if word.score >= _LIKELY][:_DEAR_TRIES]
     for word in words:

@@ -374,16 +374,17 @@ class _Reader:
         still: list[_Locked] = []
         while waiting:
             locked = waiting.pop(0)
+            self._opening(locked.path)
             try:
                 found = open_with(locked.kind, locked.data, words, self._limits, self._purse)
-                if found is not None:
-                    self._opened(locked, *found)
-                    waiting.extend(self._locked)
-                    self._locked = []
+                if found is None:
+                    still.append(locked)
                     continue
+                self._opened(locked, *found)
             except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
                 self._problem(locked.path, _trouble_of(error))
-            still.append(locked)
+            waiting.extend(self._locked)
+            self._locked = []
         self._locked = still
 
     def _opened(self, locked: _Locked, word: Word, content: Content) -> None:
