@@ -40,6 +40,7 @@ class _Machine:
 
     audit: int
     refused: tuple[int, ...]
+    own_signals: tuple[int, ...]
     clone: int
     clone3: int = 435
     seccomp: int = 0
@@ -48,19 +49,21 @@ class _Machine:
 
 # socket, socketpair, connect, bind, listen, accept, sendto; fork, vfork, execve, execveat; ptrace, mount, umount2, pivot_root,
 # setns, unshare, process_vm_readv, process_vm_writev, init_module, finit_module, kexec_load, bpf, perf_event_open, userfaultfd,
-# keyctl, add_key, request_key, io_uring_setup, link, symlink and their *at forms.
+# keyctl, add_key, request_key, io_uring_setup, link, symlink and their *at forms; truncate (Landlock holds it from ABI 3 on),
+# chmod, chown and their kin (Landlock never); tkill and the calls that queue a signal. `own_signals` are kill and tgkill: a
+# crash is a signal to oneself and must be seen as one, to anybody else they are refused.
 _MACHINES = {
     "x86_64": _Machine(
         0xC000003E,
         (41, 53, 42, 49, 50, 43, 288, 44, 57, 58, 59, 322, 101, 165, 166, 155, 308, 272, 310, 311, 175, 313, 246, 321, 298, 323,
-         250, 248, 249, 425, 86, 88, 265, 266),
-        clone=56, seccomp=317, unshare=272,
+         250, 248, 249, 425, 86, 88, 265, 266, 76, 90, 91, 268, 452, 92, 93, 94, 260, 200, 129, 297, 424),
+        own_signals=(62, 234), clone=56, seccomp=317, unshare=272,
     ),
     "aarch64": _Machine(
         0xC00000B7,
         (198, 199, 203, 200, 201, 202, 242, 206, 221, 281, 117, 40, 39, 41, 268, 97, 270, 271, 105, 273, 104, 280, 241, 282,
-         219, 217, 218, 425, 36, 37),
-        clone=220, seccomp=277, unshare=97,
+         219, 217, 218, 425, 36, 37, 45, 52, 53, 452, 54, 55, 130, 138, 240, 424),
+        own_signals=(129, 131), clone=220, seccomp=277, unshare=97,
     ),
 }  # fmt: skip
 
@@ -200,6 +203,14 @@ def _refuse_calls(library: ctypes.CDLL, machine: _Machine | None) -> None:
     ]
     for number in machine.refused:
         program += [_jump_equal(number, 0, 1), _answer(refuse)]
+    for number in machine.own_signals:
+        program += [
+            _jump_equal(number, 0, 4),
+            _load(_FIRST_ARGUMENT),
+            _jump_equal(os.getpid(), 0, 1),
+            _answer(_RET_ALLOW),
+            _answer(refuse),
+        ]
     program += [
         _jump_equal(machine.clone3, 0, 1),
         _answer(unknown),  # the C library then takes clone, whose flags can be looked at

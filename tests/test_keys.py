@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 
+import olefile
 import py7zr
 import pytest
 import pyzipper
 import rars
+from docx import Document
+from msoffcrypto.method.ecma376_agile import ECMA376Agile, ECMA376AgileEncryptionInfo
 from reportlab.lib.pdfencrypt import StandardEncryption
 from reportlab.pdfgen.canvas import Canvas
 
@@ -50,6 +53,28 @@ def printed(password: str) -> bytes:
     return buffer.getvalue()
 
 
+def lettered(password: str, rounds: int = 100) -> bytes:
+    """A .docx under Office's agile lock, with few rounds so that it is quick."""
+    plain = io.BytesIO()
+    document = Document()
+    document.add_paragraph(WORDS.decode())
+    document.save(plain)
+    plain.seek(0)
+    return bytes(ECMA376Agile.encrypt(password, plain, spin_count=rounds))
+
+
+def flipped(data: bytes, at: int) -> bytes:
+    """One byte of the file turned over: the lock still takes its word, what lies behind it is spoilt."""
+    return data[:at] + bytes([data[at] ^ 0xFF]) + data[at + 1 :]
+
+
+def end_of_package(data: bytes) -> int:
+    """Where the last block of an encrypted Office package lies in the file, in which its zip's directory ends."""
+    with olefile.OleFileIO(data) as ole:
+        package = ole.openstream("EncryptedPackage").read()
+    return data.index(package[-64:]) + 40
+
+
 def message(body: str, *blobs: Blob, subject: str = "Review") -> Envelope:
     return Envelope(source="mime", subject=subject, bodies=(Body("text/plain", body),), blobs=blobs)
 
@@ -66,6 +91,7 @@ LOCKED = {
     "rar 5": rarred(SECRET, "rar50"),
     "rar 5, names too": rarred(SECRET, "rar50", names_too=True),
     "pdf": printed(SECRET),
+    "docx": lettered(SECRET),
 }
 
 
@@ -84,6 +110,29 @@ def test_with_the_word_in_the_body_it_is_read(kind: str) -> None:
     assert [(one.part, one.where, one.origin) for one in reading.opened] == [("attachment/1/f", "body", "message")]
     assert "review meeting" in text_of(reading)
     assert SECRET not in repr(reading.opened)
+
+
+def test_a_lock_that_takes_the_word_but_holds_rubble_is_a_problem_and_not_read() -> None:
+    data = lettered(SECRET)
+    reading = read(message(f"The password is {SECRET}.", Blob("f", "", flipped(data, end_of_package(data)))), LIMITS)
+    assert [(one.part, one.kind, one.read) for one in reading.problems] == [("attachment/1/f", "corrupt", "none")]
+    assert "the password fits" in reading.problems[0].detail
+    assert [part.read for part in reading.parts if part.path == "attachment/1/f"] == ["none"]
+    assert [one.where for one in reading.opened] == ["body"]  # who has the mail has the word, whatever it opens
+
+
+def test_one_spoilt_entry_behind_the_right_word_is_said() -> None:
+    """The smaller entry proves the word, the other one's bytes are not what was locked."""
+    buffer = io.BytesIO()
+    with pyzipper.AESZipFile(buffer, "w", encryption=pyzipper.WZ_AES) as archive:
+        archive.setpassword(SECRET.encode())
+        archive.writestr("notes.txt", WORDS)
+        archive.writestr("longer.txt", WORDS * 2)
+    data = buffer.getvalue()
+    spoilt = flipped(data, data.index(b"longer.txt") + 60)
+    reading = read(message(f"The password is {SECRET}.", Blob("f", "", spoilt)), LIMITS)
+    assert [(one.part, one.kind) for one in reading.problems] == [("attachment/1/f/longer.txt", "corrupt")]
+    assert "review meeting" in text_of(reading)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +178,37 @@ def test_trying_ends_when_it_has_cost_enough() -> None:
     poor = read(message(body, Blob("f.zip", "", zipped(SECRET))), Limits(key_milliseconds=0))
     assert not poor.opened
     assert [problem.kind for problem in poor.problems] == ["encrypted"]
+
+
+def test_a_lock_that_hides_its_price_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = ECMA376AgileEncryptionInfo.toEncryptionDescriptor
+    monkeypatch.setattr(
+        ECMA376AgileEncryptionInfo,
+        "toEncryptionDescriptor",
+        lambda self: (
+            plain(self)
+            .replace("<encryption ", '<encryption spinCount="1" ')
+            .replace('spinCount="100"', 'spinCount="9999999"')
+        ),
+    )
+    data = lettered(SECRET)
+    assert data.count(b"spinCount") == 2
+    for words in (f"The password is {SECRET}.", "Password1"):
+        reading = read(message(words, Blob("f", "", data)), LIMITS)
+        assert sorted(one.kind for one in reading.problems) == ["budget", "encrypted"]
+        assert not reading.opened
+
+
+def test_a_file_is_announced_before_words_are_tried_and_one_set_aside_is_not_tried() -> None:
+    seen: list[str] = []
+    envelope = message(f"The password is {SECRET}.", Blob("f", "", zipped(SECRET)), Blob("last.txt", "", b"words"))
+    assert read(envelope, LIMITS, seen.append).opened
+    assert seen[seen.index("attachment/2/last.txt") + 1] == "attachment/1/f"
+    aside = read(envelope, LIMITS, set_aside={"attachment/1/f": "timed_out"})
+    assert not aside.opened
+    assert [one.kind for one in aside.problems] == ["timed_out"]
+    later = message(SECRET, subject="Re: Review")
+    assert not read(later, LIMITS, set_aside={"companion/1/attachment/1/f": "timed_out"}, companions=(envelope,)).opened
 
 
 def test_the_word_of_one_message_opens_the_file_of_another() -> None:

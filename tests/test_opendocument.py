@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import zipfile
 import zlib
 from pathlib import Path
@@ -168,6 +169,26 @@ def test_damaged_documents_are_problems_that_somebody_foresaw(data: bytes) -> No
     found = reading(data, f"The password is {SECRET}.")
     assert found.problems
     assert not {problem.kind for problem in found.problems} & {"crashed"}
+
+
+def test_a_whole_package_whose_beginning_alone_is_sound_is_not_read() -> None:
+    """Only the beginning proves the password; what follows does not unpack."""
+    salt, nonce = b"s" * 16, b"n" * 16
+    packer = zlib.compressobj(0, zlib.DEFLATED, -15)
+    packed = packer.compress(package({"content.xml": os.urandom(90_000)})) + packer.flush(zlib.Z_FULL_FLUSH)
+    packed += b"\xff" * (64 - len(packed) % 16)
+    key = hashlib.pbkdf2_hmac("sha1", hashlib.sha256(SECRET.encode()).digest(), salt, 10, 32)
+    sealed = Cipher(algorithms.AES(key), modes.CBC(nonce)).encryptor().update(packed)
+    derivation = 'manifest:key-derivation-name="PBKDF2" manifest:iteration-count="10"'
+    described = entry(
+        "encrypted-package", 200_000, "http://www.w3.org/2001/04/xmlenc#aes256-cbc", nonce, derivation, salt
+    )
+    data = package({"encrypted-package": sealed, "META-INF/manifest.xml": manifest(described)})
+    found = reading(data, f"The password is {SECRET}.")
+    assert [(problem.part, problem.kind, problem.read) for problem in found.problems] == [
+        ("attachment/1/f", "corrupt", "none")
+    ]
+    assert {part.path: part.read for part in found.parts}["attachment/1/f"] == "none"
 
 
 def test_a_lock_that_asks_for_a_gigabyte_is_not_tried() -> None:

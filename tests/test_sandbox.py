@@ -18,6 +18,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 
 def inside(tmp_path: Path, code: str) -> str:
     """What the code prints as the last line, walled in. A wall that this kernel refuses is a skip that names it."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "outside").write_text("kept")
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from scanner.sandbox import enclose\n"
@@ -25,12 +27,15 @@ def inside(tmp_path: Path, code: str) -> str:
         "print([wall.keeps_out + ' ' + wall.note for wall in walls.values() if not wall.stands])\n" + code
     )
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program, str(ROOT), str(tmp_path)], capture_output=True, text=True, timeout=60
+        [sys.executable, "-I", "-u", "-c", program, str(ROOT), str(tmp_path / "own"), str(tmp_path / "outside")],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     lines = done.stdout.strip().split("\n")
     if lines[0] != "[]":
         pytest.skip(f"walls that do not stand on this system: {lines[0]}")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, f"status {done.returncode} {done.stderr}"
     return lines[-1]
 
 
@@ -57,11 +62,32 @@ def test_work_goes_on_behind_the_walls(tmp_path: Path) -> None:
         "import os; os.mkdir(sys.argv[1] + '/made-by-a-test')",
         "import os; os.unlink(sys.argv[1] + '/pyproject.toml')",
         "import os; os.symlink('/etc/passwd', sys.argv[2] + '/link')",
+        "import os; os.truncate(sys.argv[3], 0)",
+        "import os; os.chmod(sys.argv[3], 0o600)",
+        "import os; os.fchmod(os.open(sys.argv[3], os.O_RDONLY), 0o600)",
+        "import os; os.chmod('outside', 0o600, dir_fd=os.open(os.path.dirname(sys.argv[3]), os.O_RDONLY))",
+        "import os; os.chown(sys.argv[3], os.getuid(), -1)",
+        "import os; os.lchown(sys.argv[3], os.getuid(), -1)",
+        "import os; os.fchown(os.open(sys.argv[3], os.O_RDONLY), os.getuid(), -1)",
+        "import os; os.chown('outside', os.getuid(), -1, dir_fd=os.open(os.path.dirname(sys.argv[3]), os.O_RDONLY))",
+        "import os; os.kill(os.getppid(), 0)",
+        "import os; os.kill(0, 0)",
+        "import os; os.kill(-1, 0)",
+        "import os, signal; signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0)",
     ],
 )
 def test_what_no_reader_needs_is_refused(tmp_path: Path, act: str) -> None:
     code = f"try:\n    {act}\nexcept OSError as error:\n    print('refused')\nelse:\n    print('done')"
     assert inside(tmp_path, code) == "refused"
+    assert (tmp_path / "outside").read_text() == "kept"
+
+
+@pytest.mark.parametrize(
+    ("act", "status"), [("os.kill(os.getpid(), 15)", -15), ("os.abort()", -6), ("signal.raise_signal(15)", -15)]
+)
+def test_a_crash_is_still_seen_as_the_signal_it_was(tmp_path: Path, act: str, status: int) -> None:
+    with pytest.raises(AssertionError, match=f"status {status} "):
+        inside(tmp_path, f"import os, signal\n{act}")
 
 
 def test_what_a_killed_owner_left_is_removed_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,9 @@ def read_legacy(data: bytes, claimed: str, limits: Limits) -> Content:
         if ole.exists("WordDocument"):
             content.text = _word_text(ole, [])
         elif ole.exists("PowerPoint Document"):
-            content.text = _slides_text(ole.openstream("PowerPoint Document").read())
+            content.text, is_whole = _slides_text(ole.openstream("PowerPoint Document").read())
+            if not is_whole:
+                content.missed(Trouble("corrupt", "a record of the presentation runs past its end", "part"))
         else:
             _add_sheets(data, content, limits)
         content.children = _inside(ole, limits)
@@ -129,9 +131,10 @@ def _word_shown(text: str) -> str:
 # --- slides ---------------------------------------------------------------------------------------------------------
 
 
-def _slides_text(stream: bytes) -> str:
-    """MS-PPT 2.3.1: records of eight bytes' header; the text atoms in the order they lie in."""
+def _slides_text(stream: bytes) -> tuple[str, bool]:
+    """MS-PPT 2.3.1: records of eight bytes' header; the text atoms in the order they lie in, and whether none was cut off."""
     found: list[str] = []
+    is_whole = True
     stack = [(0, len(stream))]
     while stack:
         position, end = stack.pop()
@@ -139,6 +142,7 @@ def _slides_text(stream: bytes) -> str:
             version, kind, length = struct.unpack_from("<HHI", stream, position)
             body, following = position + 8, position + 8 + length
             if following > end:
+                is_whole = False
                 break
             if version & 0x0F == _CONTAINER:
                 if len(stack) >= _MAX_DEPTH:
@@ -154,7 +158,7 @@ def _slides_text(stream: bytes) -> str:
             position = following
     # The same words stand in the outline and on the slide.
     lines = (_PLACEHOLDERS.sub("", text.replace("\r", "\n").replace("\x0b", "\n")) for text in found)
-    return "\n".join(dict.fromkeys(text.strip("\n") for text in lines if text.strip(_BLANK)))
+    return "\n".join(dict.fromkeys(text.strip("\n") for text in lines if text.strip(_BLANK))), is_whole
 
 
 # --- workbooks ------------------------------------------------------------------------------------------------------
@@ -209,7 +213,8 @@ def _cell(book: Any, cell: Any) -> str:
 def _inside(ole: Any, limits: Limits) -> Iterator[Child]:
     """Files and documents embedded in storages, and the pictures among the data."""
     entries = ole.listdir(streams=True, storages=False)
-    for entry in entries[: limits.max_parts * 4]:
+    most = limits.max_parts * 4
+    for entry in entries[:most]:
         *where, name = entry
         if name == "\x01Ole10Native":
             yield _package(ole.openstream(entry).read())
@@ -226,6 +231,9 @@ def _inside(ole: Any, limits: Limits) -> Iterator[Child]:
             yield from _pictures(_drawings(ole.openstream(entry).read()))
         elif name == "PowerPoint Document":
             yield from _objects(ole.openstream(entry).read(), limits)
+    if len(entries) > most:
+        trouble = Trouble("too_many_parts", f"{most} of {len(entries)} entries of a compound file read")
+        yield Child("further entries", None, trouble=trouble)
 
 
 def _stream(ole: Any, entry: list[str]) -> bytes:
@@ -293,21 +301,28 @@ def _object(body: bytes, is_packed: bool, limits: Limits) -> bytes:
     if not is_packed:
         return body
     try:
-        return zlib.decompressobj().decompress(body[4:], limits.max_part_bytes)
+        whole = zlib.decompressobj().decompress(body[4:], limits.max_part_bytes + 1)
     except zlib.error:
         raise UnreadablePart("corrupt", "embedded object: packed data") from None
+    if len(whole) > limits.max_part_bytes:
+        raise UnreadablePart("too_large", f"embedded object unpacks to more than {limits.max_part_bytes} bytes")
+    return whole
 
 
 def _pictures(stream: bytes) -> Iterator[Child]:
     """PNG and JPEG files among the drawing data (MS-ODRAW 2.2.23): told by how they begin."""
     position = number = 0
-    while number < _MAX_PICTURES:
+    while True:
         starts = [
             at
             for at in (stream.find(b"\x89PNG\r\n\x1a\n", position), stream.find(b"\xff\xd8\xff", position))
             if at >= 0
         ]
         if not starts:
+            return
+        if number >= _MAX_PICTURES:
+            trouble = Trouble("too_many_parts", f"more than {_MAX_PICTURES} pictures in one stream")
+            yield Child("further pictures", None, trouble=trouble)
             return
         start = min(starts)
         if stream[start] == 0x89:

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
+from scanner.errors import UnreadablePart
 from scanner.extract import archives, foreign, legacy, opendocument, pdf
-from scanner.extract.content import Child, Content
+from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.sniff import ODF, OOXML_LOCKED
 
@@ -22,6 +23,8 @@ _MOST_WORDS = 400
 _SHORTEST, _LONGEST = 4, 64
 # A try that costs more than so many milliseconds is made for likely words only, and for few of them.
 _DEAR, _DEAR_TRIES, _LIKELY = 20.0, 12, 3
+# One that costs more than so many is not made at all. An honest file asks for 250 and less (Office: 100,000 rounds).
+_DEAREST = 2_000.0
 _TOLD_SCORE = 3
 _TELLING = ("passw", "passc", "passp", "pass w", "pw ", "pw:", "pwd", " pin ", "code", "unlock", "open")
 _SHORT_MESSAGE, _MOST_LOOKED_AT = 1_500, 50_000
@@ -221,10 +224,17 @@ class _Lock:
 def open_with(
     kind: str, data: bytes, words: Iterable[Word], limits: Limits, purse: Purse
 ) -> tuple[Word, Content] | None:
-    """The word that opens the file and what is then to be read, or None. Raises UnreadablePart for a damaged file."""
+    """The word that opens the file and what is then to be read, or None.
+
+    Raises UnreadablePart for a damaged lock, and for one that asks too much work of whoever tries a word on it.
+    """
+    if not limits.key_milliseconds:
+        return None
     lock = _lock_of(kind, data, limits)
     if lock is None:
         return None
+    if lock.cost > _DEAREST:
+        raise UnreadablePart("budget", "no password tried: the lock asks for more work than is allowed")
     if lock.cost > _DEAR:
         words = [word for word in words if word.score >= _LIKELY][:_DEAR_TRIES]
     for word in words:
@@ -232,7 +242,11 @@ def open_with(
             return None
         purse.left -= lock.cost
         if lock.fits(word.value):
-            return word, lock.content(word.value)
+            try:
+                return word, lock.content(word.value)
+            except UnreadablePart as error:
+                trouble = Trouble(error.kind, f"the password fits, and what it opens cannot be read ({error.detail})")  # type: ignore[arg-type]
+                return word, Content(read="none", troubles=[trouble])
     return None
 
 
@@ -272,12 +286,13 @@ def _lock_of(kind: str, data: bytes, limits: Limits) -> _Lock | None:
         return _Lock(
             legacy.cost_of_a_try(data),
             lambda word: legacy.fits(data, word),
-            lambda word: Content(children=_office(data, word)),
+            lambda word: Content(children=(_office(data, word),)),
         )
     return None
 
 
-def _office(data: bytes, word: str) -> Iterator[Child]:
+def _office(data: bytes, word: str) -> Child:
     plain = legacy.opened(data, word)
-    if plain is not None:
-        yield Child("opened", lambda: plain, len(plain))
+    if plain is None:
+        raise UnreadablePart("corrupt", "Office package")
+    return Child("opened", lambda: plain, len(plain))

@@ -6,6 +6,7 @@ import io
 import re
 import struct
 from dataclasses import dataclass
+from xml.parsers.expat import ExpatError
 
 import msoffcrypto
 import olefile
@@ -30,7 +31,6 @@ OLE_ERRORS = (
 # Excel locks write-protected books with this password and opens them without asking (MS-OFFCRYPTO section 2.4.2.3).
 _EXCEL_DEFAULT_PASSWORD = "VelvetSweatshop"  # noqa: S105 -- a published constant
 _MAX_SPIN_COUNT = 200_000
-_SPIN_COUNT = re.compile(rb'spinCount="(\d{1,9})"')
 _KEY_BITS = re.compile(rb'<keyData[^>]{0,500}keyBits="(\d{1,4})"')
 _CIPHER = re.compile(rb'<keyData[^>]{0,500}cipherAlgorithm="([A-Za-z0-9]{1,20})"')
 
@@ -49,9 +49,16 @@ def lock(data: bytes) -> Protection:
         found = _lock(data)
     except UnreadablePart as error:
         return Protection("unknown", "compound file, cannot be read", False, (error.detail,))
-    if found.default_password and opened(data, _EXCEL_DEFAULT_PASSWORD) is not None:
+    if _opened_by_excel(data, found) is not None:
         return _default_lock(found.protection)
     return found.protection
+
+
+def _opened_by_excel(data: bytes, found: _Lock) -> bytes | None:
+    """The content, where Excel opens the file by itself and trying that costs no more than the lock of an honest file."""
+    if not found.default_password or _rounds(data) > _MAX_SPIN_COUNT:
+        return None
+    return opened(data, _EXCEL_DEFAULT_PASSWORD)
 
 
 def _default_lock(protection: Protection) -> Protection:
@@ -94,11 +101,10 @@ def _ooxml_lock(ole: olefile.OleFileIO) -> _Lock:
     major, minor, flags = struct.unpack_from("<HHI", info)
     if (major, minor) == (4, 4):
         bits, cipher = _KEY_BITS.search(info), _CIPHER.search(info)
-        spin = _SPIN_COUNT.search(info)
         name = f"{cipher.group(1).decode() if cipher else 'AES'}-{bits.group(1).decode() if bits else '?'}"
         weak = name.startswith(("RC2", "RC4", "DES-"))
         protection = Protection("weak" if weak else "strong", f"Office agile encryption, {name}", False, (_LOCKED,))
-        return _Lock(protection, default_password=spin is not None and int(spin.group(1)) <= _MAX_SPIN_COUNT)
+        return _Lock(protection, default_password=True)
     if minor == 2 and flags & 0x04:
         bits_value = struct.unpack_from("<I", info, 12 + 16)[0]
         if flags & 0x20:
@@ -161,7 +167,9 @@ def _powerpoint_lock(ole: olefile.OleFileIO) -> Protection:
     return UNPROTECTED
 
 
-_OPENING_ERRORS = (FileFormatError, InvalidKeyError, DecryptionError, ParseError, NotImplementedError, *OLE_ERRORS)
+_OPENING_ERRORS = (
+    FileFormatError, InvalidKeyError, DecryptionError, ParseError, ExpatError, NotImplementedError, *OLE_ERRORS,
+)  # fmt: skip
 
 
 def fits(data: bytes, password: str) -> bool:
@@ -178,10 +186,22 @@ def fits(data: bytes, password: str) -> bool:
 
 def cost_of_a_try(data: bytes) -> float:
     """Milliseconds for one password: the key of an agile or standard lock is hashed tens of thousands of times."""
-    spin = _SPIN_COUNT.search(data)
-    if spin:
-        return max(1.0, int(spin.group(1)) / 400)
+    rounds = _rounds(data)
+    if rounds:
+        return max(1.0, rounds / 400)
     return 60.0 if b"E\x00n\x00c\x00r\x00y\x00p\x00t\x00e\x00d\x00P\x00a\x00c\x00k" in data else 3.0
+
+
+def _rounds(data: bytes) -> int:
+    """How often an agile lock hashes a password; 0 for other locks.
+
+    Asked of what would do the hashing: the number can stand in the file more than once, and only one of them counts.
+    """
+    try:
+        office = msoffcrypto.OfficeFile(io.BytesIO(data))
+        return int(office.info["spinValue"]) if getattr(office, "type", "") == "agile" else 0
+    except _OPENING_ERRORS:
+        return 0
 
 
 def opened(data: bytes, password: str) -> bytes | None:
@@ -201,7 +221,7 @@ def opened(data: bytes, password: str) -> bytes | None:
 def read_locked(data: bytes, claimed: str, limits: Limits) -> Content:
     """A locked Office file: `encrypted`, unless Excel's default password opens it; then its content is a child."""
     found = _lock(data)
-    if found.default_password and (plain := opened(data, _EXCEL_DEFAULT_PASSWORD)) is not None:
+    if (plain := _opened_by_excel(data, found)) is not None:
         return Content(
             protection=_default_lock(found.protection), children=(Child("opened", lambda: plain, len(plain)),)
         )

@@ -109,7 +109,10 @@ def _envelope(ole: Any, path: list[str], limits: Limits, depth: int) -> Envelope
         bodies.append(Body("text/html", html_text))
     if not bodies and (packed := _binary(ole, path, _RTF)):
         try:
-            rtf = read_rtf(unpacked_rtf(packed, limits), "", limits)
+            unpacked, is_whole = unpacked_rtf(packed, limits)
+            if not is_whole:
+                problems.append(Problem("body", "mail", "corrupt", "part", "compressed RTF breaks off"))
+            rtf = read_rtf(unpacked, "", limits)
             bodies.append(Body("text/plain", rtf.text))
             problems.extend(Problem("body", "mail", one.kind, one.read, one.detail) for one in rtf.troubles)
         except UnreadablePart as error:

@@ -203,8 +203,9 @@ class OdfKeys:
         proof = self._proof
         if proof is not None and proof.name == _WHOLE:
             whole = self._opened(proof, password, limits)
-            if whole is not None:
-                yield Child("opened", partial(bytes, whole), len(whole))
+            if whole is None:
+                raise UnreadablePart("corrupt", "the password fits, and what it opens cannot be read")
+            yield Child("opened", partial(bytes, whole), len(whole))
             return
         sealed = {one.name: one for one in self._sealed}
         plain = io.BytesIO()

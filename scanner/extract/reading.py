@@ -374,16 +374,17 @@ class _Reader:
         still: list[_Locked] = []
         while waiting:
             locked = waiting.pop(0)
+            self._opening(locked.path)
             try:
                 found = open_with(locked.kind, locked.data, words, self._limits, self._purse)
-                if found is not None:
-                    self._opened(locked, *found)
-                    waiting.extend(self._locked)
-                    self._locked = []
+                if found is None:
+                    still.append(locked)
                     continue
+                self._opened(locked, *found)
             except Exception as error:  # the promise of read(): whatever a file holds, the other parts are read
                 self._problem(locked.path, _trouble_of(error))
-            still.append(locked)
+            waiting.extend(self._locked)
+            self._locked = []
         self._locked = still
 
     def _opened(self, locked: _Locked, word: Word, content: Content) -> None:
@@ -433,6 +434,7 @@ class _Reader:
                 child = next(children, None)
             except Exception as error:  # an archive whose list breaks off in the middle
                 self._problem(path, _trouble_of(error))
+                self._breaks_off(path, number)
                 return
             if child is None:
                 return
@@ -445,6 +447,13 @@ class _Reader:
                 continue
             name = "/".join(filter(None, (plain_name(piece) for piece in re.split(r"[/\\]", child.name))))
             self._file(f"{path}/{name or number}", child, depth + 1)
+
+    def _breaks_off(self, path: str, number: int) -> None:
+        """The list of what lies inside ended after so many entries: a part without any, and without words, is not read."""
+        place = next(index for index, part in enumerate(self.parts) if part.path == path)
+        part = self.parts[place]
+        if part.read == "all":
+            self.parts[place] = replace(part, read="part" if number or part.text else "none")
 
     def _wrapped(self, path: str, child: Child, unpack: Callable[[], bytes], depth: int) -> None:
         """What a seal holds, read in its place: the mail under an opaque signature has no name of its own."""

@@ -82,11 +82,13 @@ _VARIABLE = frozenset({0x000D, 0x001E, 0x001F, 0x0102})
 
 
 def _properties(data: bytes) -> dict[int, bytes]:
-    """MS-OXTNEF 2.1.3.3: a list of MAPI properties; strings come back as UTF-8."""
+    """MS-OXTNEF 2.1.3.3: a list of MAPI properties; strings come back as UTF-8. Raises ValueError beyond the limit."""
     found: dict[int, bytes] = {}
     (count,) = struct.unpack_from("<I", data)
     position = 4
-    for _ in range(min(count, _MAX_VALUES)):
+    if count > _MAX_VALUES:
+        raise ValueError
+    for _ in range(count):
         kind, identifier = struct.unpack_from("<HH", data, position)
         position += 4
         if identifier >= 0x8000:
@@ -102,7 +104,9 @@ def _properties(data: bytes) -> dict[int, bytes]:
         if kind & 0x1000 or plain in _VARIABLE:
             (values,) = struct.unpack_from("<I", data, position)
             position += 4
-        for _ in range(min(values, _MAX_VALUES)):
+        if values > _MAX_VALUES:
+            raise ValueError
+        for _ in range(values):
             if plain in _VARIABLE:
                 (length,) = struct.unpack_from("<I", data, position)
                 value = data[position + 4 : position + 4 + length]
@@ -132,7 +136,14 @@ def _bodies(texts: dict[int, bytes], properties: dict[int, bytes], limits: Limit
     if html := properties.get(_P_HTML):
         yield _text("body.html", html, "text/html")
     if packed := properties.get(_P_RTF):
-        yield Child("body.rtf", lambda: unpacked_rtf(packed, limits), len(packed), "application/rtf", own_words=True)
+        try:
+            rtf, is_whole = unpacked_rtf(packed, limits)
+        except UnreadablePart as error:
+            yield Child("body.rtf", None, len(packed), trouble=Trouble(error.kind, error.detail))  # type: ignore[arg-type]
+            return
+        yield Child("body.rtf", lambda: rtf, len(rtf), "application/rtf", own_words=True)
+        if not is_whole:
+            yield Child("rest of body.rtf", None, trouble=Trouble("corrupt", "compressed RTF breaks off", "part"))
 
 
 def _text(name: str, data: bytes, kind: str) -> Child:
@@ -160,13 +171,13 @@ _BEGINNING = (
 )
 
 
-def unpacked_rtf(data: bytes, limits: Limits) -> bytes:
-    """MS-OXRTFCP 2.2: LZ77 over a ring of 4,096 bytes. Raises UnreadablePart."""
+def unpacked_rtf(data: bytes, limits: Limits) -> tuple[bytes, bool]:
+    """MS-OXRTFCP 2.2: LZ77 over a ring of 4,096 bytes; and whether all is there. Raises UnreadablePart."""
     if len(data) < 16:
         raise UnreadablePart("corrupt", "compressed RTF")
     _, size, kind, _ = struct.unpack_from("<IIII", data)
     if kind == _STORED:
-        return data[16 : 16 + size]
+        return data[16 : 16 + size], len(data) >= 16 + size
     if kind != _PACKED:
         raise UnreadablePart("corrupt", "compressed RTF")
     if size > limits.max_part_bytes:
@@ -182,12 +193,12 @@ def unpacked_rtf(data: bytes, limits: Limits) -> bytes:
         for bit in range(8):
             if control >> bit & 1:
                 if position + 2 > len(data):
-                    return bytes(result)
+                    return bytes(result), len(result) >= size
                 token = data[position] << 8 | data[position + 1]
                 position += 2
                 offset, length = token >> 4, (token & 15) + 2
                 if offset == write:
-                    return bytes(result)
+                    return bytes(result), True
                 for step in range(length):
                     byte = ring[(offset + step) % 4096]
                     result.append(byte)
@@ -195,10 +206,10 @@ def unpacked_rtf(data: bytes, limits: Limits) -> bytes:
                     write = (write + 1) % 4096
             else:
                 if position >= len(data):
-                    return bytes(result)
+                    return bytes(result), len(result) >= size
                 byte = data[position]
                 position += 1
                 result.append(byte)
                 ring[write] = byte
                 write = (write + 1) % 4096
-    return bytes(result)
+    return bytes(result), len(result) >= size
