@@ -7,13 +7,10 @@ Words: `rules/lists/conduct_signs.yml`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from detectors.base import Context, TextDetector, Waking
-from detectors.wording import LISTS, WordList, read_list, weigh_signs
-from scanner.model import Hit
+from detectors.wording import LISTS, SignsDetector, WordList, read_list
 
 LABELS = (
     "phishing_lure",
@@ -26,23 +23,18 @@ LABELS = (
     "school_records",
 )
 _WEIGHTS = ("strong", "sign", "against")
-_NEAR = 800
 
 
-class ConductSigns(TextDetector):
+class ConductSigns(SignsDetector):
     """Signs of smaller breaches, from a telling phrase or several signs of one kind."""
 
     labels: ClassVar[tuple[str, ...]] = LABELS
     files: ClassVar[tuple[Path, ...]] = (LISTS / "conduct_signs.yml",)
+    near: ClassVar[int] = 800
     _words = WordList(read_list("conduct_signs", LABELS, _WEIGHTS))
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
-    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        matches = self._words.matches(text, wakings, context.budget)
-        yield from weigh_signs(text, matches, _NEAR, _sure)
-
-
-def _sure(strong: int, signs: int) -> float | None:
-    if strong:
-        return 0.9 if strong > 1 else 0.85 if signs else 0.78
-    return 0.6 if signs > 2 else None
+    def sure(self, strong: int, signs: int) -> float | None:
+        if strong:
+            return 0.9 if strong > 1 else 0.85 if signs else 0.78
+        return 0.6 if signs > 2 else None

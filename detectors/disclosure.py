@@ -7,31 +7,24 @@ Kinds of harm after Keeping Children Safe in Education, part one. Words: `rules/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from detectors.base import Context, TextDetector, Waking
-from detectors.wording import LISTS, WordList, read_list, weigh_signs
-from scanner.model import Hit
+from detectors.wording import LISTS, SignsDetector, WordList, read_list
 
 LABELS = ("disclosure",)
-_NEAR = 400
 
 
-class Disclosure(TextDetector):
+class Disclosure(SignsDetector):
     """A disclosure, from a telling phrase or three signs near each other."""
 
     labels: ClassVar[tuple[str, ...]] = LABELS
     files: ClassVar[tuple[Path, ...]] = (LISTS / "disclosure.yml",)
+    near: ClassVar[int] = 400
     _words = WordList(read_list("disclosure", LABELS, ("strong", "sign", "against")))
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
-    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        yield from weigh_signs(text, self._words.matches(text, wakings, context.budget), _NEAR, _sure)
-
-
-def _sure(strong: int, signs: int) -> float | None:
-    if strong:
-        return 0.9 if strong > 1 else 0.85 if signs else 0.78
-    return 0.6 if signs > 2 else None
+    def sure(self, strong: int, signs: int) -> float | None:
+        if strong:
+            return 0.9 if strong > 1 else 0.85 if signs else 0.78
+        return 0.6 if signs > 2 else None

@@ -16,13 +16,15 @@ Terms match whole words only, which is what keeps Scunthorpe, Cockburn and grape
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 
-from detectors.base import Waking
+from detectors.base import Context, TextDetector, Waking
 from scanner.errors import ConfigError
 from scanner.model import Hit
 from scanner.ports import NameBudget
@@ -488,24 +490,30 @@ def _stretches(ends: Sequence[int], before: int, after: int, length: int) -> Ite
         yield low, high
 
 
-def weigh_signs(
-    text: str, matches: Sequence[Match], near: int, sure: Callable[[int, int], float | None]
-) -> Iterator[Hit]:
-    """Hits from a list with the weights `strong`, `sign` and `against`, label by label.
+class SignsDetector(TextDetector):
+    """A detector over one list with the weights `strong`, `sign` and `against`.
 
-    Matches of a label less than `near` characters apart are one matter. `sure` says how sure so many different telling
-    phrases and signs make it, None where they are too few; what speaks against it halves that.
+    Matches of a label less than `near` characters apart are one matter; what speaks against it halves how sure it is.
     """
-    by_label: dict[str, list[list[Match]]] = {}
-    for match in matches:
-        groups = by_label.setdefault(match.entry.label, [])
-        if groups and match.start - groups[-1][-1].end <= near:
-            groups[-1].append(match)
-        else:
-            groups.append([match])
-    for label, groups in by_label.items():
-        for group in groups:
-            yield from _weighed(text, label, group, sure)
+
+    near: ClassVar[int]
+    _words: ClassVar[WordList]
+
+    @abstractmethod
+    def sure(self, strong: int, signs: int) -> float | None:
+        """How sure so many different telling phrases and signs make it; None where they are too few."""
+
+    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
+        by_label: dict[str, list[list[Match]]] = {}
+        for match in self._words.matches(text, wakings, context.budget):
+            groups = by_label.setdefault(match.entry.label, [])
+            if groups and match.start - groups[-1][-1].end <= self.near:
+                groups[-1].append(match)
+            else:
+                groups.append([match])
+        for label, groups in by_label.items():
+            for group in groups:
+                yield from _weighed(text, label, group, self.sure)
 
 
 def _weighed(text: str, label: str, group: Sequence[Match], sure: Callable[[int, int], float | None]) -> Iterator[Hit]:
