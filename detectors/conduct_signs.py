@@ -1,5 +1,5 @@
-"""Signs of the smaller breaches, from word lists: lures for log-ins, commitments by mail, demands for an answer at night, private
-errands, gossip, links to AI services and to private clouds.
+"""Signs of the smaller breaches, from word lists: lures for log-ins and payments, commitments by mail, demands for an answer at
+night, private errands, gossip, AI services and private clouds, forwarding that runs by itself, copied works.
 
 What the user sees: the kind of sign. What it means depends on whose words they are, when they were sent and on the policy.
 Words: `rules/lists/conduct_signs.yml`.
@@ -7,6 +7,7 @@ Words: `rules/lists/conduct_signs.yml`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,6 +15,7 @@ from detectors.wording import LISTS, SignsDetector, WordList, read_list
 
 LABELS = (
     "phishing_lure",
+    "login_lure",
     "commitment",
     "reply_demand",
     "private_errand",
@@ -21,16 +23,38 @@ LABELS = (
     "ai_link",
     "cloud_link",
     "school_records",
+    "ai_fed",
+    "forwarding_told",
+    "work_copied",
+    "macro_urged",
+    "payment_urged",
 )
-_WEIGHTS = ("strong", "sign", "against")
+_WEIGHTS = ("strong", "sign", "part", "against")
 
 
 class ConductSigns(SignsDetector):
-    """Signs of smaller breaches, from a telling phrase or several signs of one kind."""
+    """Signs of smaller breaches, from a telling phrase, several signs of one kind, or the parts that a breach consists of."""
 
     labels: ClassVar[tuple[str, ...]] = LABELS
     files: ClassVar[tuple[Path, ...]] = (LISTS / "conduct_signs.yml",)
     near: ClassVar[int] = 800
+    recipes: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {
+        "login_lure": (frozenset({"login", "click", "pressure"}), frozenset({"login", "click", "parcel"})),
+        "commitment": (
+            frozenset({"accepts", "terms", "binds"}),
+            frozenset({"accepts", "supplier", "binds"}),
+            frozenset({"accepts", "terms", "supplier"}),
+        ),
+        "cloud_link": (frozenset({"put", "private_store"}),),
+        "ai_fed": (frozenset({"ai", "put", "records"}), frozenset({"ai", "output", "records"})),
+        "forwarding_told": (frozenset({"automatic", "mailbox", "elsewhere"}),),
+        "work_copied": (
+            frozenset({"work", "copied", "evades", "shared"}),
+            frozenset({"work", "circumvents", "shared"}),
+            frozenset({"licence", "evades", "shared"}),
+        ),
+        "payment_urged": (frozenset({"pay", "hurry", "hush"}), frozenset({"vouchers", "hurry"}), frozenset({"vouchers", "hush"})),
+    }
     _words = WordList(read_list("conduct_signs", LABELS, _WEIGHTS))
     wake: ClassVar[tuple[str, ...]] = _words.wake
 

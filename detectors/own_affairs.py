@@ -7,22 +7,45 @@ Words: `rules/lists/own_affairs.yml`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 from detectors.wording import LISTS, SignsDetector, WordList, read_list
 
-LABELS = ("gambling", "auction", "private_business", "advert", "trivia")
-_WEIGHTS = ("strong", "sign", "against")
+LABELS = ("gambling", "betting_account", "auction", "auction_account", "private_business", "advert", "trivia")
+_WEIGHTS = ("strong", "sign", "part", "against")
 
 
 class OwnAffairs(SignsDetector):
-    """Private affairs, from a telling phrase or two signs of the same kind."""
+    """Private affairs, from a telling phrase, two signs of the same kind, or the parts that such an affair consists of."""
 
     labels: ClassVar[tuple[str, ...]] = LABELS
     files: ClassVar[tuple[Path, ...]] = (LISTS / "own_affairs.yml",)
     # The affair of a mail is told within a few lines; signs of a long document further apart than this are separate matters.
     near: ClassVar[int] = 600
+    recipes: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {
+        "gambling": (
+            frozenset({"wager", "stake"}),
+            frozenset({"wager", "returns"}),
+            frozenset({"stake", "returns", "event"}),
+        ),
+        "auction": (
+            frozenset({"bidding", "lot"}),
+            frozenset({"bidding", "clock", "limit"}),
+            frozenset({"lot", "clock", "limit"}),
+            frozenset({"offers", "sale"}),
+        ),
+        "private_business": (
+            frozenset({"offer", "price", "own"}),
+            frozenset({"offer", "price", "aside"}),
+            frozenset({"own", "price", "aside"}),
+            frozenset({"trade", "price", "own"}),
+            frozenset({"trade", "price", "aside"}),
+            frozenset({"offer", "trade", "aside"}),
+            frozenset({"offer", "trade", "own"}),
+        ),
+    }
     _words = WordList(read_list("own_affairs", LABELS, _WEIGHTS))
     wake: ClassVar[tuple[str, ...]] = _words.wake
 

@@ -1,4 +1,5 @@
-"""Staff at private addresses: work sent to one's own, a colleague's or the household's, and business that comes in from one.
+"""Staff at private addresses: work sent to one's own, a colleague's or the household's, and business that comes in from one;
+and work sent to an address behind which a machine writes the answer.
 
 Who is behind an address is `relations`' answer. How much went: many documents to oneself at once, or in the last weeks before
 somebody leaves, is a sign of its own.
@@ -6,6 +7,7 @@ somebody leaves, is a sign of its own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -19,6 +21,15 @@ _LABELS = {"self": "address_self", "colleague": "address_colleague", "household"
 # So many files in one mail to oneself is a folder on its way out.
 MANY_FILES = 4
 NOTICE_PERIOD = timedelta(days=92)
+# Names that services of this kind give themselves, as words of the address, or the top-level domain they like.
+_MACHINE = re.compile(r"(?<![a-z])(?:ai|gpt|llm|chat-?bot|note-?taker)(?![a-z])|gpt|openai|chatbot|notetaker", re.IGNORECASE)
+_HELPER = re.compile(r"(?:assistant|bot|ask|prompt|scribe|notes|rewrite|summar\w{1,6})(?:[.+-].{0,30})?\Z", re.IGNORECASE)
+# What one writes to a machine and to nobody else: an order in the first words, without a greeting.
+_ORDER = re.compile(
+    r"\s{0,20}(?:please |can you |could you )?(?:make (?:this|it|these|the)|re-?write|summari[sz]e|re-?word|re-?phrase|"
+    r"shorten|proof-?read|improve|translate|transcribe|turn (?:this|these|the|my)|write (?:me|a|an|this|up)|draft (?:me|a|an)|act as|you are an?)\b",
+    re.IGNORECASE,
+)
 
 
 class PrivateAddresses(MessageDetector):
@@ -31,6 +42,7 @@ class PrivateAddresses(MessageDetector):
         "address_disposable",
         "staff_private_sender",
         "leaver_taking",
+        "address_ai",
     )
 
     def __init__(self) -> None:
@@ -56,6 +68,12 @@ class PrivateAddresses(MessageDetector):
                 yield _hit(_LABELS[found.kind], recipient.address, found.confidence, found.why)
             elif recipient.domain.lower() in disposable_domains():
                 yield _hit("address_disposable", recipient.address, 0.85, "an address that vanishes after a while")
+            elif _MACHINE.search(recipient.address):
+                yield _hit("address_ai", recipient.address, 0.8, "the address of an AI service by its name")
+            elif _HELPER.match(recipient.address.rpartition("@")[0]) and any(
+                part.kind == "body" and _ORDER.match(part.text) for part in message.parts
+            ):
+                yield _hit("address_ai", recipient.address, 0.8, "orders of the kind one gives a machine")
         if to_self:
             yield from _taking(message)
 

@@ -326,21 +326,29 @@ def _sent_in_error(message: Message) -> Iterable[Hit]:
         yield _hit("sent_in_error", "", 0.8, "a message is called back from somebody outside")
 
 
+def lookalike(domain: str, wanted: Iterable[str]) -> str:
+    """Why a domain looks like one of `wanted` and is none of them; empty where it does not."""
+    known_ones = {known.lower() for known in wanted}
+    if domain in known_ones:
+        return ""
+    if any(len(known) >= 6 and _one_slip(domain, known) for known in known_ones):
+        return "one keystroke away from a domain of ours or a trusted one"
+    if any(len(known) >= 6 and _squeezed(domain) == _squeezed(known) for known in known_ones):
+        return "a domain of ours or a trusted one with dots and hyphens in other places"
+    if any(_same_host_mistyped(domain, known) for known in known_ones):
+        return "the name of our host mistyped"
+    return ""
+
+
 def _lookalikes(outside: list[Recipient], directory: Directory) -> Iterable[Hit]:
     wanted = {domain.lower() for domain in (*directory.people.domains, *directory.people.trusted_domains)}
     for recipient in outside:
         domain = recipient.domain.lower()
-        if any(len(known) >= 6 and _one_slip(domain, known) for known in wanted):
-            reason = "one keystroke away from a domain of ours or a trusted one"
-        elif any(len(known) >= 6 and _squeezed(domain) == _squeezed(known) for known in wanted):
-            reason = "a domain of ours or a trusted one with dots and hyphens in other places"
-        elif any(_same_host_mistyped(domain, known) for known in wanted):
-            reason = "the name of our host mistyped"
-        elif not is_private_provider(domain) and any(_one_slip(domain, known) for known in _MUCH_USED):
+        reason = lookalike(domain, wanted)
+        if not reason and not is_private_provider(domain) and any(_one_slip(domain, known) for known in _MUCH_USED):
             reason = "one keystroke away from a provider that everybody uses"
-        else:
-            continue
-        yield _hit("lookalike_domain", recipient.address, 0.9, reason)
+        if reason:
+            yield _hit("lookalike_domain", recipient.address, 0.9, reason)
 
 
 # The providers that most people mean when they mistype one; real neighbours such as mail.com and ymail.com are providers too.

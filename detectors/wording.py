@@ -491,12 +491,16 @@ def _stretches(ends: Sequence[int], before: int, after: int, length: int) -> Ite
 
 
 class SignsDetector(TextDetector):
-    """A detector over one list with the weights `strong`, `sign` and `against`.
+    """A detector over one list with the weights `strong`, `sign`, `part` and `against`.
 
     Matches of a label less than `near` characters apart are one matter; what speaks against it halves how sure it is.
+    A `part` names by its `group` one of the things a matter consists of (a stake, a bet, the odds). Parts say nothing alone:
+    all those of one of the label's `recipes` must stand within `near` characters, in words of their own, and are then worth a
+    telling phrase.
     """
 
     near: ClassVar[int]
+    recipes: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {}
     _words: ClassVar[WordList]
 
     @abstractmethod
@@ -513,23 +517,49 @@ class SignsDetector(TextDetector):
                 groups.append([match])
         for label, groups in by_label.items():
             for group in groups:
-                yield from _weighed(text, label, group, self.sure)
+                parts = _parts(group, self.recipes.get(label, ()), self.near)
+                yield from _weighed(text, label, group, parts, self.sure)
 
 
-def _weighed(text: str, label: str, group: Sequence[Match], sure: Callable[[int, int], float | None]) -> Iterator[Hit]:
+def _parts(group: Sequence[Match], recipes: Sequence[frozenset[str]], near: int) -> tuple[Match, ...]:
+    """The matches that make up the first recipe whose parts all stand within `near` characters; none where no recipe does.
+
+    Of matches that share words only the first counts, so that one phrase is never two parts. One pass for each recipe.
+    """
+    parts = [match for match in group if match.entry.weight == "part"]
+    for recipe in recipes:
+        latest: dict[str, Match] = {}
+        for match in parts:
+            kind = match.entry.group
+            if kind not in recipe or any(match.start < other.end for other in latest.values()):
+                continue
+            latest[kind] = match
+            if len(latest) == len(recipe) and match.end - min(other.start for other in latest.values()) <= near:
+                return tuple(sorted(latest.values(), key=lambda each: each.start))
+    return ()
+
+
+def _weighed(
+    text: str,
+    label: str,
+    group: Sequence[Match],
+    parts: Sequence[Match],
+    sure: Callable[[int, int], float | None],
+) -> Iterator[Hit]:
     strong = {match.entry.pattern for match in group if match.entry.weight == "strong"}
     signs = {text[match.start : match.end].lower() for match in group if match.entry.weight == "sign"}
     against = next((match.entry.means for match in group if match.entry.weight == "against"), None)
-    confidence = sure(len(strong), len(signs))
+    confidence = sure(len(strong) + bool(parts), len(signs))
     if confidence is None:
         return
     if against:
         confidence *= 0.55
-    counts = ((len(strong), "telling phrase"), (len(signs), "sign"))
+    counts = ((len(strong), "telling phrase"), (len(parts), "part"), (len(signs), "sign"))
     counted = ", ".join(f"{number} {what}{'s' if number > 1 else ''}" for number, what in counts if number)
+    shown = {"strong"} if strong or parts else {"sign"}
     last = -1
     for match in group:
-        if match.entry.weight == "against" or match.start < last or (strong and match.entry.weight == "sign"):
+        if match.start < last or not (match.entry.weight in shown or match in parts):
             continue
         last = match.end
         reasons = (match.entry.means, counted) + ((against,) if against else ())
