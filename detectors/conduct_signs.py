@@ -39,7 +39,7 @@ class ConductSigns(SignsDetector):
     files: ClassVar[tuple[Path, ...]] = (LISTS / "conduct_signs.yml",)
     near: ClassVar[int] = 800
     recipes: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {
-        "login_lure": (frozenset({"login", "click", "pressure"}), frozenset({"login", "click", "parcel"})),
+        "login_lure": (frozenset({"login", "click", "pressure"}), frozenset({"login", "parcel", "pressure"})),
         "commitment": (
             frozenset({"accepts", "terms", "binds"}),
             frozenset({"accepts", "supplier", "binds"}),
@@ -54,6 +54,9 @@ class ConductSigns(SignsDetector):
             frozenset({"licence", "evades", "shared"}),
         ),
         "payment_urged": (frozenset({"pay", "hurry", "hush"}), frozenset({"vouchers", "hurry"}), frozenset({"vouchers", "hush"})),
+    }
+    hints: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {
+        "ai_fed": (frozenset({"ai", "put"}), frozenset({"ai", "output"})),
     }
     _words = WordList(read_list("conduct_signs", LABELS, _WEIGHTS))
     wake: ClassVar[tuple[str, ...]] = _words.wake

@@ -490,17 +490,22 @@ def _stretches(ends: Sequence[int], before: int, after: int, length: int) -> Ite
         yield low, high
 
 
+_BEFORE_PARTS = 300
+_AFTER_PARTS = 120
+
+
 class SignsDetector(TextDetector):
     """A detector over one list with the weights `strong`, `sign`, `part` and `against`.
 
     Matches of a label less than `near` characters apart are one matter; what speaks against it halves how sure it is.
     A `part` names by its `group` one of the things a matter consists of (a stake, a bet, the odds). Parts say nothing alone:
     all those of one of the label's `recipes` must stand within `near` characters, in words of their own, and are then worth a
-    telling phrase.
+    telling phrase. What `hints` ask for is worth three signs: enough where a rule wants something else beside it.
     """
 
     near: ClassVar[int]
     recipes: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {}
+    hints: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {}
     _words: ClassVar[WordList]
 
     @abstractmethod
@@ -518,7 +523,8 @@ class SignsDetector(TextDetector):
         for label, groups in by_label.items():
             for group in groups:
                 parts = _parts(group, self.recipes.get(label, ()), self.near)
-                yield from _weighed(text, label, group, parts, self.sure)
+                hints = () if parts else _parts(group, self.hints.get(label, ()), self.near)
+                yield from _weighed(text, label, group, parts, hints, self.sure)
 
 
 def _parts(group: Sequence[Match], recipes: Sequence[frozenset[str]], near: int) -> tuple[Match, ...]:
@@ -544,22 +550,29 @@ def _weighed(
     label: str,
     group: Sequence[Match],
     parts: Sequence[Match],
+    hints: Sequence[Match],
     sure: Callable[[int, int], float | None],
 ) -> Iterator[Hit]:
     strong = {match.entry.pattern for match in group if match.entry.weight == "strong"}
     signs = {text[match.start : match.end].lower() for match in group if match.entry.weight == "sign"}
-    against = next((match.entry.means for match in group if match.entry.weight == "against"), None)
-    confidence = sure(len(strong) + bool(parts), len(signs))
+    told = parts or hints
+    # What speaks against parts stands among them or close by; a disclaimer further down speaks of something else.
+    low, high = (0, len(text)) if strong or not told else (told[0].start - _BEFORE_PARTS, told[-1].end + _AFTER_PARTS)
+    against = next(
+        (each.entry.means for each in group if each.entry.weight == "against" and each.end > low and each.start < high),
+        None,
+    )
+    confidence = sure(len(strong) + bool(parts), len(signs) + (3 if hints else 0))
     if confidence is None:
         return
     if against:
         confidence *= 0.55
-    counts = ((len(strong), "telling phrase"), (len(parts), "part"), (len(signs), "sign"))
+    counts = ((len(strong), "telling phrase"), (len(told), "part"), (len(signs), "sign"))
     counted = ", ".join(f"{number} {what}{'s' if number > 1 else ''}" for number, what in counts if number)
-    shown = {"strong"} if strong or parts else {"sign"}
+    shown = {"strong"} if strong or told else {"sign"}
     last = -1
     for match in group:
-        if match.start < last or not (match.entry.weight in shown or match in parts):
+        if match.start < last or not (match.entry.weight in shown or match in told):
             continue
         last = match.end
         reasons = (match.entry.means, counted) + ((against,) if against else ())
