@@ -13,6 +13,7 @@ from itertools import chain
 from typing import ClassVar, NamedTuple
 
 from detectors.base import Context, TextDetector, Waking
+from detectors.tables import TableMap
 from detectors.wording import sentence_around
 from scanner.model import Hit
 
@@ -40,6 +41,20 @@ _BESIDE = re.compile(
 _LATER = re.compile(rf"\b{_KEY}[ \t]+(?:is|will be|was)[^\n:]{{1,160}}:[ \t]*{_VALUE}[ \t]*(?:\r?\n|\Z)", re.IGNORECASE)
 _INLINE = re.compile(
     r"\b(?:use|using|as|with|log-?in|is|details|account)[: \t]+[\w.@+-]{3,40}[ \t]*/[ \t]*(?P<bare>[^\s/]{6,32})(?=[\s.,;)]|\Z)",
+    re.IGNORECASE,
+)
+# "use mine, rgosal then Heron!1977": no word says password, but a log-in is spoken of, a name stands there and then a value.
+_USER_THEN = re.compile(
+    r"\b(?:user(?:[ ]?name| ?id)?|log(?:s|ged|ging)?[ -]?(?:in|on|into)|logins?|sign(?:s|ed)?[ -]?(?:in|on|into)|accounts?|uid|credentials|"
+    r"use (?:mine|my|ours|his|hers|this one|the (?:old|admin|staff|shared|supply|generic))|put|type|enter|ask(?:s|ed)? (?:who|for))\b"
+    r"[^\n]{0,60}?(?<![\w.@/-])[\w.@+-]{3,40}(?:[ \t]*[,;:|][ \t]*|[ \t]+)(?:and|then|with|followed by|&|\+|plus|pass|pw)"
+    r"(?:[ \t]+(?:then|it['’]?s|its|it is|the|put|type|enter|as|use|with))*[ \t:]+(?P<bare>[^\s<>\"“”]{7,40})",
+    re.IGNORECASE,
+)
+_SECRET_HEADING = re.compile(
+    r"(?:(?:initial|temp(?:orary)?|new|current|default|log-?in|first|start(?:er|ing)?|your|their|my|network|e-?mail|pupil|student|user|account)"
+    r"[ _-]?){0,2}(?:pass[ _-]?(?:words?|codes?|phrases?)|passwd|pwd|pw|p/w|pin(?:[ _-]?(?:code|number))?|secret|picture password)"
+    r"(?:[ _-]?\(?(?:initial|temp(?:orary)?|new|default|first log-?in)\)?)?",
     re.IGNORECASE,
 )
 # A message that is nothing but a secret: what it opens was in another one.
@@ -99,7 +114,7 @@ _LOGIN = re.compile(
 # No honest text tells more secrets than this; the rest is left out, and said so.
 _MOST = 1_000
 # The last expressions of `Secrets.wake`: no word says that a secret stands there.
-_BARE = 3
+_BARE = 4
 
 
 class _Found(NamedTuple):
@@ -119,6 +134,7 @@ class Secrets(TextDetector):
         r"\bkeys\b", r"accesskey", r"accountkey", r"AKIA[0-9A-Z]{8}", r"gh[pousr]_[a-z0-9]{8}", r"xox[abprs]-",
         r"\bAIza", r"\bsk[_-][a-z0-9]", r"glpat-", r"PRIVATE KEY", r"\beyJ[a-z0-9_-]{10}", r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
         r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"credentials?",
+        r"\b(?:and|then|with|plus|by)\b[^\n]{0,30}[ :][^\s/:@<>]{4,30}[0-9]",
         r"[a-z0-9_.@] ?/ ?[^\s/]{6}", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
     )  # fmt: skip
 
@@ -129,6 +145,7 @@ class Secrets(TextDetector):
         found = chain(
             (one for low, high in _stretches(text, named) for one in _named(text, low, high)),
             (one for low, high in _stretches(text, wakings) for one in _unnamed(text, low, high)),
+            _in_tables(text, context),
         )
         for one in found:
             if len(seen) >= _MOST:
@@ -195,12 +212,30 @@ def _unnamed(text: str, low: int, high: int) -> Iterator[_Found]:
         start, end = _trimmed(text, *lone.span("bare"), quoted=False)
         if _shape(text[start:end]) >= 3 and not _PLACEHOLDER.fullmatch(text[start:end]):
             yield _Found(start, end, 0.6, "a line that is nothing but such a value")
+    for match in _USER_THEN.finditer(text, low, high):
+        start, end = _trimmed(text, *match.span("bare"), quoted=False)
+        value = text[start:end]
+        if _shape(value) >= 3 and any(map(str.islower, value)) and not _PLACEHOLDER.fullmatch(value):
+            yield _Found(start, end, 0.86, "a user name, then a value")
     for match in (*_PAIR.finditer(text, low, high), *_INLINE.finditer(text, low, high)):
         start, end = _trimmed(text, *match.span("bare"), quoted=False)
         # A slash inside a line of base64 looks the same: signatures and keys are made of such lines.
         in_code = _BASE64_LINE.match(text, text.rfind("\n", 0, start) + 1) is not None
         if _shape(text[start:end]) >= 3 and not in_code and not _PLACEHOLDER.fullmatch(text[start:end]):
             yield _Found(start, end, 0.85, "user name / password")
+
+
+def _in_tables(text: str, context: Context) -> Iterator[_Found]:
+    """The values below a column that is headed as one of passwords."""
+    if not context.tables:
+        return
+    for cell in TableMap(text, context.tables).cells:
+        value = text[cell.start : cell.end]
+        if not cell.heading or not _SECRET_HEADING.fullmatch(cell.heading.strip(" :*")):
+            continue
+        filler = _PLACEHOLDER.fullmatch(value) or value.lower() in _NO_VALUE
+        if 4 <= len(value) <= 64 and not filler and len(value.split()) <= 4 and not _SECRET_HEADING.fullmatch(value):
+            yield _Found(cell.start, cell.end, 0.88, "a column of passwords")
 
 
 def _trimmed(text: str, start: int, end: int, *, quoted: bool) -> tuple[int, int]:
