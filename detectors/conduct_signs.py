@@ -41,6 +41,8 @@ class ConductSigns(SignsDetector):
     recipes: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {
         "login_lure": (frozenset({"login", "click", "pressure"}), frozenset({"login", "parcel", "pressure"})),
         "commitment": (
+            frozenset({"firm", "terms"}),
+            frozenset({"firm", "binds"}),
             frozenset({"accepts", "terms", "binds"}),
             frozenset({"accepts", "supplier", "binds"}),
             frozenset({"accepts", "terms", "supplier"}),
@@ -50,13 +52,16 @@ class ConductSigns(SignsDetector):
         "forwarding_told": (frozenset({"automatic", "mailbox", "elsewhere"}),),
         "work_copied": (
             frozenset({"work", "copied", "evades", "shared"}),
-            frozenset({"work", "circumvents", "shared"}),
+            frozenset({"circumvents", "shared"}),
             frozenset({"licence", "evades", "shared"}),
+            frozenset({"work", "licence", "shared"}),
+            frozenset({"work", "licence", "evades"}),
         ),
         "payment_urged": (frozenset({"pay", "hurry", "hush"}), frozenset({"vouchers", "hurry"}), frozenset({"vouchers", "hush"})),
     }
     hints: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {
         "ai_fed": (frozenset({"ai", "put"}), frozenset({"ai", "output"})),
+        "cloud_link": (frozenset({"private_store"}),),
     }
     _words = WordList(read_list("conduct_signs", LABELS, _WEIGHTS))
     wake: ClassVar[tuple[str, ...]] = _words.wake

@@ -42,6 +42,8 @@ class OwnAffairs(SignsDetector):
             frozenset({"own", "price", "aside"}),
             frozenset({"trade", "price", "own"}),
             frozenset({"trade", "price", "aside"}),
+            frozenset({"trade", "money", "own"}),
+            frozenset({"trade", "money", "aside"}),
             frozenset({"offer", "trade", "aside"}),
             frozenset({"offer", "trade", "own"}),
         ),

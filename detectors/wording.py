@@ -492,6 +492,7 @@ def _stretches(ends: Sequence[int], before: int, after: int, length: int) -> Ite
 
 _BEFORE_PARTS = 300
 _AFTER_PARTS = 120
+_PLACES_TRIED = 4
 
 
 class SignsDetector(TextDetector):
@@ -530,19 +531,31 @@ class SignsDetector(TextDetector):
 def _parts(group: Sequence[Match], recipes: Sequence[frozenset[str]], near: int) -> tuple[Match, ...]:
     """The matches that make up the first recipe whose parts all stand within `near` characters; none where no recipe does.
 
-    Of matches that share words only the first counts, so that one phrase is never two parts. One pass for each recipe.
+    No two of them share words, so that one phrase is never two parts. Of each part the last few places are tried, which
+    keeps the cost linear.
     """
     parts = [match for match in group if match.entry.weight == "part"]
     for recipe in recipes:
-        latest: dict[str, Match] = {}
+        latest: dict[str, list[Match]] = {kind: [] for kind in recipe}
         for match in parts:
             kind = match.entry.group
-            if kind not in recipe or any(match.start < other.end for other in latest.values()):
+            if kind not in latest:
                 continue
-            latest[kind] = match
-            if len(latest) == len(recipe) and match.end - min(other.start for other in latest.values()) <= near:
-                return tuple(sorted(latest.values(), key=lambda each: each.start))
+            chosen = [match]
+            for other_kind, places in latest.items():
+                if other_kind != kind:
+                    for place in reversed(places):
+                        if match.end - place.start <= near and all(_apart(place, one) for one in chosen):
+                            chosen.append(place)
+                            break
+            if len(chosen) == len(recipe):
+                return tuple(sorted(chosen, key=lambda each: each.start))
+            latest[kind] = [*latest[kind][1 - _PLACES_TRIED :], match]
     return ()
+
+
+def _apart(one: Match, other: Match) -> bool:
+    return one.end <= other.start or other.end <= one.start
 
 
 def _weighed(
