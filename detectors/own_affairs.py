@@ -35,6 +35,7 @@ class OwnAffairs(SignsDetector):
             frozenset({"bidding", "clock", "limit"}),
             frozenset({"lot", "clock", "limit"}),
             frozenset({"offers", "sale"}),
+            frozenset({"site", "dealing"}),
         ),
         "private_business": (
             frozenset({"offer", "price", "own"}),
@@ -46,6 +47,7 @@ class OwnAffairs(SignsDetector):
             frozenset({"trade", "money", "aside"}),
             frozenset({"offer", "trade", "aside"}),
             frozenset({"offer", "trade", "own"}),
+            frozenset({"trade", "own", "aside"}),
         ),
     }
     _words = WordList(read_list("own_affairs", LABELS, _WEIGHTS))
