@@ -57,7 +57,11 @@ class ConductSigns(SignsDetector):
             frozenset({"work", "licence", "shared"}),
             frozenset({"work", "licence", "evades"}),
         ),
-        "payment_urged": (frozenset({"pay", "hurry", "hush"}), frozenset({"vouchers", "hurry"}), frozenset({"vouchers", "hush"})),
+        "payment_urged": (
+            frozenset({"pay", "hurry", "hush"}),
+            frozenset({"vouchers", "hurry"}),
+            frozenset({"vouchers", "hush"}),
+        ),
     }
     hints: ClassVar[Mapping[str, tuple[frozenset[str], ...]]] = {
         "ai_fed": (frozenset({"ai", "put"}), frozenset({"ai", "output"})),

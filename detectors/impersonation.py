@@ -122,7 +122,9 @@ def _signed(sender: Person, message: Message) -> Iterator[Hit]:
                 return  # a draft for that person
             if _granted(sender.email, holder.email, message) or set(own) == set(words(holder.name)):
                 return
-            yield Hit("signed_as_other", 0, 0, sender.email, 0.85, ("closed with another person's name",), part="headers")
+            yield Hit(
+                "signed_as_other", 0, 0, sender.email, 0.85, ("closed with another person's name",), part="headers"
+            )
             return
     claim = _AS_HOLDER.search(text)
     if claim is not None and sender.job_title and not _holds(claim[1], sender.job_title):
@@ -141,7 +143,10 @@ def _signatures(message: Message) -> str:
 
 def _holds(post: str, job_title: str) -> bool:
     """Whether a job title may be said to be that post; any head, deputy or acting one may sign as the school's."""
-    return bool(set(words(post)) & set(words(job_title))) or re.search(r"head|principal|chief|chair", job_title, re.IGNORECASE) is not None
+    return (
+        bool(set(words(post)) & set(words(job_title)))
+        or re.search(r"head|principal|chief|chair", job_title, re.IGNORECASE) is not None
+    )
 
 
 def _person_in(line: str, directory: Directory) -> Person | None:
@@ -164,7 +169,9 @@ def _stranger(shown: Address, message: Message) -> Iterator[Hit]:
     near = lookalike(shown.domain.lower(), directory.people.domains)
     holder = directory.person_named(shown.name) if shown.name else None
     if near:
-        yield Hit("posing_as_ours", 0, 0, shown.address, 0.9, ("the sender's domain is nearly one of ours",), part="headers")
+        yield Hit(
+            "posing_as_ours", 0, 0, shown.address, 0.9, ("the sender's domain is nearly one of ours",), part="headers"
+        )
     elif (
         holder is not None
         and holder.role == "staff"

@@ -22,12 +22,17 @@ _LABELS = {"self": "address_self", "colleague": "address_colleague", "household"
 MANY_FILES = 4
 NOTICE_PERIOD = timedelta(days=92)
 # Names that services of this kind give themselves, as words of the address, or the top-level domain they like.
-_MACHINE = re.compile(r"(?<![a-z])(?:ai|gpt|llm|chat-?bot|note-?taker)(?![a-z])|gpt|openai|chatbot|notetaker", re.IGNORECASE)
-_HELPER = re.compile(r"(?:assistant|bot|ask|prompt|scribe|notes|rewrite|summar\w{1,6})(?:[.+-].{0,30})?\Z", re.IGNORECASE)
+_MACHINE = re.compile(
+    r"(?<![a-z])(?:ai|gpt|llm|chat-?bot|note-?taker)(?![a-z])|gpt|openai|chatbot|notetaker", re.IGNORECASE
+)
+_HELPER = re.compile(
+    r"(?:assistant|bot|ask|prompt|scribe|notes|rewrite|summar\w{1,6})(?:[.+-].{0,30})?\Z", re.IGNORECASE
+)
 # What one writes to a machine and to nobody else: an order in the first words, without a greeting.
 _ORDER = re.compile(
     r"\s{0,20}(?:please |can you |could you )?(?:make (?:this|it|these|the)|re-?write|summari[sz]e|re-?word|re-?phrase|"
-    r"shorten|proof-?read|improve|translate|transcribe|turn (?:this|these|the|my)|write (?:me|a|an|this|up)|draft (?:me|a|an)|act as|you are an?)\b",
+    r"shorten|proof-?read|improve|translate|transcribe|turn (?:this|these|the|my)|"
+    r"write (?:me|a|an|this|up)|draft (?:me|a|an)|act as|you are an?)\b",
     re.IGNORECASE,
 )
 

@@ -234,7 +234,12 @@ def _in_tables(text: str, context: Context) -> Iterator[_Found]:
         if not cell.heading or not _SECRET_HEADING.fullmatch(cell.heading.strip(" :*")):
             continue
         filler = _PLACEHOLDER.fullmatch(value) or value.lower() in _NO_VALUE
-        if 4 <= len(value) <= 64 and not filler and len(value.split()) <= 4 and not _SECRET_HEADING.fullmatch(value):
+        if (
+            4 <= len(value) <= 64
+            and not filler
+            and (" " not in value or _shape(value) >= 2)
+            and not _SECRET_HEADING.fullmatch(value)
+        ):
             yield _Found(cell.start, cell.end, 0.88, "a column of passwords")
 
 

@@ -541,16 +541,27 @@ def _parts(group: Sequence[Match], recipes: Sequence[frozenset[str]], near: int)
             kind = match.entry.group
             if kind not in latest:
                 continue
-            chosen = [match]
-            for other_kind, places in latest.items():
-                if other_kind != kind:
-                    for place in reversed(places):
-                        if match.end - place.start <= near and all(_apart(place, one) for one in chosen):
-                            chosen.append(place)
-                            break
-            if len(chosen) == len(recipe):
+            near_by = [
+                [place for place in reversed(places) if match.end - place.start <= near]
+                for other, places in latest.items()
+                if other != kind
+            ]
+            chosen = _one_of_each((match,), near_by)
+            if chosen:
                 return tuple(sorted(chosen, key=lambda each: each.start))
             latest[kind] = [*latest[kind][1 - _PLACES_TRIED :], match]
+    return ()
+
+
+def _one_of_each(chosen: tuple[Match, ...], places: Sequence[Sequence[Match]]) -> tuple[Match, ...]:
+    """One match from each list beside those chosen, none sharing words with another; empty where that cannot be."""
+    if not places:
+        return chosen
+    for place in places[0]:
+        if all(_apart(place, one) for one in chosen):
+            found = _one_of_each((*chosen, place), places[1:])
+            if found:
+                return found
     return ()
 
 

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from detectors import walk, wording
 from detectors.base import Context, Waking
+from detectors.conduct_signs import ConductSigns
 from detectors.gate import Gate
 from detectors.language import Language
-from detectors.wording import WordList, has_somebody, read_list, sentence_around
+from detectors.own_affairs import OwnAffairs
+from detectors.wording import SignsDetector, WordList, has_somebody, read_list, sentence_around
 from scanner.errors import ConfigError
 from scanner.ports import NameBudget
 
@@ -189,3 +191,33 @@ def test_every_label_is_explained_in_the_help() -> None:
     explained = {label for row in rows for label in re.findall(r"`([a-z_]+)`", row)}
     labels = {label for each in walk().values() for label in each.labels}
     assert labels <= explained, sorted(labels - explained)
+
+
+@pytest.mark.parametrize("detector", [ConductSigns(), OwnAffairs()], ids=["conduct_signs", "own_affairs"])
+def test_every_part_of_a_recipe_is_in_the_list_and_every_part_in_a_recipe(detector: SignsDetector) -> None:
+    listed = {(each.label, each.group) for each in detector._words.entries if each.weight == "part"}
+    named = {
+        (label, part)
+        for recipes in (detector.recipes, detector.hints)
+        for label, ways in recipes.items()
+        for way in ways
+        for part in way
+    }
+    assert listed == named
+
+
+def test_parts_count_only_together_in_words_of_their_own_and_near_each_other() -> None:
+    detector = OwnAffairs()
+
+    def surest(text: str) -> float:
+        wakings = Gate({"own_affairs": detector.wake}).scan(text).get("own_affairs", ())
+        hits = detector.detect(text, wakings, Context())
+        return max((hit.confidence for hit in hits if hit.label == "gambling"), default=0.0)
+
+    stake, wager = "A fiver each by noon.", "We had a flutter on Sunday."
+    assert surest(stake) == surest(wager) == 0.0
+    assert surest(f"{stake} {wager}") >= 0.75
+    assert surest(f"{stake} {'Nothing else is new. ' * 60}{wager}") == 0.0
+    # What speaks against it counts close by, and not in the small print a page further down.
+    assert surest(f"{stake} {wager} It is for the lesson on probability.") < 0.5
+    assert surest(f"{stake} {wager} {'So much for now. ' * 12} A copy of the policy is on the website.") >= 0.75
