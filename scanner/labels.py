@@ -324,6 +324,12 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
     ),
     ({"sent_as_other": "sent as somebody else"}, "sent in another's name", "impersonation", "shared mailboxes"),
     (
+        {"signed_as_other": "signed as somebody else"},
+        "a letter closed with a colleague's name, or written as the holder of a post",
+        "impersonation without a forged header",
+        "pp, drafts sent to that person, send_as grants",
+    ),
+    (
         {"sent_as_other_granted": "sent for somebody else, with leave"},
         "sent in another's name with a grant on record",
         "shows that the grant was used",
@@ -359,6 +365,52 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "the bait of a false mail: account closed, click here, verify now",
         "passing it on does the sender's work",
         "warnings that quote it; reports to IT",
+    ),
+    (
+        {"login_lure": "log-in asked for in haste", "payment_urged": "payment asked for in haste"},
+        "a log-in, a code or a payment asked for in haste; vouchers for somebody who cannot talk",
+        "the mailbox that sends it is taken over, or money is about to leave",
+        "IT about passwords, booking systems for parents",
+    ),
+    (
+        {"posing_as_ours": "stranger under one of our names"},
+        "a stranger under the name of one of ours, or from a domain that is nearly ours",
+        "fraud by a false chief executive",
+        "colleagues who write from home",
+    ),
+    (
+        {"macro_urged": "macros to be enabled"},
+        "words that press to enable a document's macros",
+        "the commonest way in for malware",
+        "warnings against it",
+    ),
+    (
+        {
+            "auto_forwarded": "forwarded by a mailbox rule",
+            "forwarding_set": "notice of a forwarding rule",
+            "forwarding_told": "word of a forwarding rule",
+        },
+        "a mailbox rule to an outside address: told by headers, by a notice of the system, by its owner",
+        "all of a mailbox leaves unseen",
+        "forwarding by hand, automatic replies",
+    ),
+    (
+        {"ai_fed": "records put into an AI service", "address_ai": "address of an AI service"},
+        "records put into an AI service, or sent to the address of one",
+        "special category data at a provider without a contract",
+        "lesson planning, the policy on AI",
+    ),
+    (
+        {"work_copied": "copied work"},
+        "a book, film, score or program copied as a whole, or a lock or licence got round, and passed on",
+        "copyright is infringed",
+        "copies under the school's licence",
+    ),
+    (
+        {"betting_account": "account with a bookmaker", "auction_account": "account at an auction site"},
+        "a bookmaker's or auction site's record of somebody's own account",
+        "the work address is used for it",
+        "advertising, which anybody gets",
     ),
     (
         {"reply_demand": "demand for an answer"},

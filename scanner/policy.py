@@ -174,7 +174,9 @@ KEYS: dict[str, Key] = {
         ("barred", "unstated"), "unstated", (13,),
     ),
     "ai_services": Key(
-        "barred: links to AI services and talk of feeding them are found (rule ai_service)", ("barred", "unstated"), "unstated", (20,)
+        "barred: links to AI services and talk of feeding them are found (rule ai_service); records: only records about people that "
+        "were put into one (rule records_to_ai), which barred finds as well",
+        ("barred", "records", "unstated"), "unstated", (20,),
     ),
     "misdirected_received": Key(
         "what the advice of such a finding asks of the person who got it",

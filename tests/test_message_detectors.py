@@ -117,7 +117,7 @@ def test_a_provider_of_private_mail_is_known_by_whole_labels(domain: str, privat
 
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_likeness_of_any_two_texts_is_a_number(address: str, name: str) -> None:
-    assert likeness(address, name) in (0.0, 0.78, 0.9)
+    assert likeness(address, name) in (0.0, 0.6, 0.78, 0.9)
 
 
 # --- work to and from private addresses -----------------------------------------------------------------------------

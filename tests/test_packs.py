@@ -234,9 +234,9 @@ def test_12_personal_cloud() -> None:
     )
     outside = mail(JANE, [OUTSIDER], subject="Year 9", body=text)
     granted = Grant("transfer", JANE)
-    assert packs_that_find(open_, "personal_cloud") == set(FIVE)
-    assert packs_that_find(locked, "personal_cloud") == set(FIVE) - {"partnership"}
-    assert packs_that_find(outside, "personal_cloud", granted) == {"constellation", "laat", "partnership"}
+    assert packs_that_find(open_, "personal_cloud") == {"base", *FIVE}
+    assert packs_that_find(locked, "personal_cloud") == {"base", *FIVE} - {"partnership"}
+    assert packs_that_find(outside, "personal_cloud", granted) == {"base", "constellation", "laat", "partnership"}
 
 
 PRIVATE = "I booked us a table at the Italian for Saturday."
@@ -325,9 +325,11 @@ def test_20_rules_that_one_policy_has() -> None:
     signed = replace(plain, bodies=mail(body="See you.\n\nThis e-mail is intended solely for the addressee.").bodies)
     assert packs_that_find(signed, "disclaimer") == set()
     chatbot = mail(JANE, [SAM], subject="Reports", body="I pasted the whole set of reports into ChatGPT.")
-    assert packs_that_find(chatbot, "ai_service") == {"constellation"}
+    assert packs_that_find(chatbot, "ai_service") == {"base", "constellation"}
+    login = mail(JANE, [SAM], subject="Tip", body="Use my ChatGPT login if you like.")
+    assert packs_that_find(login, "ai_service") == {"constellation"}
     deal = mail(JANE, ["sales@printco.example"], subject="Boards", body="We accept your quotation of £4,200.")
-    assert packs_that_find(deal, "contract_commitment") == {"partnership"}
+    assert packs_that_find(deal, "contract_commitment") == {"base", "partnership"}
     assert packs_that_find(deal, "contract_commitment", Grant("contract", JANE)) == set()
     lot = mail(
         JANE, [OUTSIDER], subject="Bike", body="I am the highest bidder and there are three hours left on the auction."

@@ -606,7 +606,7 @@ def test_the_rules_page_shows_precision_shadow_and_who_changed_what(desk: Desk) 
     assert RULEBOOK.version in text
     assert "approved by <bdi>ada</bdi>: <bdi>fewer false alarms</bdi>" in text
     assert "rules that have found nothing yet" in text
-    assert "<code>ai_service</code>: off under this policy" in text
+    assert "<code>out_of_hours</code>: off under this policy" in text
     assert "4 October 2026 <strong>(ended: counts no more)</strong>" in text
     assert "<td>5 October 2026</td>" in text  # its last day
 
