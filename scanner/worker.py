@@ -107,7 +107,8 @@ class Companion(msgspec.Struct, frozen=True):
 
 class InspectTask(msgspec.Struct, tag=True, frozen=True):
     """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered;
-    `only_one`: nothing behind the first is asked for. Locked files of `companions` are tried with the words at hand.
+    `only_one`: nothing behind the first is asked for. Locked files of `companions` are tried with the words at hand, and
+    the other way round.
 
     So many bytes as `follows` says come after the frame and belong to the item's data: they were too many for the parent.
     """
@@ -138,11 +139,14 @@ class GradeTask(msgspec.Struct, tag=True, frozen=True):
 
 
 class RevealTask(msgspec.Struct, tag=True, frozen=True):
-    """Give the text of a message, part by part, for the eyes of one reviewer."""
+    """Give the text of a message, part by part, for the eyes of one reviewer. Its locked files are tried with words of
+    `companions`, of which nothing is shown.
+    """
 
     item: RawItem | None
     envelope: Envelope | None
     follows: int = 0
+    companions: tuple[Companion, ...] = ()
 
 
 class NewPeople(msgspec.Struct, tag=True, frozen=True):
@@ -389,13 +393,14 @@ class _Bench:
             yield Judged(member, verdict, tuple(silences or ()), involved)
             index += 1
 
-    def _companions(self, task: InspectTask) -> Iterator[Envelope]:
+    def _companions(self, task: InspectTask | RevealTask) -> Iterator[Envelope]:
         for companion in task.companions:
             if companion.envelope is not None:
                 yield companion.envelope
             elif companion.item is not None:
                 members = open_item(companion.item, self.instruments.limits, _place_in_store(companion.member))
-                yield from (envelope for _, envelope in islice(members, 1))
+                # One for each, that their numbers stay true; an empty one where a mailbox file has become shorter.
+                yield next((envelope for _, envelope in members), Envelope(source="document"))
 
     def reveal(self, task: RevealTask, replies: BinaryIO) -> Revealed:
         limits = self.instruments.limits
@@ -404,7 +409,8 @@ class _Bench:
         if found is None:
             return Revealed((), (), (Problem("document", "reveal", "corrupt", "none", "held no message"),), ())
         envelope = found[1]
-        reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
+        companions = tuple(self._companions(task))
+        reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {}, companions)
         return Revealed(
             _headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))), is_private(envelope)
         )
@@ -554,7 +560,7 @@ class Worker:
     ) -> Iterator[Outcome]:
         """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome.
 
-        `member` asks for one of them alone; locked files of `companions` are tried with its words.
+        `member` asks for one of them alone; locked files of `companions` are tried with its words, and its own with theirs.
         """
         item = what.item if isinstance(what, SpooledItem) else what if isinstance(what, RawItem) else None
         spooled = what if isinstance(what, SpooledItem) else None
@@ -636,17 +642,18 @@ class Worker:
             raise MailwardenError(f"a rule's example stopped the worker: {died.detail}") from died
         return reply
 
-    def reveal(self, what: RawItem | SpooledItem | Envelope) -> Revealed:
+    def reveal(self, what: RawItem | SpooledItem | Envelope, companions: Sequence[Companion] = ()) -> Revealed:
         """The text of one message for one reviewer. What could not be read is among the problems."""
+        beside = tuple(companions)
         watch = _Watch()
         try:
             self.ready()
             if isinstance(what, SpooledItem):
-                self._send(RevealTask(what.item, None, what.size), what)
+                self._send(RevealTask(what.item, None, what.size, beside), what)
             elif isinstance(what, RawItem):
-                self._send(RevealTask(what, None))
+                self._send(RevealTask(what, None, 0, beside))
             else:
-                self._send(RevealTask(None, what))
+                self._send(RevealTask(None, what, 0, beside))
             reply = self._reply(watch)
             if not isinstance(reply, Revealed):
                 raise _Died("crashed", _NO_ANSWER)

@@ -166,10 +166,11 @@ def _slides_text(stream: bytes) -> tuple[str, bool]:
 
 def _add_sheets(data: bytes, content: Content, limits: Limits) -> None:
     import xlrd  # only a workbook of that time should pay for it
+    from xlrd.compdoc import CompDocError
 
     try:
         book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
-    except (xlrd.XLRDError, AssertionError, NotImplementedError, UnicodeError, *_ERRORS) as error:
+    except (xlrd.XLRDError, CompDocError, AssertionError, NotImplementedError, UnicodeError, *_ERRORS) as error:
         raise UnreadablePart("corrupt", f"workbook before 2007: {type(error).__name__}") from None
     sheets = Sheets(limits.max_cells, limits.max_text_chars)
     for sheet in book.sheets():

@@ -11,6 +11,7 @@ import io
 import re
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from functools import partial
@@ -52,6 +53,9 @@ _ATTRIBUTE = re.compile(rb"([\w:]{1,60})\s*=\s*[\"']([^\"']{0,2000})[\"']")
 XML_ERRORS = (SyntaxError, ParseError, DefusedXmlException, ValueError, LookupError, TypeError)
 _WORKBOOK_ERRORS = (
     *XML_ERRORS,
+    zlib.error,
+    RuntimeError,
+    NotImplementedError,
     KeyError,
     AttributeError,
     zipfile.BadZipFile,

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import io
 import logging
+import zlib
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, takewhile
 from typing import Any
 
 import pypdfium2
 from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
+from pypdf.filters import ASCII85Decode, ASCIIHexDecode
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
 from scanner.errors import UnreadablePart
@@ -47,7 +49,10 @@ def lock(data: bytes) -> Protection:
 
 def read_pdf(data: bytes, claimed: str, limits: Limits, password: str = "") -> Content:
     """Text of all pages, then form fields and notes; attached files and pages that are pictures become children."""
-    reader, protection = _open(data)
+    try:
+        reader, protection = _open(data)
+    except UnreadablePart as error:
+        return _as_far_as_drawn(_Drawn(data, password), error, limits)
     if not protection.readable_without_password and not (password and opens_with(reader, password)):
         content = Content(protection=protection)
         content.missed(Trouble("encrypted", protection.mechanism))
@@ -56,6 +61,17 @@ def read_pdf(data: bytes, claimed: str, limits: Limits, password: str = "") -> C
         return _read(reader, protection, limits, _Drawn(data, password))
     except _BROKEN as error:
         raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
+
+
+def _as_far_as_drawn(drawn: _Drawn, error: UnreadablePart, limits: Limits) -> Content:
+    """The words of a damaged file that PDFium can still follow, one without an end for instance. Raises `error` for none."""
+    pages = (drawn.text(number) for number in range(limits.max_pages))
+    text = "\n".join(takewhile(lambda one: one is not None, pages))  # type: ignore[arg-type]
+    if not text.strip():
+        raise error
+    content = Content(text[: limits.max_text_chars])
+    content.missed(Trouble("corrupt", error.detail, "part"))
+    return content
 
 
 def locked_reader(data: bytes) -> PdfReader:
@@ -216,7 +232,7 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
     characters = 0
     pages = len(reader.pages)
     pictures: list[int] = []
-    broken = 0
+    broken = damaged = 0
     content = Content(protection=protection)
     for number in range(min(pages, limits.max_pages)):
         try:
@@ -225,6 +241,7 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
             if text is None:
                 text = page.extract_text()
             notes = _notes(page)
+            damaged += not _is_whole(page)
         except RecursionError:
             broken += 1
             continue
@@ -254,12 +271,72 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
         content.missed(
             Trouble("corrupt", f"{broken} of {pages} pages could not be read", "none" if broken == pages else "part")
         )
+    if damaged:
+        words = f"what is written on {damaged} of {pages} pages is damaged"
+        content.missed(Trouble("corrupt", words, "part" if content.text.strip() else "none"))
     if pages > limits.max_pages:
         content.missed(Trouble("too_large", f"{limits.max_pages} of {pages} pages read", "part"))
     if not pages and not broken:
         raise UnreadablePart("corrupt", "PDF without pages")
     content.children = chain(_properties(reader), _pages(drawn, pictures[: limits.ocr_pages]), _attached(reader))
     return content
+
+
+# How deep drawings lie in drawings, and how many are looked at on a page.
+_DRAWING_LEVELS, _MOST_DRAWINGS = 3, 50
+_MOST_CHECKED = 50_000_000
+
+
+def _is_whole(page: Any) -> bool:
+    """Can everything that is written on the page be unpacked? PDFium leaves out what it cannot follow, and says nothing."""
+    contents = page.get("/Contents")
+    if contents is None:
+        return True  # an empty page
+    contents = contents.get_object()
+    streams = [item.get_object() for item in contents] if isinstance(contents, ArrayObject) else [contents]
+    return all(isinstance(one, StreamObject) and _unpacks(one) for one in streams) and all(
+        _unpacks(one) for one in _drawings(page.get("/Resources"), _DRAWING_LEVELS)
+    )
+
+
+def _drawings(resources: Any, levels: int) -> Iterator[StreamObject]:
+    """Form XObjects: text that a page shows by reference (ISO 32000-2 section 8.10)."""
+    resources = resources.get_object() if isinstance(resources, IndirectObject) else resources
+    objects = resources.get("/XObject") if isinstance(resources, DictionaryObject) else None
+    objects = objects.get_object() if isinstance(objects, IndirectObject) else objects
+    for reference in list(objects.values())[:_MOST_DRAWINGS] if isinstance(objects, DictionaryObject) else []:
+        thing = reference.get_object()
+        if isinstance(thing, StreamObject) and thing.get("/Subtype") == "/Form":
+            yield thing
+            if levels > 1:
+                yield from _drawings(thing.get("/Resources"), levels - 1)
+
+
+def _unpacks(stream: StreamObject) -> bool:
+    """Is it packed as it says? Of filters only those are followed that programs write for text (7.4.2 to 7.4.4)."""
+    filters = stream.get("/Filter")
+    filters = filters.get_object() if filters is not None else ArrayObject()
+    data = bytes(stream._data)
+    for name in filters if isinstance(filters, ArrayObject) else [filters]:
+        if name in ("/ASCII85Decode", "/A85"):
+            data = bytes(ASCII85Decode.decode(data))
+        elif name in ("/ASCIIHexDecode", "/AHx"):
+            data = bytes(ASCIIHexDecode.decode(data))
+        elif name in ("/FlateDecode", "/Fl"):
+            unpacking = zlib.decompressobj()
+            # Some programs leave the checksum at the end away: then the last block alone says that nothing is missing.
+            blocks = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                packed, data = data, unpacking.decompress(data, _MOST_CHECKED)
+                if not (unpacking.eof or unpacking.unconsumed_tail):
+                    blocks.decompress(packed[2:], _MOST_CHECKED)
+                    if not blocks.eof:
+                        return False
+            except zlib.error:
+                return False
+        else:
+            break
+    return True
 
 
 def _pages(drawn: _Drawn, numbers: list[int]) -> Iterator[Child]:
