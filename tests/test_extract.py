@@ -489,11 +489,12 @@ def test_a_pdf_whose_stream_lacks_its_checksum_is_whole() -> None:
     for number, one in enumerate(objects, 1):
         table += b"%010d 00000 n \n" % len(data)
         data += b"%d 0 obj\n%s\nendobj\n" % (number, one)
-    reading = document(data + table + b"trailer << /Root 1 0 R /Size 5 >>\nstartxref\n%d\n%%%%EOF\n" % len(data))
+    trailer = b"trailer << /Root 1 0 R /Size 5 >>\n"
+    reading = document(data + table + trailer + b"startxref\n%d\n%%%%EOF\n" % len(data))
     assert "Words of the plan" in reading.parts[0].text
     assert not reading.problems
     # Without its end the one engine refuses it; what the other one makes out is read, and the damage is said.
-    cut = document(data)
+    cut = document(data + trailer)
     assert "Words of the plan" in cut.parts[0].text
     assert [(one.kind, one.read) for one in cut.problems] == [("corrupt", "part")]
 
