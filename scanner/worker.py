@@ -41,7 +41,7 @@ from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem, SpooledItem
 from scanner.routing import load_routing, parties
 from scanner.rulebook import load_rulebook
-from scanner.sandbox import PrivateFolder, Wall, enclose
+from scanner.sandbox import PrivateFolder, Wall, conceal, enclose
 
 MAX_FRAME = 1 << 30
 _PIECE = 1 << 20
@@ -271,7 +271,7 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     start = next(frames, None)
     if not isinstance(start, Start):
         return
-    walls = enclose(os.environ.get("TMPDIR") or "/nonexistent")
+    walls = enclose(os.environ.get("TMPDIR") or "/nonexistent", (start.rules_dir,))
     resource.setrlimit(resource.RLIMIT_AS, (start.address_space_bytes, start.address_space_bytes))
     try:
         bench = _Bench.build(start)
@@ -519,6 +519,7 @@ class Worker:
             return self._ready
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        conceal()  # what this process knows, its environment included, is nothing for the child
         # Whatever a library writes to disk goes here, and is gone with the process.
         self._folder = PrivateFolder()
         environment |= {"OMP_THREAD_LIMIT": "1", "TMPDIR": self._folder.path, "HOME": self._folder.path}
