@@ -108,6 +108,7 @@ def start_of(
         cpu_seconds=worker_limits.cpu_seconds,
         as_outbound=as_outbound,
         spread_key=key.subkey("spread"),
+        kept_dir=str(_cache("compiled")),
     )
 
 
@@ -122,14 +123,14 @@ def _built(own: tuple[OwnPattern, ...] = ()) -> Detectors:
 # --- proving --------------------------------------------------------------------------------------------------------
 
 
-def _stamps() -> Path:
-    """Where it is remembered which sets have proved themselves."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailwarden" / "proved"
+def _cache(what: str) -> Path:
+    """Where it is remembered which sets have proved themselves (`proved`), and what a start need not compile (`compiled`)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailwarden" / what
 
 
 def ensure_proved(worker: Worker, rules: Path, say: Callable[[str], None]) -> None:
     """A rule that fails its own examples cannot be loaded (Never 7). Once for each version of rules, lists and detectors."""
-    stamp = _stamps() / worker.ready().proof
+    stamp = _cache("proved") / worker.ready().proof
     if stamp.is_file():
         return
     say("Checking the rules against their own examples (once for each version of the set) …")

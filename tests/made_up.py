@@ -185,6 +185,7 @@ class WordDetectors:
     confidence: float = 0.9
     version: str = "words"
     texts: list[str] = field(default_factory=list)
+    made: tuple[str, bytes] | None = None
 
     @property
     def labels(self) -> frozenset[str]:

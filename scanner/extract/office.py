@@ -18,10 +18,8 @@ from functools import partial
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
-import openpyxl
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from docx.oxml import parse_xml
-from openpyxl.utils.exceptions import InvalidFileException
 
 from scanner.errors import UnreadablePart
 from scanner.extract.archives import open_zip, unpack
@@ -60,7 +58,6 @@ _WORKBOOK_ERRORS = (
     AttributeError,
     zipfile.BadZipFile,
     OSError,
-    InvalidFileException,
     EOFError,
     ArithmeticError,
 )
@@ -372,9 +369,12 @@ def _transitional(package: zipfile.ZipFile, limits: Limits) -> bytes:
 
 
 def _add_sheets(data: bytes, sheets: Sheets, content: Content) -> None:
+    import openpyxl  # takes longer to load than most mails take to read
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
-    except _WORKBOOK_ERRORS as error:
+    except (InvalidFileException, *_WORKBOOK_ERRORS) as error:
         raise UnreadablePart("corrupt", f"workbook: {type(error).__name__}") from None
     try:
         if not book.worksheets:
