@@ -15,6 +15,8 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time
 from functools import partial
+from html import unescape
+from itertools import zip_longest
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -31,10 +33,10 @@ from scanner.model import UNPROTECTED, Protection, Table
 
 # Parts of a package without words of the writer.
 _NO_WORDS = re.compile(
-    r"(?:^|/)(?:styles|stylesWithEffects|settings|webSettings|fontTable|numbering|presProps|viewProps|tableStyles|theme\d*|calcChain|metadata"
+    r"(?:^|/)(?:styles|stylesWithEffects|webSettings|fontTable|numbering|presProps|viewProps|tableStyles|theme\d*|calcChain|metadata"
     r"|sharedStrings|printerSettings\d*|workbook|presentation|commentAuthors|authors|people|itemProps\d*|docMetadata|LabelInfo"
-    r"|commentsExtended|commentsIds|commentsExtensible|persons?|app|core|thumbnail)\.(?:xml|bin)$|/_rels/|^_rels/|\[Content_Types\]|^customXml/|/theme/"
-    r"|/slideLayouts/|/slideMasters/|/notesMasters/|/handoutMasters/|^xl/worksheets/sheet|^xl/persons/|/tags/|/changesInfos/|/revisionInfo"
+    r"|commentsExtended|commentsIds|commentsExtensible|persons?|app|core|thumbnail)\.(?:xml|bin)$|/_rels/|^_rels/|\[Content_Types\]|^customXml/|/theme/|^docProps/|^xl/pivotCache/"
+    r"|/slideLayouts/|/slideMasters/|/notesMasters/|/handoutMasters/|^xl/worksheets/sheet|^xl/persons/|/changesInfos/|/revisionInfo"
 )
 # Parts that are read as XML or hold no words: relationships, previews, fonts, printer settings, programs.
 _PACKAGES_OWN = re.compile(
@@ -43,6 +45,21 @@ _PACKAGES_OWN = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d+")
+# The lists of those who comment and change, and how each of them names people.
+_PEOPLE = re.compile(
+    r"^(?:word/people|word/comments|ppt/commentAuthors|ppt/authors|xl/persons/[^/]+|xl/comments[^/]*|xl/comments/[^/]+)\.xml$"
+)
+_PERSON = re.compile(
+    rb"<(?:\w{1,20}:)?(?:person|comment|cmAuthor|author)\b[^<>]{0,500}?\b(?:author|name|displayName)=\"([^\"<>]{1,200})\""
+    rb"|<(?:\w{1,20}:)?author>([^<>]{1,200})<"
+)
+# What a sheet holds behind its cells: lines at head and foot, the choices and hints of a cell.
+_BEHIND = re.compile(
+    rb"<(?:odd|even|first)(?:Header|Footer)[^<>]{0,100}>([^<>]{1,2000})<|<formula[12]>(?:\"|&quot;)([^<>]{1,2000}?)(?:\"|&quot;)<"
+    rb"|\b(?:prompt|promptTitle|error|errorTitle|tooltip)=\"([^\"<>]{1,2000})\""
+)
+_LITERAL_NAME = re.compile(rb"<definedName\b[^<>]{0,500}>\s{0,20}(?:\"|&quot;)([^<>]{1,2000}?)(?:\"|&quot;)\s{0,20}<")
+_HEADING_CODES = re.compile(r"&(?:[LCRPNDTZFAGBISUEXYOH+-]|\d{1,3}|\"[^\"]{0,100}\"|K[0-9A-F]{6})")
 _LOCKS = re.compile(
     rb"<(?:\w{1,20}:)?(sheetProtection|workbookProtection|fileSharing|documentProtection|writeProtection|modifyVerifier)\b([^>]{0,4000})>"
 )
@@ -65,7 +82,7 @@ MAX_XML_DEPTH = 256
 _PROPERTY_NAMES = {
     "creator": "Author", "lastModifiedBy": "Last changed by", "title": "Title", "subject": "Subject",
     "description": "Comments", "keywords": "Keywords", "category": "Category", "initial-creator": "Author",
-    "printed-by": "Printed by", "keyword": "Keywords",
+    "printed-by": "Printed by", "keyword": "Keywords", "Manager": "Manager",
 }  # fmt: skip
 # What programs write where a name would stand.
 _PROGRAMS = frozenset(
@@ -166,6 +183,8 @@ class _Flow:
             if self.is_full or depth > MAX_XML_DEPTH:
                 return
             name = local_name(child)
+            for told in _told(child, name):
+                self.add(clean(told).strip() + "\n")
             if name == "p":
                 self.add(clean("".join(_words(child))).rstrip(" ") + "\n")
             elif name == "tbl":
@@ -212,6 +231,26 @@ def _through_wrappers(row: Any) -> Iterator[Any]:
             yield child
 
 
+# Words that stand in attributes: what a picture shows, lettering that is drawn, the choices of a list, hidden variables.
+_TOLD = {
+    "docPr": ("title", "descr"),
+    "cNvPr": ("title", "descr"),
+    "shape": ("alt",),
+    "textpath": ("string",),
+    "listItem": ("displayText",),
+    "docVar": ("val",),
+    "sheetName": ("val",),
+    "tag": ("val",),
+}
+
+
+def _told(element: Any, name: str) -> Iterator[str]:
+    for wanted in _TOLD.get(name, ()):
+        for key, value in element.attrib.items():
+            if key.rpartition("}")[2] == wanted and value.strip():
+                yield value
+
+
 _BREAKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-", "ptab": "\t"}
 
 
@@ -221,12 +260,14 @@ def _words(element: Any, between: str = "\n", depth: int = 0) -> Iterator[str]:
         return
     for child in element:
         name = local_name(child)
+        for told in _told(child, name):
+            yield from (between, told, between)
         if name in ("t", "delText"):
             if child.text:
                 yield child.text
         elif name in _BREAKS:
             yield _BREAKS[name]
-        elif name in ("Fallback", "instrText", "pPr", "rPr", "tblPr", "tcPr", "sectPr"):
+        elif name in ("Fallback", "instrText", "pPr", "rPr", "tblPr", "tcPr", "sectPr", "tag"):
             continue
         else:
             is_block = name in ("p", "tc", "tr")
@@ -283,13 +324,30 @@ def _inside(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:
     """What lies in a package beside its text: files, and who wrote it. The latter is a part of its own, so that an author
     never stands next to the people of the last line.
     """
-    info = package.NameToInfo.get("docProps/core.xml")
-    if info is not None:
-        known = unpack(package, info, limits)
-        lines = "\n".join(properties(known))
-        if lines:
-            yield Child("properties", lambda: lines.encode("utf-8", "replace"), len(lines), "text/plain; charset=utf-8")
+    lines: list[str] = []
+    for name in ("docProps/core.xml", "docProps/app.xml", "docProps/custom.xml"):
+        if name in package.NameToInfo:
+            lines += properties(unpack(package, package.NameToInfo[name], limits))
+    lines += [f"Comment by: {name}" for name in _commentators(package, limits)]
+    if lines:
+        text = "\n".join(lines).encode("utf-8", "replace")
+        yield Child("properties", lambda: text, len(text), "text/plain; charset=utf-8")
     yield from _embedded(package, limits)
+
+
+_MOST_COMMENTATORS = 50
+
+
+def _commentators(package: zipfile.ZipFile, limits: Limits) -> list[str]:
+    """Who commented, or whose changes are tracked, as the lists of such people have it."""
+    found: dict[str, None] = {}
+    for name, info in package.NameToInfo.items():
+        if _PEOPLE.search(name):
+            for match in _PERSON.finditer(unpack(package, info, limits)):
+                who = clean(unescape((match[1] or match[2]).decode("utf-8", "replace"))).strip()
+                if " " in who and who.lower() not in _PROGRAMS:
+                    found.setdefault(who)
+    return list(found)[:_MOST_COMMENTATORS]
 
 
 def properties(xml: bytes) -> Iterator[str]:
@@ -299,8 +357,20 @@ def properties(xml: bytes) -> Iterator[str]:
     except XML_ERRORS as error:
         raise UnreadablePart("corrupt", f"properties: {type(error).__name__}") from None
     for element in root.iter():
-        shown = _PROPERTY_NAMES.get(local_name(element))
-        if shown and element.text and element.text.strip() and element.text.strip().lower() not in _PROGRAMS:
+        name = local_name(element)
+        shown: str | None
+        if name == "property":  # one that somebody made up: its name, and its value one level down
+            shown, element = clean(element.get("name") or "").strip(), next(iter(element), element)
+        elif name == "user-defined":  # the same in OpenDocument
+            shown = clean(next((v for key, v in element.attrib.items() if key.endswith("}name")), "")).strip()
+        else:
+            shown = _PROPERTY_NAMES.get(name)
+        if (
+            shown
+            and isinstance(element.text, str)
+            and element.text.strip()
+            and element.text.strip().lower() not in _PROGRAMS
+        ):
             yield f"{shown}: {clean(element.text).strip()}"
 
 
@@ -341,6 +411,8 @@ def read_workbook(data: bytes, claimed: str, limits: Limits) -> Content:
         # openpyxl warns of what it would lose on saving; nothing is saved here.
         warnings.simplefilter("ignore")
         _add_sheets(data, sheets, content)
+    for trouble in _behind_the_cells(package, sheets, limits):
+        content.missed(trouble)
     flow = _Flow(limits)
     for name in _with_words(package, ("xl/comments", "xl/threadedComments", "xl/drawings/", "xl/")):
         try:
@@ -353,6 +425,57 @@ def read_workbook(data: bytes, claimed: str, limits: Limits) -> Content:
     content.text, content.tables = sheets.finish()
     content.children = _inside(package, limits)
     return content
+
+
+def _behind_the_cells(package: zipfile.ZipFile, sheets: Sheets, limits: Limits) -> Iterator[Trouble]:
+    """Head and foot lines, lists to choose from and hints of the sheets, texts behind names, and the rows that a pivot table
+    keeps of its source, which may be deleted or was never there (ECMA-376 part 1, 18.2.5, 18.3.1.33, 18.3.1.46, 18.10.1).
+    """
+    for name, info in package.NameToInfo.items():
+        try:
+            if name.startswith(("xl/worksheets/", "xl/chartsheets/")) and name.endswith(".xml"):
+                words = _BEHIND.findall(unpack(package, info, limits).rpartition(b"</sheetData>")[2])
+                texts = [_HEADING_CODES.sub(" ", _unescaped(b"".join(groups))) for groups in words]
+            elif name == "xl/workbook.xml":
+                texts = [_unescaped(value) for value in _LITERAL_NAME.findall(unpack(package, info, limits))]
+            elif name.startswith("xl/pivotCache/pivotCacheDefinition"):
+                rows = name.replace("Definition", "Records")
+                kept = unpack(package, package.NameToInfo[rows], limits) if rows in package.NameToInfo else b""
+                sheets.add(_pivot_rows(unpack(package, info, limits), kept), "pivot table", True)
+                continue
+            else:
+                continue
+        except UnreadablePart as error:
+            yield Trouble(error.kind, error.detail, "part")  # type: ignore[arg-type]
+            continue
+        for text in dict.fromkeys(filter(None, (clean(text).strip() for text in texts))):
+            sheets.heading(text)
+
+
+def _unescaped(value: bytes) -> str:
+    return unescape(value.decode("utf-8", "replace"))
+
+
+def _pivot_rows(definition: bytes, records: bytes) -> Iterator[list[str]]:
+    """The source of a pivot table as it was: names of the fields, then its rows; of a field without rows its values."""
+    try:
+        fields = [(field.get("name") or "", field) for field in parse_xml(definition).iter("{*}cacheField")]
+        rows = list(parse_xml(records).iter("{*}r")) if records else []
+    except XML_ERRORS as error:
+        raise UnreadablePart("corrupt", f"pivot table: {type(error).__name__}") from None
+    shared = [[item.get("v") or "" for items in field.iter("{*}sharedItems") for item in items] for _, field in fields]
+    yield [clean(name) for name, _ in fields]
+    for row in rows:
+        cells = []
+        for number, item in enumerate(row):
+            value = item.get("v") or ""
+            if local_name(item) == "x":
+                known = shared[number] if number < len(shared) else []
+                value = known[int(value)] if value.isdecimal() and int(value) < len(known) else ""
+            cells.append(clean(value))
+        yield cells
+    if not rows:
+        yield from ([clean(one) for one in values] for values in zip_longest(*shared, fillvalue=""))
 
 
 def _transitional(package: zipfile.ZipFile, limits: Limits) -> bytes:
@@ -369,11 +492,29 @@ def _transitional(package: zipfile.ZipFile, limits: Limits) -> bytes:
 
 
 def _add_sheets(data: bytes, sheets: Sheets, content: Content) -> None:
-    import openpyxl  # takes longer to load than most mails take to read
+    # Takes longer to load than most mails take to read.
+    from openpyxl.reader.excel import ExcelReader
     from openpyxl.utils.exceptions import InvalidFileException
 
+    class CellReader(ExcelReader):
+        """Reads cells alone: what is damaged in charts, properties or the theme keeps nobody from them."""
+
+        def read_chartsheet(self, sheet: Any, rel: Any) -> None:
+            sheets.heading(clean(sheet.name))
+
+        def read_properties(self) -> None:
+            pass
+
+        def read_custom(self) -> None:
+            pass
+
+        def read_theme(self) -> None:
+            pass
+
     try:
-        book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        reader = CellReader(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
+        reader.read()
+        book = reader.wb
     except (InvalidFileException, *_WORKBOOK_ERRORS) as error:
         raise UnreadablePart("corrupt", f"workbook: {type(error).__name__}") from None
     try:

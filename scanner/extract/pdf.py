@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 import zlib
 from collections.abc import Iterator
-from itertools import chain, takewhile
+from functools import partial
+from itertools import chain, islice, takewhile
 from typing import Any
 
 import pypdfium2
@@ -278,7 +280,10 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
         content.missed(Trouble("too_large", f"{limits.max_pages} of {pages} pages read", "part"))
     if not pages and not broken:
         raise UnreadablePart("corrupt", "PDF without pages")
-    content.children = chain(_properties(reader), _pages(drawn, pictures[: limits.ocr_pages]), _attached(reader))
+    drawn_pages = _pages(drawn, pictures[: limits.ocr_pages])
+    content.children = chain(
+        _properties(reader), drawn_pages, _answers(reader), _attached(reader), _pinned(reader, limits)
+    )
     return content
 
 
@@ -374,6 +379,7 @@ def _has_big_picture(resources: DictionaryObject, levels: int) -> bool:
     return False
 
 
+_TAG = re.compile(r"<[^<>]{0,2000}>")
 # What programs write where nobody has written anything.
 _NOBODYS_WORDS = frozenset({"", "anonymous", "untitled", "unspecified", "unknown", "user", "author", "microsoft word"})
 
@@ -401,8 +407,12 @@ def _notes(page: Any) -> list[str]:
     annotations = annotations.get_object() if isinstance(annotations, IndirectObject) else annotations
     for reference in list(annotations or [])[:1_000] if isinstance(annotations, ArrayObject) else []:
         note = reference.get_object()
-        if isinstance(note, DictionaryObject) and isinstance(note.get("/Contents"), str):
-            found.append(str(note["/Contents"]))
+        if not isinstance(note, DictionaryObject) or note.get("/Subtype") == "/Widget":
+            continue
+        said = [note.get(key) for key in ("/T", "/Subj", "/Contents")]  # who, about what, and the words
+        if not isinstance(said[2], str) and isinstance(note.get("/RC"), str):
+            said[2] = _TAG.sub(" ", str(note["/RC"]))
+        found.extend(str(words) for words in said if isinstance(words, str) and words.strip())
     return found
 
 
@@ -423,6 +433,57 @@ def _attached(reader: PdfReader) -> Iterator[Child]:
         raise UnreadablePart("corrupt", f"PDF attachments: {type(error).__name__}") from None
     for attachment in attachments:
         yield Child(str(attachment.name), lambda one=attachment: _bytes_of(one))  # type: ignore[misc]
+
+
+def _answers(reader: PdfReader) -> Iterator[Child]:
+    """What was filled into an XFA form (ISO 32000-1 section 12.7.8): pages of such a file may only ask for another program."""
+    try:
+        root: Any = reader.trailer["/Root"].get_object()
+        form = root.get("/AcroForm")
+        form = form.get_object() if form is not None else None
+        packets = form.get("/XFA") if isinstance(form, DictionaryObject) else None
+        packets = packets.get_object() if packets is not None else None
+        streams = [item.get_object() for item in packets or ()] if isinstance(packets, ArrayObject) else [packets]
+        found = [one for one in streams if isinstance(one, StreamObject)][:50]
+    except (*_BROKEN, RecursionError) as error:
+        raise UnreadablePart("corrupt", f"PDF form: {type(error).__name__}") from None
+    for number, one in enumerate(found, 1):
+        data = _stream_bytes(one)
+        # Among templates and settings the answers are the packet of this name; a form in one piece has all in it.
+        if data is None or b"datasets" in data:
+            yield Child(f"form {number}.xml", partial(_said_bytes, data), len(data or b""), "text/xml")
+
+
+def _pinned(reader: PdfReader, limits: Limits) -> Iterator[Child]:
+    """Files pinned to a place on a page (ISO 32000-2 section 12.5.6.15)."""
+    for page in islice(reader.pages, limits.max_pages):
+        try:
+            annotations = page.get("/Annots")
+            annotations = annotations.get_object() if annotations is not None else None
+            notes = [one.get_object() for one in annotations[:1_000]] if isinstance(annotations, ArrayObject) else []
+            pins = [
+                one for one in notes if isinstance(one, DictionaryObject) and one.get("/Subtype") == "/FileAttachment"
+            ]
+            files: list[Any] = [pin["/FS"].get_object() for pin in pins]
+            named = [(str(one.get("/UF") or one.get("/F") or "file"), one["/EF"].get_object()) for one in files]
+            streams = [(name, (held.get("/F") or held["/UF"]).get_object()) for name, held in named]
+        except (*_BROKEN, RecursionError) as error:
+            raise UnreadablePart("corrupt", f"PDF attachments: {type(error).__name__}") from None
+        for name, stream in streams:
+            yield Child(name, lambda stream=stream: _said_bytes(_stream_bytes(stream)))  # type: ignore[misc]
+
+
+def _stream_bytes(stream: Any) -> bytes | None:
+    try:
+        return bytes(stream.get_data())
+    except (*_BROKEN, RecursionError, zlib.error):
+        return None
+
+
+def _said_bytes(data: bytes | None) -> bytes:
+    if data is None:
+        raise UnreadablePart("corrupt", "PDF attachment")
+    return data
 
 
 def _bytes_of(attachment: Any) -> bytes:

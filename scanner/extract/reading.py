@@ -74,7 +74,7 @@ _READERS: dict[str, Reader] = {
     "text/csv": texts.read_table,
     "text/calendar": texts.read_properties,
     "text/vcard": texts.read_properties,
-    "application/json": texts.read_plain,
+    "application/json": texts.read_json,
     "application/rtf": texts.read_rtf,
     "application/pgp-keys": texts.read_plain,
     "application/pgp-signature": sealed.read_signature,
