@@ -402,7 +402,7 @@ def _properties(reader: PdfReader) -> Iterator[Child]:
 
 def _notes(page: Any) -> list[str]:
     """The text of notes and stamps on a page (ISO 32000-2 section 12.5)."""
-    found = []
+    found: list[str] = []
     annotations = page.get("/Annots")
     annotations = annotations.get_object() if isinstance(annotations, IndirectObject) else annotations
     for reference in list(annotations or [])[:1_000] if isinstance(annotations, ArrayObject) else []:

@@ -495,6 +495,10 @@ class _Reader:
                 self._add(replace(container, text=text, segments=all_owned(text, "forwarded"), read="all"), [])
                 first = False
             prefix = container.path if kind == "message/rfc822" else f"{container.path}/{number}"
+            if kind == "application/mbox" and (text := _headers_shown(envelope)):
+                heading = replace(container, path=self._unique(prefix), media_type="message/rfc822", name="", text=text,
+                                  segments=all_owned(text, "forwarded"), size=len(message), sha256="", read="all")  # fmt: skip
+                self._add(heading, [])
             self.message(envelope, prefix + "/", container.depth + 1, own)
             if self._is_full:
                 return
