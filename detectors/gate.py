@@ -16,6 +16,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 import hyperscan
@@ -71,9 +72,8 @@ class Gate:
         self.made: tuple[str, bytes] | None = None
         self._database = None
         if expressions:
-            name = hashlib.sha256(
-                "\0".join([hyperscan.__version__, *shared]).encode("utf-8", "surrogatepass")
-            ).hexdigest()
+            known_by = "\0".join([metadata.version("hyperscan"), *shared])
+            name = hashlib.sha256(known_by.encode("utf-8", "surrogatepass")).hexdigest()
             self._database = _kept(kept / name) if kept is not None else None
             if self._database is None:
                 self._database = _compile(expressions, places)
