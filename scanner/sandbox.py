@@ -196,7 +196,11 @@ def _touch_nothing_but(library: ctypes.CDLL, temporary: str, readable: Sequence[
     attributes = struct.pack("<Q", _LANDLOCK_WRITES | _LANDLOCK_READS)
     rules = _checked(library.syscall(_LANDLOCK_CREATE, attributes, len(attributes), 0))
     allowed = {temporary: _LANDLOCK_WRITES | _LANDLOCK_READS, os.devnull: _LANDLOCK_FILE_WRITES | _LANDLOCK_FILE_READS}
-    own = (sys.prefix, sys.base_prefix, *sys.path, *os.environ.get("LD_LIBRARY_PATH", "").split(":"))
+    own = [sys.prefix, sys.base_prefix, *sys.path, *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
+    # Where packages put data beside their modules: the recognition model for one.
+    own += [
+        os.path.join(path, "../../../share") for path in sys.path if path.endswith(("site-packages", "dist-packages"))
+    ]
     for path in (*_SYSTEM, *own, *readable):
         if path and os.path.exists(path):
             allowed.setdefault(path, _LANDLOCK_READS if os.path.isdir(path) else _LANDLOCK_FILE_READS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from every_format import FILES, PICTURES
 from made_up import GOOD, KEY, SHIPPED, TRUST, mail, rules_with
 
 from scanner.errors import ConfigErrors, MailwardenError
@@ -465,6 +466,9 @@ def test_a_child_that_takes_nothing_in_holds_nobody_up(start: Start) -> None:
         worker.ready()
 
 
+LATE = ("book.xlsx", "book.xls", "page.pdf", "files.7z", "files 5.rar", "mail.msg", "letter.docx")
+
+
 def test_what_one_worker_compiled_the_next_need_not(tmp_path: Path) -> None:
     """The service's process writes it down; a name that leads elsewhere is not followed."""
     kept = tmp_path / "cache" / "compiled"
@@ -483,7 +487,11 @@ def test_what_one_worker_compiled_the_next_need_not(tmp_path: Path) -> None:
     for _ in range(2):
         with Worker(start, LIMITS) as worker:
             assert worker.ready().made is None  # megabytes that nobody needs any more
-            (outcome,) = worker.inspect(mail(body="For the form: Ron Tanner, national insurance number AB 12 34 56 C."))
+            body = "For the form: Ron Tanner, national insurance number AB 12 34 56 C."
+            # Everything that loads late, the recognition model among it, must be readable behind the walls.
+            files = [("scan.png", PICTURES["picture.png"]()), *((name, FILES[name].data) for name in LATE)]
+            (outcome,) = worker.inspect(mail(body=body, files=files))
+            assert outcome.verdict.problems == ()
             assert "personal_data" in [item.topic for item in outcome.verdict.findings]
         written.append([(path.name, path.stat().st_mtime_ns) for path in kept.iterdir()])
     assert len(written[0]) == 1

@@ -264,8 +264,8 @@ def _properties(ole: Any) -> Iterator[Child]:
     for name, shown in _NAMING.items():
         value = getattr(known, name, None)
         text = value.decode(codec, "replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
-        text = clean(text).strip("\0 \n")
-        if text and text.lower() not in PROGRAMS:
+        text = " ".join(clean(text).replace("\0", " ").split())
+        if text.isprintable() and text and text.lower() not in PROGRAMS:
             lines.append(f"{shown}: {text}")
     if lines:
         data = "\n".join(lines).encode("utf-8", "replace")

@@ -45,6 +45,8 @@ _PACKAGES_OWN = re.compile(
     re.IGNORECASE,
 )
 _NUMBER = re.compile(r"\d+")
+# Values of properties that programs make for themselves.
+_MACHINES = re.compile(r"\s*\{?(?:0x)?[0-9A-Fa-f-]{16,}\}?\s*|\d{4}-\d\d-\d\dT[\d:.]+Z?")
 # The lists of those who comment and change, and how each of them names people.
 _PEOPLE = re.compile(
     r"^(?:word/people|word/comments|ppt/commentAuthors|ppt/authors|xl/persons/[^/]+|xl/comments[^/]*|xl/comments/[^/]+)\.xml$"
@@ -368,6 +370,7 @@ def properties(xml: bytes) -> Iterator[str]:
             and isinstance(element.text, str)
             and element.text.strip()
             and element.text.strip().lower() not in PROGRAMS
+            and not _MACHINES.fullmatch(element.text)
         ):
             yield f"{shown}: {clean(element.text).strip()}"
 
