@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from every_format import FILES, PICTURES
+from every_format import FILES, PICTURES, changed
 from test_extract import accounted_for
 
 from scanner.extract import Limits, Reading, open_item, read
@@ -103,6 +103,13 @@ def test_parts_in_are_parts_accounted_for_whatever_the_damage(name: str) -> None
         assert reading.parts[1].path == f"attachment/1/{name}"
         assert [one for one in reading.problems if one.kind == "crashed"] == []
         assert {one.part for one in reading.problems} <= {part.path for part in reading.parts}
+
+
+def test_damaged_properties_keep_no_embedded_file_from_being_read() -> None:
+    data = changed(FILES["letter.docx"].data, {"docProps/core.xml": (b"</cp:coreProperties>", b"</broken>")}, {})
+    reading = document(data, "letter.docx")
+    assert "InEmbedded" in shown(reading)
+    assert [(one.part, one.kind) for one in reading.problems] == [("attachment/1/letter.docx/properties", "corrupt")]
 
 
 SPOILT = {

@@ -11,14 +11,13 @@ import struct
 import zlib
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain
 from typing import Any
 
 import olefile
 
 from scanner.errors import UnreadablePart
 from scanner.extract import legacy
-from scanner.extract.content import Child, Content, Sheets, Trouble
+from scanner.extract.content import Child, Content, Sheets, Trouble, in_turn
 from scanner.extract.limits import Limits
 from scanner.extract.normal import charset_of, clean
 from scanner.extract.office import PROGRAMS
@@ -59,7 +58,7 @@ def read_legacy(data: bytes, claimed: str, limits: Limits) -> Content:
                 content.missed(Trouble("corrupt", "a record of the presentation runs past its end", "part"))
         else:
             _add_sheets(data, content, limits)
-        content.children = chain(_properties(ole), _inside(ole, limits))
+        content.children = in_turn(("properties", _properties(ole)), ("embedded files", _inside(ole, limits)))
     except UnreadablePart:
         raise
     except _ERRORS as error:

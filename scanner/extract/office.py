@@ -25,7 +25,7 @@ from docx.oxml import parse_xml
 
 from scanner.errors import UnreadablePart
 from scanner.extract.archives import open_zip, unpack
-from scanner.extract.content import Child, Content, Sheets, Trouble
+from scanner.extract.content import Child, Content, Sheets, Trouble, in_turn
 from scanner.extract.limits import Limits
 from scanner.extract.normal import clean
 from scanner.extract.sniff import DOCX, XLSX
@@ -324,6 +324,10 @@ def _inside(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:
     """What lies in a package beside its text: files, and who wrote it. The latter is a part of its own, so that an author
     never stands next to the people of the last line.
     """
+    return in_turn(("properties", _who(package, limits)), ("embedded files", _embedded(package, limits)))
+
+
+def _who(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:
     lines: list[str] = []
     for name in ("docProps/core.xml", "docProps/app.xml", "docProps/custom.xml"):
         if name in package.NameToInfo:
@@ -332,7 +336,6 @@ def _inside(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:
     if lines:
         text = "\n".join(lines).encode("utf-8", "replace")
         yield Child("properties", lambda: text, len(text), "text/plain; charset=utf-8")
-    yield from _embedded(package, limits)
 
 
 _MOST_COMMENTATORS = 50

@@ -12,7 +12,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from functools import partial
-from itertools import chain, islice, takewhile
+from itertools import islice, takewhile
 from typing import Any
 
 import pypdfium2
@@ -22,7 +22,7 @@ from pypdf.filters import ASCII85Decode, ASCIIHexDecode
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
 from scanner.errors import UnreadablePart
-from scanner.extract.content import Child, Content, Trouble
+from scanner.extract.content import Child, Content, Trouble, in_turn
 from scanner.extract.limits import Limits
 from scanner.model import UNPROTECTED, Protection
 
@@ -280,9 +280,12 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
         content.missed(Trouble("too_large", f"{limits.max_pages} of {pages} pages read", "part"))
     if not pages and not broken:
         raise UnreadablePart("corrupt", "PDF without pages")
-    drawn_pages = _pages(drawn, pictures[: limits.ocr_pages])
-    content.children = chain(
-        _properties(reader), drawn_pages, _answers(reader), _attached(reader), _pinned(reader, limits)
+    content.children = in_turn(
+        ("properties", _properties(reader)),
+        ("pages", _pages(drawn, pictures[: limits.ocr_pages])),
+        ("form", _answers(reader)),
+        ("attachments", _attached(reader)),
+        ("pinned files", _pinned(reader, limits)),
     )
     return content
 
