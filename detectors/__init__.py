@@ -40,9 +40,15 @@ _NORMALISE = "normalise"
 MOST_WAKINGS = 20_000
 
 
-def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None, own: Sequence[OwnPattern] = ()) -> Detectors:
+def load(
+    extra: Sequence[AnyDetector] = (),
+    *,
+    model: Path | None = None,
+    own: Sequence[OwnPattern] = (),
+    kept: Path | None = None,
+) -> Detectors:
     """All detectors of this folder and `extra` behind one door. `model` is the folder of another spaCy model, `own` are
-    the patterns of admins.
+    the patterns of admins, `kept` the folder where what was compiled before may lie.
 
     Raises ConfigErrors naming every file that cannot be imported and every label or name that is used twice.
     """
@@ -50,7 +56,7 @@ def load(extra: Sequence[AnyDetector] = (), *, model: Path | None = None, own: S
     if own:
         taken = frozenset(label for each in found.values() for label in each.labels)
         found["own_patterns"] = own_patterns(own, taken)
-    return _Loaded(found, model, own)
+    return _Loaded(found, model, own, kept)
 
 
 def walk(extra: Sequence[AnyDetector] = ()) -> dict[str, AnyDetector]:
@@ -94,12 +100,14 @@ def _label_clashes(found: Mapping[str, AnyDetector]) -> list[ConfigError]:
 class _Loaded:
     """The `Detectors` port."""
 
-    def __init__(self, found: Mapping[str, AnyDetector], model: Path | None, own: Sequence[OwnPattern] = ()) -> None:
+    def __init__(
+        self, found: Mapping[str, AnyDetector], model: Path | None, own: Sequence[OwnPattern], kept: Path | None
+    ) -> None:
         self._patterns = {name: each for name, each in found.items() if isinstance(each, PatternDetector)}
         self._texts = {name: each for name, each in found.items() if isinstance(each, TextDetector)}
         self._messages = {name: each for name, each in found.items() if isinstance(each, MessageDetector)}
         awake: dict[str, PatternDetector | TextDetector] = {**self._patterns, **self._texts}
-        self._gate = Gate({_NORMALISE: WAKE, **{name: each.wake for name, each in awake.items() if each.wake}})
+        self._gate = Gate({_NORMALISE: WAKE, **{name: each.wake for name, each in awake.items() if each.wake}}, kept)
         self._analysis = Analysis(self._patterns) if model is None else Analysis(self._patterns, model)
         self._stages = sorted({each.stage for each in self._texts.values()} | {_NAMES_STAGE})
         self._labels = frozenset(label for each in found.values() for label in each.labels)
@@ -112,6 +120,10 @@ class _Loaded:
     @property
     def labels(self) -> frozenset[str]:
         return self._labels
+
+    @property
+    def made(self) -> tuple[str, bytes] | None:
+        return self._gate.made
 
     def content(
         self,

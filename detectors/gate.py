@@ -11,10 +11,13 @@ every turn of a text ("TH" as an acronym: 28 times a mail). What several detecto
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
+from pathlib import Path
 
 import hyperscan
 
@@ -44,10 +47,13 @@ class _Entry:
 class Gate:
     """Built once from the wake expressions of each detector; `scan` may be called any number of times.
 
+    Compiling thousands of expressions takes more than a second. In the folder `kept` the database may lie as it was made for
+    the same expressions before; where it does not, `made` has its name and its bytes for whoever may write there.
+
     Raises ConfigError, naming detector and expression, where an expression cannot be compiled.
     """
 
-    def __init__(self, wakes: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, wakes: Mapping[str, Sequence[str]], kept: Path | None = None) -> None:
         shared: dict[str, list[_Entry]] = {}
         for name, wake in wakes.items():
             for index, expression in enumerate(wake):
@@ -63,7 +69,15 @@ class Gate:
         places = [f"detectors/{entries[0].detector}" for entries in self._entries]
         # Nothing of it counts within a word: most that fires in vain does so there.
         self._closed = tuple(all(entry.closed for entry in entries) for entries in self._entries)
-        self._database = _compile(expressions, places) if expressions else None
+        self.made: tuple[str, bytes] | None = None
+        self._database = None
+        if expressions:
+            known_by = "\0".join([metadata.version("hyperscan"), *shared])
+            name = hashlib.sha256(known_by.encode("utf-8", "surrogatepass")).hexdigest()
+            self._database = _kept(kept / name) if kept is not None else None
+            if self._database is None:
+                self._database = _compile(expressions, places)
+                self.made = (name, hyperscan.dumpb(self._database))
         self._scratch = hyperscan.Scratch(self._database) if self._database is not None else None
 
     def scan(self, text: str) -> dict[str, list[Waking]]:
@@ -213,6 +227,14 @@ def _backwards(core: str) -> re.Pattern[str] | None:
     try:
         return re.compile(rf"(?<![A-Za-z0-9_])(?:{core})\Z", re.IGNORECASE)
     except re.error:
+        return None
+
+
+def _kept(path: Path) -> hyperscan.Database | None:
+    """A database that was made before; None where there is none, or where it was made for another processor."""
+    try:
+        return hyperscan.loadb(path.read_bytes(), mode=hyperscan.HS_MODE_BLOCK)
+    except (OSError, hyperscan.error):
         return None
 
 

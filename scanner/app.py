@@ -108,6 +108,7 @@ def start_of(
         cpu_seconds=worker_limits.cpu_seconds,
         as_outbound=as_outbound,
         spread_key=key.subkey("spread"),
+        kept_dir=str(_cache("compiled")),
     )
 
 
@@ -122,14 +123,14 @@ def _built(own: tuple[OwnPattern, ...] = ()) -> Detectors:
 # --- proving --------------------------------------------------------------------------------------------------------
 
 
-def _stamps() -> Path:
-    """Where it is remembered which sets have proved themselves."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailwarden" / "proved"
+def _cache(what: str) -> Path:
+    """Where it is remembered which sets have proved themselves (`proved`), and what a start need not compile (`compiled`)."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mailwarden" / what
 
 
 def ensure_proved(worker: Worker, rules: Path, say: Callable[[str], None]) -> None:
     """A rule that fails its own examples cannot be loaded (Never 7). Once for each version of rules, lists and detectors."""
-    stamp = _stamps() / worker.ready().proof
+    stamp = _cache("proved") / worker.ready().proof
     if stamp.is_file():
         return
     say("Checking the rules against their own examples (once for each version of the set) …")
@@ -609,37 +610,60 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
                 for ref in page.items:
                     yield ref.id, partial(source.fetch, ref)
 
-    locks = correlate.Locks()
-    # What may hold the key of another message's file waits until all have been read: its file may come last.
-    waiting: list[tuple[str, Outcome]] = []
+    trails = correlate.Trails()
+    # What may hold the key of another message's file, or has a lock, waits until all have been read: the other may come last.
+    waiting: dict[tuple[str, str], Outcome] = {}
     for path, outcomes in pool.judge_all(items(), explain=explain):
         if isinstance(outcomes, Exception):
             yield f"{shown_path(path)}: {outcomes}"
             continue
         for outcome in outcomes:
-            locks.add(path, outcome.member, outcome.verdict)
-            if outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key:
-                waiting.append((path, outcome))
+            trails.add(path, outcome.member, outcome.verdict)
+            if outcome.verdict.trail is not None:
+                waiting[path, outcome.member] = outcome
             else:
                 yield Line(path + outcome.member, outcome.verdict, outcome.silences)
-    for path, outcome in waiting:
-        near = locks.near(path, outcome.member, outcome.verdict)
-        judged = _judged_beside(source, pool, path, outcome, near, explain) if near else outcome
-        yield Line(path + outcome.member, judged.verdict, judged.silences)
-    locks.close()
+    opened_by: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for place, outcome in waiting.items():
+        if outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key:
+            near = trails.near(*place, outcome.verdict, locked=True)
+            waiting[place], opened = _judged_beside(source, pool, place, outcome, near, explain)
+            for other in opened:
+                opened_by.setdefault(other, []).append(place)
+    for place, openers in opened_by.items():
+        near = trails.near(*place, waiting[place].verdict, locked=False)
+        beside = correlate.beside(openers, near)
+        waiting[place], _ = _judged_beside(source, pool, place, waiting[place], beside, explain)
+    trails.close()
+    for (path, member), outcome in waiting.items():
+        yield Line(path + member, outcome.verdict, outcome.silences)
 
 
 def _judged_beside(
-    source: FileSource, pool: WorkerPool, path: str, outcome: Outcome, near: Sequence[tuple[str, str]], explain: bool
-) -> Outcome:
-    """The message judged once more with the locked ones beside it; as it was where that shows nothing more."""
+    source: FileSource,
+    pool: WorkerPool,
+    place: tuple[str, str],
+    outcome: Outcome,
+    near: Sequence[tuple[str, str]],
+    explain: bool,
+) -> tuple[Outcome, list[tuple[str, str]]]:
+    """The message judged once more with the others beside it, as it was where that shows nothing more; and those of them
+    whose locks a word of it opened.
+    """
     try:
-        read = [Companion.of(source.fetch(ItemRef("", "", other)), member) for other, member in near]
-        beside = [companion for companion in read if companion is not None]
-        again = pool.judge_beside(source.fetch(ItemRef("", "", path)), outcome.member, beside, explain=explain)
+        read = [(other, Companion.of(source.fetch(ItemRef("", "", other[0])), other[1])) for other in near]
+        beside = [(other, companion) for other, companion in read if companion is not None]
+        if not beside:
+            return outcome, []
+        path, member = place
+        companions = [companion for _, companion in beside]
+        again = pool.judge_beside(source.fetch(ItemRef("", "", path)), member, companions, explain=explain)
     except MailwardenError:
-        return outcome  # a file went away meanwhile: what was seen the first time stands
-    return again if again is not None and correlate.better(outcome.verdict, again.verdict) else outcome
+        return outcome, []  # a file went away meanwhile: what was seen the first time stands
+    if again is None:
+        return outcome, []
+    opened = [beside[number][0] for number in again.verdict.opens]
+    return again if correlate.better(outcome.verdict, again.verdict) else outcome, opened
 
 
 # --- the demo -------------------------------------------------------------------------------------------------------

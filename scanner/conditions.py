@@ -66,7 +66,7 @@ class OpenedLock:
     """A lock that a word at hand has opened: the locked part, the part in which the word stood, and whose word it was.
 
     `by` is `message` for a word of this message, `companion` for a word of this message that opened a file of another one,
-    `guess` for a word that anybody would try first.
+    `another` for a word of another message that opened a file of this one, `guess` for a word that anybody would try first.
     """
 
     part: str
@@ -75,7 +75,7 @@ class OpenedLock:
     mechanism: str
 
 
-OPENED_BY = ("message", "companion", "guess")
+OPENED_BY = ("message", "companion", "another", "guess")
 
 
 @dataclass(frozen=True, slots=True)
@@ -399,7 +399,7 @@ class ProtectionIs(Condition):
 
 @dataclass(frozen=True, slots=True)
 class LockOpened(Condition):
-    """opened: a lock was opened by a word of this message, of this message on another's file, or by a guess."""
+    """opened: a lock was opened by a word of this message, on this one's file or another's, by another's word, or by a guess."""
 
     by: tuple[str, ...]
 
@@ -407,7 +407,7 @@ class LockOpened(Condition):
         marks = []
         for lock in scene.opened:
             if lock.by in self.by:
-                why = _OPENED_REASONS[lock.by]
+                why = OPENED_REASONS[lock.by]
                 # The finding points at the word, where there is one: that is what should not have been sent.
                 reasons = (f"{lock.mechanism} {why}" if lock.mechanism else why,)
                 marks.append(Hit("file_password", 0, 0, "", 0.97, reasons, part=lock.where or lock.part))
@@ -416,9 +416,10 @@ class LockOpened(Condition):
         return Answer(False, reason="no lock was opened by what lies beside it")
 
 
-_OPENED_REASONS = {
+OPENED_REASONS = {
     "message": "opens with a word of the same message",
     "companion": "of another message to the same recipient opens with a word of this one",
+    "another": "opens with a word of another message to the same recipient",
     "guess": "opens with a password that anybody would try first",
 }
 
@@ -1137,7 +1138,8 @@ KEYS: dict[str, Key] = {
     "opened": Key(
         _opened,
         "a lock was opened by a word of this message (`message`), by a word of this message on a file of another one "
-        "to the same recipient (`companion`), or by a password that anybody would try first (`guess`)",
+        "to the same recipient (`companion`), by a word of such another one on a file of this (`another`), or by a password "
+        "that anybody would try first (`guess`)",
         shape=words(OPENED_BY),
     ),
     "file": Key(

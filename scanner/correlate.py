@@ -2,7 +2,8 @@
 text that goes round went from one to the other.
 
 Messages are met through keyed fingerprints of their addresses and their times; no text is kept. Where a lock and a key may
-belong together, the message that may hold the key is judged once more with the locked one beside it.
+belong together, the message that may hold the key is judged once more with the locked one beside it; and where a word of it
+does open the lock, the locked one is judged once more too, with what lay behind the lock.
 """
 
 from __future__ import annotations
@@ -56,46 +57,65 @@ def nearest(one: Met, others: Iterable[tuple[Place, Met]]) -> list[Place]:
     return [place for _, _, place in sorted(near, key=lambda item: item[:2])[:MOST_COMPANIONS]]
 
 
+def beside(openers: Iterable[Place], near: Iterable[Place]) -> list[Place]:
+    """With which messages a locked one is judged again: those whose words opened it, and then the nearest."""
+    return list(dict.fromkeys([*openers, *near]))[:MOST_COMPANIONS]
+
+
 def better(before: Verdict, after: Verdict) -> bool:
     """Did judging again bring something? A verdict that only lost something on the way is not taken."""
-    return after.complete >= before.complete and len(after.findings) > len(before.findings)
+    old, new = ({(item.topic, item.owner) for item in verdict.findings} for verdict in (before, after))
+    if not old <= new:
+        return False
+    opened = after.unread_protected < before.unread_protected and after.complete >= before.complete
+    return opened or len(after.findings) > len(before.findings)
 
 
-class Locks:
-    """The messages with closed locks of one run over files, in a temporary SQLite that is gone with the process."""
+class Trails:
+    """The messages of one run over files that have a closed lock or may hold a key, in a temporary SQLite that is gone with
+    the process.
+    """
 
     def __init__(self) -> None:
         # An empty name: SQLite keeps it in memory, and in an unnamed file that it has already deleted when it grows.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._database.execute("CREATE TABLE lock (sender TEXT, recipient TEXT, sent_at REAL, path TEXT, member TEXT)")
-        self._database.execute("CREATE INDEX lock_pair ON lock (sender, recipient, sent_at)")
+        self._database.execute(
+            "CREATE TABLE trail (sender TEXT, recipient TEXT, sent_at REAL, path TEXT, member TEXT, locks INT, may_hold_key INT)"
+        )
+        self._database.execute("CREATE INDEX trail_pair ON trail (sender, recipient, sent_at)")
 
     def close(self) -> None:
         self._database.close()
 
     def add(self, path: str, member: str, verdict: Verdict) -> None:
-        """Remember a message, if it has a lock that stayed closed and a date."""
+        """Remember a message, if it may belong to another one and has a date."""
         trail = verdict.trail
-        if trail is None or not trail.locks or verdict.sent_at is None:
+        if trail is None or verdict.sent_at is None:
             return
         moment = verdict.sent_at.timestamp()
         self._database.executemany(
-            "INSERT INTO lock VALUES (?, ?, ?, ?, ?)",
-            [(trail.sender, recipient, moment, path, member) for recipient in trail.recipients],
+            "INSERT INTO trail VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [
+                (trail.sender, recipient, moment, path, member, trail.locks > 0, trail.may_hold_key)
+                for recipient in trail.recipients
+            ],
         )
 
-    def near(self, path: str, member: str, verdict: Verdict) -> Sequence[tuple[str, str]]:
-        """Path and member of the locked messages that a word of this one might open, the nearest in time first."""
+    def near(self, path: str, member: str, verdict: Verdict, *, locked: bool) -> list[tuple[str, str]]:
+        """Path and member of the messages whose locks a word of this one might open (`locked`), or whose words might open a
+        lock of this one; the nearest in time first.
+        """
         trail = verdict.trail
         here = met(trail, verdict.sent_at) if trail is not None else None
         if trail is None or here is None:
-            return ()
+            return []
         moment, window = here.sent_at.timestamp(), WINDOW.total_seconds()
         found: dict[tuple[str, str], Met] = {}
         for recipient in trail.recipients:
             rows = self._database.execute(
-                "SELECT path, member, sent_at FROM lock WHERE sender = ? AND recipient = ? AND sent_at BETWEEN ? AND ?",
-                (trail.sender, recipient, moment - window, moment + window),
+                "SELECT path, member, sent_at FROM trail WHERE sender = ? AND recipient = ? AND sent_at BETWEEN ? AND ?"
+                " AND (CASE WHEN ? THEN locks ELSE may_hold_key END)",
+                (trail.sender, recipient, moment - window, moment + window, locked),
             )
             for other, other_member, sent_at in rows:
                 if (other, other_member) != (path, member):

@@ -10,12 +10,13 @@ import hashlib
 import io
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from email.utils import parseaddr
+from itertools import product
 
-from scanner.conditions import OpenedLock, Scene
+from scanner.conditions import OPENED_REASONS, OpenedLock, Scene
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
 from scanner.exemptions import Exemptions
@@ -29,6 +30,7 @@ from scanner.model import (
     Body,
     Direction,
     Envelope,
+    Evidence,
     Fact,
     Finding,
     Hit,
@@ -156,8 +158,8 @@ def inspect(
 
     `today` decides which exceptions still count; there is no clock in here, and without a day none does.
     `only_topics`: all that an authorisation covers; nothing else is judged and no fact is kept. `companions` are other
-    messages of the same sender to the same recipient, whose locked files are tried with words of this one (D22); nothing
-    else of them is looked at.
+    messages of the same sender to the same recipient (D22): their locked files are tried with words of this one, and the locked
+    files of this one with words of theirs; nothing else of them is looked at.
     """
     direction = directory.direction(envelope)
     if instruments.as_outbound and envelope.kind != "document":
@@ -196,6 +198,8 @@ def inspect(
         OpenedLock(shown.get(one.part, one.part), shown.get(one.where, one.where), one.origin, one.mechanism)
         for one in reading.opened
     )
+    later = [lock.part for lock in opened if lock.by == "another"]
+    locks = sum(problem.kind == "encrypted" for problem in problems) + len(later)
     findings = _judge(
         envelope,
         direction,
@@ -218,26 +222,29 @@ def inspect(
         problems=tuple(problems),
         complete=all(problem.kind in PROBLEMS_THAT_LEAVE_COMPLETE for problem in problems),
         unread_protected=sum(problem.kind == "encrypted" for problem in problems),
-        facts=(*_facts(hits, instruments.key), *unread.facts()) if only_topics is None else (),
+        # Of the message as it was sent: what another one's word has opened is no fact for a rule that is tried on it later.
+        facts=(*_facts([hit for hit in hits if not _lies_in(hit.part, later)], instruments.key), *unread.facts())
+        if only_topics is None
+        else (),
         versions=Versions(regime.rules_version, regime.policy.version, instruments.detectors.version),
         content_hash=content_hash,
         sent_at=envelope.sent_at,
         parts=len(parts),
         sender=_sender(envelope, directory, instruments.key),
-        trail=_trail(envelope, direction, parts, problems, instruments.key) if only_topics is None else None,
+        trail=_trail(envelope, direction, parts, locks, instruments.key) if only_topics is None else None,
         spread=_spread(envelope, direction, parts, hits, directory, instruments.spread_key)
         if only_topics is None
         else None,
+        opens=tuple(sorted({one.companion - 1 for one in reading.opened if one.companion})),
     )
 
 
 def _trail(
-    envelope: Envelope, direction: Direction, parts: tuple[Part, ...], problems: list[Problem], key: FingerprintKey
+    envelope: Envelope, direction: Direction, parts: tuple[Part, ...], locks: int, key: FingerprintKey
 ) -> Trail | None:
     """What links this message with others (D22), where there is a closed lock in it or a word like a password."""
     if envelope.from_ is None or not envelope.recipients or direction == "inbound":
         return None
-    locks = sum(problem.kind == "encrypted" for problem in problems)
     holds = may_hold_key((part.path, part.text) for part in parts if part.kind in ("subject", "body"))
     if not locks and not holds:
         return None
@@ -518,6 +525,9 @@ def _number_subjects(hits: list[Hit]) -> list[Hit]:
     return hits
 
 
+# Breaches that consist in somebody being able to read it.
+_HARMLESS_UNDER_LOCK = frozenset({"personal_data", "confidential_info", "credentials_in_mail"})
+
 # --- deciding -------------------------------------------------------------------------------------------------------
 
 
@@ -546,7 +556,9 @@ def _judge(
     policy = regime.policy
     if not policy.binds(envelope, directory):
         only_topics = FOR_EVERYBODY if only_topics is None else FOR_EVERYBODY & only_topics
-    scenes: dict[tuple[SegmentOwner, frozenset[AddressKind]], Scene] = {}
+    later = [lock.part for lock in opened if lock.by == "another"]
+    behind = {id(hit) for hit in hits if later and _lies_in(hit.part, later)}
+    scenes: dict[tuple[SegmentOwner, frozenset[AddressKind], bool | None], Scene] = {}
     fired: dict[tuple[str, SegmentOwner, bool, str | None], list[_Fired]] = {}
     seen = frozenset(hit.label for hit in hits)
     for rule in regime.rulebook.rules:
@@ -557,26 +569,36 @@ def _judge(
         if silences is None and rule.needs and rule.needs.isdisjoint(seen):
             continue
         outsiders = policy.outsiders(rule.topic, direction)
-        for owner in rule.owners:
-            if (owner, outsiders) not in scenes:
-                own = tuple(hit for hit in hits if hit.owner == owner)
+        # What a good lock makes harmless went out locked. Its word followed in another message, and that is the breach: what lay
+        # behind the lock says how grave it is. All else of the message is judged as if the other one had never come.
+        ways: tuple[tuple[bool | None, str], ...] = ((None, rule.topic),)
+        if behind and rule.topic in _HARMLESS_UNDER_LOCK:
+            ways = ((False, rule.topic), (True, "password_exposed"))
+        for owner, (is_behind, topic) in product(rule.owners, ways):
+            place = (owner, outsiders, is_behind)
+            if place not in scenes:
+                own = tuple(
+                    hit
+                    for hit in hits
+                    if hit.owner == owner and (is_behind is None or (id(hit) in behind) == is_behind)
+                )
                 heading: Direction = direction
                 if "ours" in outsiders:  # internal mail, judged as if it went out
                     heading = "outbound"
                     if policy.words["internal_mail"] == "attachments":
                         own = tuple(hit for hit in own if hit.part.startswith("attachment"))
                 locks = opened if owner == "sender" else ()
-                scenes[owner, outsiders] = Scene(
+                scenes[place] = Scene(
                     envelope, heading, owner, own, parts, directory, instruments.as_outbound, outsiders, facts, locks
                 )
-            scene = scenes[owner, outsiders]
+            scene = scenes[place]
             if owner != "sender" and not scene.hits:
                 continue
             if silences is None and rule.needs and rule.needs.isdisjoint(scene.labels):
                 continue
             answer = rule.when.ask(scene)
-            if not answer.holds or (owner != "sender" and not answer.hits):
-                if silences is not None:
+            if not answer.holds or ((owner != "sender" or is_behind) and not answer.hits):
+                if silences is not None and not is_behind:
                     distance = rule.when.missing(scene)
                     missing = distance.missing or ("none of its words are this owner's",)
                     reason = answer.reason or missing[0]
@@ -585,7 +607,7 @@ def _judge(
             severity = next((step.severity for step in rule.raises if step.when.ask(scene).holds), rule.severity)
             excuses = regime.exemptions.for_rule(rule.id, today)
             excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
-            group = fired.setdefault((rule.topic, owner, rule.state == "shadow", excuse), [])
+            group = fired.setdefault((topic, owner, rule.state == "shadow", excuse), [])
             group.append(_Fired(rule, policy.grade(rule.topic, severity), answer.hits))
     findings = [
         _finding(
@@ -601,6 +623,7 @@ def _judge(
             instruments,
             content_hash,
             facts,
+            opened,
         )
         for (topic, owner, shadow, excuse), group in fired.items()
     ]
@@ -620,6 +643,7 @@ def _finding(
     instruments: Instruments,
     content_hash: str,
     facts: frozenset[str],
+    opened: tuple[OpenedLock, ...],
 ) -> Finding:
     policy = regime.policy
     lead = min(group, key=lambda item: (-SEVERITIES.index(item.severity), item.rule.id))
@@ -627,7 +651,7 @@ def _finding(
     evidence = evidence_of(hits, instruments.key)
     severity = lead.severity
     people = len({hit.subject for hit in hits if hit.subject is not None})
-    part_paths = sorted({line.part for line in evidence})
+    part_paths = _where(evidence, opened)
     key = hashlib.sha256("\0".join([lead.rule.id, owner, content_hash, *part_paths]).encode()).hexdigest()[:32]
     return Finding(
         key=key,
@@ -641,7 +665,7 @@ def _finding(
         owner=owner,
         subjects=people,
         evidence=evidence,
-        reasons=(*_reasons(hits, group), *filter(None, (policy.remark(topic),))),
+        reasons=(*_reasons(hits, group), *_behind(hits, opened), *filter(None, (policy.remark(topic),))),
         clauses=policy.cite((item.rule.id for item in group), topic, envelope.sent_at),
         exempted_by=excuse or policy.excuse(topic, envelope, directory, facts),
         route=route(
@@ -681,6 +705,28 @@ def _reasons(hits: Sequence[Hit], group: Sequence[_Fired]) -> tuple[str, ...]:
     return tuple(reasons[:20])
 
 
+def _where(evidence: Sequence[Evidence], opened: Sequence[OpenedLock]) -> list[str]:
+    """The parts that a finding is known by. What another message's word has opened is one only where there is nothing else:
+    the finding that was there before it came is the same one.
+    """
+    paths = sorted({line.part for line in evidence})
+    later = [lock.part for lock in opened if lock.by == "another"]
+    return [path for path in paths if not _lies_in(path, later)] or paths
+
+
+def _lies_in(path: str, files: Iterable[str]) -> bool:
+    return any(path == file or path.startswith(file + "/") for file in files)
+
+
+def _behind(hits: Sequence[Hit], opened: Sequence[OpenedLock]) -> Iterator[str]:
+    """By what the locks were opened behind which it lay."""
+    told = {hit.part for hit in hits if hit.label != "file_password"}
+    for by in dict.fromkeys(lock.by for lock in opened):
+        locks = [lock.part for lock in opened if lock.by == by]
+        if any(_lies_in(part, locks) for part in told):
+            yield f"lay behind a lock that {OPENED_REASONS[by]}"
+
+
 def _facts(hits: Sequence[Hit], key: FingerprintKey) -> tuple[Fact, ...]:
     ordered = sorted(hits, key=lambda hit: (hit.part, hit.start))[:FACTS_KEPT]
     facts = []
@@ -694,7 +740,8 @@ def _facts(hits: Sequence[Hit], key: FingerprintKey) -> tuple[Fact, ...]:
 def _content_hash(envelope: Envelope, parts: Sequence[Part]) -> str:
     """The same for every copy of a message: who wrote it, when, and what it says; not the Message-ID, not the transport.
 
-    SHA-256 over sender, time of sending to the minute, and the words and bytes of each part.
+    SHA-256 over sender, time of sending to the minute, the words of subject and body, and the bytes of each attachment. What
+    an attachment holds follows from its bytes: it is the same mail whether a lock in it opened or not.
     """
     digest = hashlib.sha256()
     origin = envelope.from_.address if envelope.from_ else ""
@@ -705,6 +752,8 @@ def _content_hash(envelope: Envelope, parts: Sequence[Part]) -> str:
         open_to = sorted(f"{share.scope} {share.address} {share.may_edit}" for share in envelope.audience)
         digest.update("\0".join(("", "open to", *open_to)).encode("utf-8", "surrogatepass"))
     for part in parts:
+        if part.depth:
+            continue
         words = _SPACE.sub(" ", part.text).strip() if part.kind in ("subject", "body") else part.sha256
         digest.update(b"\0" + words.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:32]

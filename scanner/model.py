@@ -449,7 +449,8 @@ SpreadAct = Literal["started", "passed", "replied", "received"]
 class Trail:
     """What may link a message with others of the same sender (D22): keyed fingerprints of addresses, counts, no text.
 
-    `locks` counts the locked files that stayed closed; `may_hold_key` says that some word in it looks like a password.
+    `locks` counts the locked files that stayed closed to the message's own words; `may_hold_key` says that some word in it
+    looks like a password.
     """
 
     sender: str
@@ -501,6 +502,8 @@ class Verdict:
     sender: str = ""
     trail: Trail | None = None
     spread: Spread | None = None
+    # Which of the messages beside it have a lock that opened with a word of this one: their places in the list, from 0.
+    opens: tuple[int, ...] = ()
 
 
 # --- the service's own nouns ----------------------------------------------------------------------------------------

@@ -182,7 +182,8 @@ class Pipeline:
                 if self.weigh is not None:
                     done = replace(done, verdict=self.weigh(done.verdict, [item.verdict for item in results]))
                 results.append(done)
-        results += self._met(folder, results)
+        again = self._met(folder, results)
+        results = [one for one in results if one.provider_id not in again] + list(again.values())
         cases = self.store.commit_page(
             source=self.source.name,
             mailbox=folder.mailbox,
@@ -194,37 +195,49 @@ class Pipeline:
         if self.on_result is not None:
             for result in results:
                 self.on_result(result)
-        tally.messages += len(results)
+        tally.messages += sum(result.provider_id in fresh for result in results)
         tally.new_cases += len(cases)
         tally.findings += sum(len(result.verdict.findings) for result in results)
         tally.incomplete += sum(not result.verdict.complete for result in results)
 
     # --- what only several messages show (D22) ---
 
-    def _met(self, folder: Folder, results: list[Committed]) -> list[Committed]:
-        """Messages judged again because another one, of this page or an earlier one, has come to lie beside them."""
+    def _met(self, folder: Folder, results: list[Committed]) -> dict[str, Committed]:
+        """Messages judged again because another one, of this page or an earlier one, has come to lie beside them: first those
+        that may hold a key with the locked ones, then the locked ones that a word of those has opened. By provider id.
+        """
         again: dict[str, Committed] = {}
-        for result in results:
-            here = correlate.met(result.verdict.trail, result.verdict.sent_at) if result.verdict.trail else None
-            if here is None or result.verdict.trail is None:
-                continue
-            if result.verdict.trail.may_hold_key:
-                others = self._beside(folder, results, result, here, locked=True)
-                if others and (judged := self._judged_again(result, others)) is not None:
-                    again[result.provider_id] = judged
-            if result.verdict.trail.locks:
-                for key in self._beside(folder, results, result, here, locked=False):
-                    if key.id not in again and all(key.id != other.provider_id for other in results):
-                        place = Committed(key.id, key.internet_id, key.mailbox, key.folder, result.verdict)
-                        ref = ItemRef(result.mailbox, result.folder, result.provider_id, result.internet_id)
-                        if (judged := self._judged_again(place, [ref], known=False)) is not None:
-                            again[key.id] = judged
-        return list(again.values())
+        opened_by: dict[str, tuple[ItemRef, list[ItemRef]]] = {}
+        here = {result.provider_id: result for result in results}
 
-    def _beside(
-        self, folder: Folder, results: list[Committed], one: Committed, here: correlate.Met, *, locked: bool
-    ) -> list[ItemRef]:
-        assert one.verdict.trail is not None
+        def with_locked(key: ItemRef, locked: list[ItemRef]) -> None:
+            judged, opened = self._judged_again(key, here.get(key.id), locked)
+            if judged is not None:
+                again[key.id] = judged
+            for other in opened:
+                opened_by.setdefault(other.id, (other, []))[1].append(key)
+
+        for result in results:
+            trail = result.verdict.trail
+            if trail is not None and trail.may_hold_key:
+                with_locked(_ref(result), self._beside(folder, results, result, locked=True))
+            if trail is not None and trail.locks:
+                for key in self._beside(folder, results, result, locked=False):
+                    if key.id not in here:
+                        with_locked(key, [_ref(result)])
+        for other, openers in opened_by.values():
+            locked = here.get(other.id)
+            # One of the two is of this page; what lies near it is near the other one.
+            near = self._beside(folder, results, locked or here[openers[0].id], locked=False)
+            judged, _ = self._judged_again(other, again.get(other.id, locked), correlate.beside(openers, near))
+            if judged is not None:
+                again[other.id] = judged
+        return again
+
+    def _beside(self, folder: Folder, results: list[Committed], one: Committed, *, locked: bool) -> list[ItemRef]:
+        here = correlate.met(one.verdict.trail, one.verdict.sent_at) if one.verdict.trail is not None else None
+        if one.verdict.trail is None or here is None:
+            return []
         found: dict[str, tuple[ItemRef, correlate.Met]] = {}
         stored = self.store.linked(
             self.source.name, folder.mailbox, one.verdict.trail, here.sent_at, correlate.WINDOW, locked=locked
@@ -236,33 +249,40 @@ class Pipeline:
             trail = result.verdict.trail
             beside = correlate.met(trail, result.verdict.sent_at) if trail is not None else None
             if trail is not None and beside is not None and (trail.locks if locked else trail.may_hold_key):
-                ref = ItemRef(result.mailbox, result.folder, result.provider_id, result.internet_id)
-                found[result.provider_id] = (ref, beside)
+                found[result.provider_id] = (_ref(result), beside)
         found.pop(one.provider_id, None)
         return correlate.nearest(here, found.values())
 
-    def _judged_again(self, one: Committed, others: list[ItemRef], *, known: bool = True) -> Committed | None:
-        """The message with the others beside it, where that says more. What cannot be fetched now stays as it was."""
-        if self._leave(one.mailbox) is not None:
-            return None  # not everything may be judged any more
+    def _judged_again(
+        self, one: ItemRef, before: Committed | None, others: list[ItemRef]
+    ) -> tuple[Committed | None, list[ItemRef]]:
+        """The message with the others beside it, where that says more than `before` (None: it was judged in an earlier page);
+        and those of the others whose locks a word of it opened. What cannot be fetched now stays as it was.
+        """
+        if not others or self._leave(one.mailbox) is not None:
+            return None, []  # not everything may be judged any more
         try:
-            fetched = self.source.fetch(ItemRef(one.mailbox, one.folder, one.provider_id, one.internet_id))
+            fetched = self.source.fetch(one)
         except ConnectorError as error:
             if not error.permanent:
                 raise
-            return None
+            return None, []
         try:
-            beside = [companion for other in others if (companion := self._companion(other)) is not None]
-            outcome = self.pool.judge_beside(fetched, "", beside) if beside else None
+            beside = [(other, companion) for other in others if (companion := self._companion(other)) is not None]
+            companions = [companion for _, companion in beside]
+            outcome = self.pool.judge_beside(fetched, "", companions) if beside else None
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()
-        if outcome is None or (known and not correlate.better(one.verdict, outcome.verdict)):
-            return None
-        if not known and not outcome.verdict.findings:
-            return None
+        if outcome is None:
+            return None, []
+        opened = [beside[number][0] for number in outcome.verdict.opens]
+        if before is not None and not correlate.better(before.verdict, outcome.verdict):
+            return None, opened
+        if before is None and not outcome.verdict.findings:
+            return None, opened
         verdict = outcome.verdict if self.weigh is None else self.weigh(outcome.verdict, [])
-        return replace(one, verdict=verdict, again=True)
+        return Committed(one.id, one.internet_id, one.mailbox, one.folder, verdict, again=True), opened
 
     def _companion(self, other: ItemRef) -> Companion | None:
         """None for one that is gone, cannot be had or is too big: the others are tried without it."""
@@ -308,6 +328,10 @@ class Pipeline:
         if not outcomes:
             return _unread(ref, "corrupt", "held no message")
         return outcomes[0].verdict
+
+
+def _ref(one: Committed) -> ItemRef:
+    return ItemRef(one.mailbox, one.folder, one.provider_id, one.internet_id)
 
 
 def parked_as(source: Source, mailbox: str) -> str:

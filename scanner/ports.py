@@ -101,6 +101,10 @@ class Detectors(Protocol):
     def labels(self) -> frozenset[str]:
         """Every label that any detector can give."""
 
+    @property
+    def made(self) -> tuple[str, bytes] | None:
+        """What had to be compiled and can be kept for the next start: its name and its bytes."""
+
     def content(
         self,
         text: str,

@@ -70,7 +70,8 @@ def _asked(services: Services, detail: CaseDetail, names: set[str], record: Call
             because = f"its message could not be fetched (status {error.status})"
             continue
         try:
-            outcomes = service.pool.judge(fetched, only_topics=leave.topics)
+            beside = service.beside(place) if leave.topics is None else []
+            outcomes = service.pool.judge(fetched, only_topics=leave.topics, companions=beside)
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()

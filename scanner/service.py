@@ -6,6 +6,7 @@ Built by `scanner.app`, which alone knows the connectors; here they are only the
 from __future__ import annotations
 
 import calendar
+import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from scanner.rulebook import Rulebook
 from scanner.store import Appearance, Committed, RunCounts, Store
 from scanner.web import Explained, RevealResult, WebServices
 from scanner.work import WorkerPool
+from scanner.worker import Companion
 
 log = logging.getLogger("mailwarden.service")
 # A mailbox that was out of reach is tried again after this time: scopes and licences change without telling us.
@@ -320,8 +322,9 @@ class Service:
         """Fetch a message again and have a worker read it, for one pair of eyes. Nothing of it is kept."""
         fetched = self.fetch(appearance)
         try:
+            beside = self.beside(appearance)
             with self.pool.worker() as worker:
-                shown = worker.reveal(fetched)
+                shown = worker.reveal(fetched, beside)
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()
@@ -340,6 +343,28 @@ class Service:
                 return source.fetch(ref)
         raise ConnectorError(f"{appearance.source} is switched off in the settings", permanent=True, status=404)
 
+    def beside(self, appearance: Appearance) -> list[Companion]:
+        """The messages whose words may open a lock of this one, as long as it is known which they are (D22)."""
+        known = self.store.trail(appearance.source, appearance.mailbox, appearance.provider_id)
+        if known is None or not known[0].locks:
+            return []
+        trail, sent_at = known
+        here = correlate.Met(trail.sender, frozenset(trail.recipients), sent_at)
+        linked = self.store.linked(
+            appearance.source, appearance.mailbox, trail, sent_at, correlate.WINDOW, locked=False
+        )
+        others = [
+            (item, correlate.Met(trail.sender, frozenset({item.recipient}), item.sent_at))
+            for item in linked
+            if item.provider_id != appearance.provider_id
+        ]
+        found = []
+        for item in correlate.nearest(here, others):
+            place = replace(appearance, folder=item.folder, provider_id=item.provider_id, internet_id=item.internet_id)
+            with contextlib.suppress(ConnectorError):  # one that is gone keeps no other from its key
+                found.append(Companion.of(self.fetch(place)))
+        return [companion for companion in found if companion is not None]
+
     def explain(self, appearance: Appearance) -> Explained:
         """Fetch a message again and judge it with reasons for every rule, the nearest miss first. Nothing is kept.
 
@@ -350,7 +375,8 @@ class Service:
             raise NotAuthorisedError(given.because)
         fetched = self.fetch(appearance)
         try:
-            outcomes = self.pool.judge(fetched, explain=True, only_topics=given.topics)
+            beside = self.beside(appearance) if given.topics is None else []
+            outcomes = self.pool.judge(fetched, explain=True, only_topics=given.topics, companions=beside)
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()

@@ -59,10 +59,13 @@ class WorkerPool:
         *,
         explain: bool = False,
         only_topics: frozenset[str] | None = None,
+        companions: Sequence[Companion] = (),
     ) -> list[Outcome]:
-        """The outcome of every message in an item, or of one envelope. `only_topics`: nothing else is judged."""
+        """The outcome of every message in an item, or of one envelope. `only_topics`: nothing else is judged. `companions`:
+        other messages of the same sender to lie beside it (D22).
+        """
         with self.worker() as worker:
-            return list(worker.inspect(what, explain=explain, only_topics=only_topics))
+            return list(worker.inspect(what, explain=explain, only_topics=only_topics, companions=companions))
 
     def judge_beside(
         self,

@@ -10,14 +10,17 @@ the parent build anything but the answers below.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
+import re
 import resource
 import select
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +44,7 @@ from scanner.policy import load_policy
 from scanner.ports import Detectors, RawItem, SpooledItem
 from scanner.routing import load_routing, parties
 from scanner.rulebook import load_rulebook
-from scanner.sandbox import PrivateFolder, Wall, enclose
+from scanner.sandbox import PrivateFolder, Wall, conceal, enclose
 
 MAX_FRAME = 1 << 30
 _PIECE = 1 << 20
@@ -84,6 +87,8 @@ class Start(msgspec.Struct, tag=True, frozen=True):
     as_outbound: bool = False
     deep: bool = False
     spread_key: bytes = b""
+    # Where a worker finds what one before it compiled; '' for nowhere. Only the parent writes there.
+    kept_dir: str = ""
 
     def __repr__(self) -> str:
         return f"Start(rules_dir={self.rules_dir!r}, policy={self.policy!r}, key_number={self.key_number})"
@@ -107,7 +112,8 @@ class Companion(msgspec.Struct, frozen=True):
 
 class InspectTask(msgspec.Struct, tag=True, frozen=True):
     """Open an item, or take an envelope, and judge each message in it. Members before `skip` are already answered;
-    `only_one`: nothing behind the first is asked for. Locked files of `companions` are tried with the words at hand.
+    `only_one`: nothing behind the first is asked for. Locked files of `companions` are tried with the words at hand, and
+    the other way round.
 
     So many bytes as `follows` says come after the frame and belong to the item's data: they were too many for the parent.
     """
@@ -138,11 +144,14 @@ class GradeTask(msgspec.Struct, tag=True, frozen=True):
 
 
 class RevealTask(msgspec.Struct, tag=True, frozen=True):
-    """Give the text of a message, part by part, for the eyes of one reviewer."""
+    """Give the text of a message, part by part, for the eyes of one reviewer. Its locked files are tried with words of
+    `companions`, of which nothing is shown.
+    """
 
     item: RawItem | None
     envelope: Envelope | None
     follows: int = 0
+    companions: tuple[Companion, ...] = ()
 
 
 class NewPeople(msgspec.Struct, tag=True, frozen=True):
@@ -161,6 +170,8 @@ class Ready(msgspec.Struct, tag=True, frozen=True):
     labels: tuple[str, ...]
     proof: str
     walls: tuple[Wall, ...] = ()
+    # What this worker had to compile and the next one need not: its name, and what it is.
+    made: tuple[str, bytes] | None = None
 
 
 class Opening(msgspec.Struct, tag=True, frozen=True):
@@ -267,7 +278,8 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     start = next(frames, None)
     if not isinstance(start, Start):
         return
-    walls = enclose(os.environ.get("TMPDIR") or "/nonexistent")
+    gc.disable()  # nothing of what is loaded now is rubbish
+    walls = enclose(os.environ.get("TMPDIR") or "/nonexistent", (start.rules_dir, start.kept_dir))
     resource.setrlimit(resource.RLIMIT_AS, (start.address_space_bytes, start.address_space_bytes))
     try:
         bench = _Bench.build(start)
@@ -277,7 +289,12 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     except ConfigError as error:
         _write(replies, Refused(((error.place, error.message),)))
         return
-    _write(replies, Ready(bench.versions, tuple(sorted(bench.detectors.labels)), bench.proof(start), walls))
+    labels = tuple(sorted(bench.detectors.labels))
+    made = bench.detectors.made if start.kept_dir else None
+    _write(replies, Ready(bench.versions, labels, bench.proof(start), walls, made))
+    # What was loaded stays to the end: it need not be looked through for rubbish again and again.
+    gc.freeze()
+    gc.enable()
     for frame in frames:
         _arm_cpu(start.cpu_seconds)
         match frame:
@@ -330,7 +347,8 @@ class _Bench:
         import detectors as detector_package  # here alone, and in app: importing it loads every engine
 
         folder = Path(start.rules_dir)
-        built = detector_package.load(own=load_patterns(folder))
+        kept = Path(start.kept_dir) if start.kept_dir else None
+        built = detector_package.load(own=load_patterns(folder), kept=kept)
         rulebook = load_rulebook(folder, built.labels)
         policy = load_policy(folder, start.policy, rulebook)
         instruments = Instruments(
@@ -389,13 +407,14 @@ class _Bench:
             yield Judged(member, verdict, tuple(silences or ()), involved)
             index += 1
 
-    def _companions(self, task: InspectTask) -> Iterator[Envelope]:
+    def _companions(self, task: InspectTask | RevealTask) -> Iterator[Envelope]:
         for companion in task.companions:
             if companion.envelope is not None:
                 yield companion.envelope
             elif companion.item is not None:
                 members = open_item(companion.item, self.instruments.limits, _place_in_store(companion.member))
-                yield from (envelope for _, envelope in islice(members, 1))
+                # One for each, that their numbers stay true; an empty one where a mailbox file has become shorter.
+                yield next((envelope for _, envelope in members), Envelope(source="document"))
 
     def reveal(self, task: RevealTask, replies: BinaryIO) -> Revealed:
         limits = self.instruments.limits
@@ -404,7 +423,8 @@ class _Bench:
         if found is None:
             return Revealed((), (), (Problem("document", "reveal", "corrupt", "none", "held no message"),), ())
         envelope = found[1]
-        reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {})
+        companions = tuple(self._companions(task))
+        reading = read(envelope, limits, lambda part: _write(replies, Opening(0, "", part)), {}, companions)
         return Revealed(
             _headings(envelope), reading.parts, reading.problems, tuple(sorted(parties(envelope))), is_private(envelope)
         )
@@ -513,6 +533,7 @@ class Worker:
             return self._ready
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        conceal()  # what this process knows, its environment included, is nothing for the child
         # Whatever a library writes to disk goes here, and is gone with the process.
         self._folder = PrivateFolder()
         environment |= {"OMP_THREAD_LIMIT": "1", "TMPDIR": self._folder.path, "HOME": self._folder.path}
@@ -540,8 +561,10 @@ class Worker:
         if isinstance(reply, Refused):
             self.close()
             raise ConfigErrors([ConfigError(place, message) for place, message in reply.errors])
-        self._ready = reply
-        return reply
+        if reply.made is not None:
+            _keep(Path(self._start.kept_dir), *reply.made)
+        self._ready = msgspec.structs.replace(reply, made=None)
+        return self._ready
 
     def inspect(
         self,
@@ -554,7 +577,7 @@ class Worker:
     ) -> Iterator[Outcome]:
         """Judge each message of an item, whatever happens to the child: every message yields exactly one outcome.
 
-        `member` asks for one of them alone; locked files of `companions` are tried with its words.
+        `member` asks for one of them alone; locked files of `companions` are tried with its words, and its own with theirs.
         """
         item = what.item if isinstance(what, SpooledItem) else what if isinstance(what, RawItem) else None
         spooled = what if isinstance(what, SpooledItem) else None
@@ -636,17 +659,18 @@ class Worker:
             raise MailwardenError(f"a rule's example stopped the worker: {died.detail}") from died
         return reply
 
-    def reveal(self, what: RawItem | SpooledItem | Envelope) -> Revealed:
+    def reveal(self, what: RawItem | SpooledItem | Envelope, companions: Sequence[Companion] = ()) -> Revealed:
         """The text of one message for one reviewer. What could not be read is among the problems."""
+        beside = tuple(companions)
         watch = _Watch()
         try:
             self.ready()
             if isinstance(what, SpooledItem):
-                self._send(RevealTask(what.item, None, what.size), what)
+                self._send(RevealTask(what.item, None, what.size, beside), what)
             elif isinstance(what, RawItem):
-                self._send(RevealTask(what, None))
+                self._send(RevealTask(what, None, 0, beside))
             else:
-                self._send(RevealTask(None, what))
+                self._send(RevealTask(None, what, 0, beside))
             reply = self._reply(watch)
             if not isinstance(reply, Revealed):
                 raise _Died("crashed", _NO_ANSWER)
@@ -804,6 +828,23 @@ class Worker:
             versions=self._ready.versions if self._ready else Versions("", "", ""),
             content_hash=hashlib.sha256(seed + member.encode()).hexdigest()[:32],
         )
+
+
+# How many compiled sets are kept: of several tenants with patterns of their own, and of rules that are being tried.
+_MOST_KEPT = 8
+
+
+def _keep(folder: Path, name: str, data: bytes) -> None:
+    """Keep what a worker compiled before it met any mail. A folder that cannot be written costs each start a second."""
+    if not re.fullmatch("[0-9a-f]{64}", name):
+        return
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
+            file.write(data)
+        os.replace(file.name, folder / name)
+        for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-_MOST_KEPT]:
+            old.unlink()
 
 
 def _with_details(verdict: Verdict, member: str, details: dict[tuple[str, str], str]) -> Verdict:

@@ -4,11 +4,15 @@ or providers of private mail that the product must know by name.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.message import EmailMessage
 from pathlib import Path
+
+import pyzipper
 
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey
@@ -133,6 +137,39 @@ def mail(
     )
 
 
+SECRET = "Plover-Quay-19"
+LIST = b"Name,NI number,Diagnosis\nRon Tanner,AB 12 34 56 C,epilepsy\nLeila Haddad,AB 65 43 21 C,asthma\n"
+
+
+def _message(name: str, to: str, date: str, subject: str, body: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = JANE, to, subject
+    message["Date"], message["Message-ID"] = date, f"<{name}@elt.example>"
+    message.set_content(body)
+    return message
+
+
+def locked_zip(password: str = SECRET, name: str = "list.csv", data: bytes = LIST) -> bytes:
+    """A list of people in an archive with AES."""
+    buffer = io.BytesIO()
+    with pyzipper.AESZipFile(buffer, "w", encryption=pyzipper.WZ_AES) as archive:
+        archive.setpassword(password.encode())
+        archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def locked_mail(body: str, to: str = "desk@outdoorcentre.example", archive: bytes = b"") -> bytes:
+    """A mail of 7 September 2026 with a list of people that `SECRET` opens."""
+    message = _message("lock", to, "Mon, 07 Sep 2026 10:12:00 +0100", "Secure file", body)
+    message.add_attachment(archive or locked_zip(), "application", "zip", filename="file.zip")
+    return message.as_bytes()
+
+
+def key_mail(name: str, to: str, date: str) -> bytes:
+    """A mail with that password and nothing else."""
+    return _message(name, to, date, "Re: Secure file", f"{SECRET}\n\nR").as_bytes()
+
+
 def hit(label: str, start: int = 0, *, confidence: float = 0.9, value: str = "", **more: object) -> Hit:
     """A hit of ten characters in the body unless `part`, `owner`, `row` or `subject` say otherwise."""
     given = {"part": "body", **more}
@@ -148,6 +185,7 @@ class WordDetectors:
     confidence: float = 0.9
     version: str = "words"
     texts: list[str] = field(default_factory=list)
+    made: tuple[str, bytes] | None = None
 
     @property
     def labels(self) -> frozenset[str]:

@@ -131,7 +131,7 @@ def _surroundings() -> list[str]:
     return ["\n".join(names), " ".join(sys.argv), "\n".join(files), os.getcwd()]
 
 
-def load(extra: Sequence[object] = (), *, own: Sequence[object] = ()) -> Detectors:
+def load(extra: Sequence[object] = (), *, own: Sequence[object] = (), kept: object = None) -> Detectors:
     return PoisonedDetectors({"nino": r"\bQQ\d{6}C\b", "health": r"\basthma\b", "person": r"\bAva Reid\b"})
 
 

@@ -1,13 +1,22 @@
-"""Which messages belong together: same sender, same recipient, near in time."""
+"""Which messages belong together: same sender, same recipient, near in time; and what a scan of files then says."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from made_up import SECRET, key_mail, locked_mail, locked_zip
 
-from scanner.correlate import MOST_COMPANIONS, WINDOW, Locks, Met, nearest
-from scanner.model import Trail, Verdict, Versions
+from connectors.files import FileSource
+from scanner.app import _lines, rules_folder, start_of
+from scanner.correlate import MOST_COMPANIONS, WINDOW, Met, Trails, better, nearest
+from scanner.keys import RootKey
+from scanner.model import Finding, People, Person, Trail, Verdict, Versions
+from scanner.report import Line
+from scanner.work import WorkerPool
 
 NOON = datetime(2026, 9, 7, 12, tzinfo=UTC)
 
@@ -18,8 +27,8 @@ def verdict(sender: str, recipients: tuple[str, ...], at: datetime | None, *, lo
 
 
 @pytest.fixture
-def locks() -> Locks:
-    found = Locks()
+def trails() -> Trails:
+    found = Trails()
     found.add("a.eml", "", verdict("jane", ("desk",), NOON, locks=1))
     return found
 
@@ -37,13 +46,17 @@ def locks() -> Locks:
     ],
 )
 def test_only_the_same_pair_within_the_window_meets(
-    locks: Locks, sender: str, recipients: tuple[str, ...], at: datetime | None, met: bool
+    trails: Trails, sender: str, recipients: tuple[str, ...], at: datetime | None, met: bool
 ) -> None:
-    assert bool(locks.near("b.eml", "", verdict(sender, recipients, at))) is met
+    key = verdict(sender, recipients, at)
+    assert bool(trails.near("b.eml", "", key, locked=True)) is met
+    trails.add("b.eml", "", key)
+    lock = verdict("jane", ("desk",), NOON, locks=1)
+    assert trails.near("a.eml", "", lock, locked=False) == ([("b.eml", "")] if met else [])
 
 
-def test_a_message_does_not_meet_itself(locks: Locks) -> None:
-    assert not locks.near("a.eml", "", verdict("jane", ("desk",), NOON))
+def test_a_message_does_not_meet_itself(trails: Trails) -> None:
+    assert not trails.near("a.eml", "", verdict("jane", ("desk",), NOON), locked=True)
 
 
 def test_the_nearest_come_first_and_only_so_many() -> None:
@@ -53,3 +66,105 @@ def test_the_nearest_come_first_and_only_so_many() -> None:
     ]
     assert nearest(here, others) == [1, 2, 3, 5, 7]
     assert len(nearest(here, others)) == MOST_COMPANIONS
+
+
+def finding(topic: str) -> Finding:
+    return Finding(topic, "r", "1", "", topic, "personal_data", "minor", 0.9, "sender", 0, (), (), (), None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_better"),
+    [
+        ({"unread_protected": 1}, {"unread_protected": 0}, True),
+        ({"unread_protected": 1}, {"unread_protected": 0, "complete": False}, False),  # it died on the way
+        ({"unread_protected": 1}, {"complete": False, "findings": (finding("personal_data"),)}, True),
+        ({"unread_protected": 1, "findings": (finding("weak_protection"),)}, {"unread_protected": 0}, False),
+        ({"unread_protected": 1}, {"unread_protected": 1}, False),
+    ],
+)
+def test_judging_again_is_taken_only_where_it_brings_something(
+    before: dict[str, object], after: dict[str, object], is_better: bool
+) -> None:
+    plain = verdict("jane", ("desk",), NOON)
+    assert better(replace(plain, **before), replace(plain, **after)) is is_better  # type: ignore[arg-type]
+
+
+# --- a scan of files ------------------------------------------------------------------------------------------------
+
+PEOPLE = People(
+    organisation="Example Learning Trust",
+    domains=("elt.example",),
+    trusted_domains=("nhs.example",),
+    people=(Person("jane.smith@elt.example", "Jane Smith", "staff"),),
+)
+BODY = "It is encrypted, I will get the password to you."
+DESK = "desk@outdoorcentre.example"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[WorkerPool]:
+    with WorkerPool(start_of(rules_folder(None), "base", PEOPLE, RootKey(bytes(32)))) as pool:
+        yield pool
+
+
+def scanned(pool: WorkerPool, folder: Path, **mails: bytes) -> dict[str, Line]:
+    """What a scan of a folder says of each mail, which it reads in the order of their names."""
+    for name, data in mails.items():
+        (folder / f"{name}.eml").write_bytes(data)
+    lines = list(_lines(FileSource([str(folder)]), pool, explain=False))
+    assert len(lines) == len(mails)
+    return {Path(line.path).stem: line for line in lines if isinstance(line, Line)}
+
+
+def topics(line: Line) -> list[str]:
+    return [item.topic for item in line.found]
+
+
+@pytest.mark.parametrize(("lock", "key"), [("a", "b"), ("b", "a")])
+def test_what_the_next_mails_password_opens_is_inspected(pool: WorkerPool, tmp_path: Path, lock: str, key: str) -> None:
+    locked = locked_mail(BODY)
+    alone = scanned(pool, tmp_path, **{lock: locked})[lock].verdict
+    assert (alone.unread_protected, alone.findings) == (1, ())
+    mails = {lock: locked, key: key_mail("key", DESK, "Tue, 08 Sep 2026 09:00:00 +0100")}
+    lines = scanned(pool, tmp_path, **mails)
+    assert topics(lines[key]) == ["password_exposed"]
+    assert topics(lines[lock]) == ["password_exposed"]
+    verdict = lines[lock].verdict
+    (found,) = verdict.findings
+    assert (found.rule, found.severity) == ("personal_data_sensitive", "severe")
+    assert {line.label for line in found.evidence} == {"health", "nino", "person"}
+    assert (verdict.unread_protected, verdict.complete, found.subjects) == (0, True, 2)
+    assert "lay behind a lock that opens with a word of another message to the same recipient" in found.reasons
+    assert verdict.content_hash == alone.content_hash  # it is the same mail, opened or not
+    assert scanned(pool, tmp_path, **mails)[lock].verdict.findings == verdict.findings
+
+
+@pytest.mark.parametrize(
+    ("to", "key_to", "date"),
+    [
+        (DESK, "sales@printco.example", "Tue, 08 Sep 2026 09:00:00 +0100"),
+        (DESK, DESK, "Tue, 22 Sep 2026 10:00:00 +0100"),
+    ],
+    ids=["to somebody else", "two weeks later"],
+)
+def test_a_password_that_does_not_reach_the_file_opens_nothing(
+    pool: WorkerPool, tmp_path: Path, to: str, key_to: str, date: str
+) -> None:
+    lines = scanned(pool, tmp_path, a=locked_mail(BODY, to), b=key_mail("key", key_to, date))
+    assert [topics(line) for line in lines.values()] == [[], []]
+    assert lines["a"].verdict.unread_protected == 1
+
+
+def test_what_goes_to_a_trusted_recipient_is_read_and_no_breach(pool: WorkerPool, tmp_path: Path) -> None:
+    to = "ward@nhs.example"
+    lines = scanned(pool, tmp_path, a=locked_mail(BODY, to), b=key_mail("key", to, "Tue, 08 Sep 2026 09:00:00 +0100"))
+    assert [topics(line) for line in lines.values()] == [[], []]
+    assert lines["a"].verdict.unread_protected == 0
+
+
+def test_an_archive_in_an_archive_opened_by_the_words_of_two_mails(pool: WorkerPool, tmp_path: Path) -> None:
+    """The word of one mail opens the outer archive, that of another one the inner: both lie beside it when it is judged again."""
+    outer = locked_mail(BODY, archive=locked_zip(name="inner.zip", data=locked_zip("Second-Key-22")))
+    first = key_mail("first", DESK, "Tue, 08 Sep 2026 09:00:00 +0100")
+    lines = scanned(pool, tmp_path, a=outer, b=first, c=first.replace(SECRET.encode(), b"Second-Key-22"))
+    assert topics(lines["a"]) == ["password_exposed"]

@@ -7,6 +7,7 @@ import io
 import json
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -452,6 +453,62 @@ def pdf_with() -> Callable[..., bytes]:
         return buffer.getvalue()
 
     return build
+
+
+@pytest.mark.parametrize(("kept", "read"), [(0.0, "none"), (0.9, "part")])
+def test_a_damaged_page_of_a_pdf_is_said(kept: float, read: str) -> None:
+    """PDFium leaves out what it cannot unpack and says nothing of it."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pageCompression=1)
+    for line in range(60):
+        canvas.drawString(72, 750 - 12 * line, f"Line {line * 7919 % 1000} of the plan")
+    canvas.save()
+    whole = buffer.getvalue()
+    assert not document(whole).problems
+    start, end = whole.index(b"stream") + 7, whole.index(b"endstream")
+    # Reportlab writes ASCII85; any of its letters in another one's place is damage to what lies beneath.
+    spoilt = bytearray(whole)
+    at = start + 4 + int((end - start - 20) * kept)
+    spoilt[at] = ord("A") if spoilt[at] != ord("A") else ord("B")
+    reading = document(bytes(spoilt))
+    assert [(one.kind, one.read) for one in reading.problems] == [("corrupt", read)]
+    assert reading.parts[0].read == read
+
+
+def test_a_pdf_whose_stream_lacks_its_checksum_is_whole() -> None:
+    """Some programs write it so; nothing that anybody wrote is missing."""
+    stream = zlib.compress(b"BT /F1 12 Tf 72 700 Td (Words of the plan) Tj ET")[:-4]
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(stream), stream),
+    ]
+    data, table = b"%PDF-1.4\n", b"xref\n0 5\n0000000000 65535 f \n"
+    for number, one in enumerate(objects, 1):
+        table += b"%010d 00000 n \n" % len(data)
+        data += b"%d 0 obj\n%s\nendobj\n" % (number, one)
+    trailer = b"trailer << /Root 1 0 R /Size 5 >>\n"
+    reading = document(data + table + trailer + b"startxref\n%d\n%%%%EOF\n" % len(data))
+    assert "Words of the plan" in reading.parts[0].text
+    assert not reading.problems
+    # Without its end the one engine refuses it; what the other one makes out is read, and the damage is said.
+    cut = document(data + trailer)
+    assert "Words of the plan" in cut.parts[0].text
+    assert [(one.kind, one.read) for one in cut.problems] == [("corrupt", "part")]
+
+
+@pytest.mark.parametrize("reached", [1, 2])
+def test_what_holds_more_than_was_opened_is_not_wholly_read(reached: int) -> None:
+    nested = zipped(a__txt=b"words")
+    for _ in range(4):
+        nested = zipped(in__zip=nested)
+    reading = document(nested, limits=Limits(max_depth=reached))
+    assert [(one.kind, one.part.count("/")) for one in reading.problems] == [("too_deep", reached)]
+    assert [one.read for one in reading.parts] == ["all"] * reached + ["part"]
+    many = document(zipped(a__txt=b"a", b__txt=b"b", c__txt=b"c"), limits=Limits(max_parts=1 + reached))
+    assert [one.read for one in many.parts] == ["part"] + ["all"] * reached
 
 
 def test_rich_text() -> None:

@@ -138,6 +138,13 @@ def test_compressed_rtf_of_the_specification() -> None:
     assert [unpacked_rtf(packed[:end], LIMITS)[1] for end in (20, 30, 40)] == [False, False, False]
     with pytest.raises(Exception, match="corrupt"):
         unpacked_rtf(b"short", LIMITS)
+    # A size that is too small keeps nothing back, in either form; one that is too large is no reason to wait for more.
+    small = packed[:4] + struct.pack("<I", 5) + packed[8:]
+    assert unpacked_rtf(small, LIMITS) == unpacked_rtf(packed, LIMITS)
+    stored = struct.pack("<IIII", 30, 4, 0x414C454D, 0) + b"{\\rtf1 hello world}"
+    assert unpacked_rtf(stored, LIMITS) == (b"{\\rtf1 hello world}", True)
+    with pytest.raises(Exception, match="too_large"):
+        unpacked_rtf(small, Limits(max_part_bytes=20))
 
 
 # --- mails inside other things ---

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -78,3 +79,19 @@ def test_it_wakes_wherever_python_sees_the_whole_word(text: str) -> None:
 
 
 _WORD_GATE = Gate({"one": [rf"\b{word}\b" for word in WORDS]})
+
+
+def test_what_was_compiled_before_finds_the_same_and_rubbish_is_compiled_anew(tmp_path: Path) -> None:
+    wakes = {"one": [r"\bnino\b", "café"], "two": ["alpha [0-9]{2}"]}
+    text = "the nino of the Café, alpha 12"
+    first = Gate(wakes, tmp_path)
+    assert first.made is not None
+    name, data = first.made
+    for there, made in ((data, False), (b"rubbish", True), (data[: len(data) // 2], True)):
+        (tmp_path / name).write_bytes(there)
+        again = Gate(wakes, tmp_path)
+        assert (again.made is not None) is made
+        assert again.scan(text) == first.scan(text) != {}
+    other = Gate({**wakes, "two": ["beta"]}, tmp_path).made
+    assert other is not None
+    assert other[0] != name  # other expressions are another database

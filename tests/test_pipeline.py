@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -11,19 +12,18 @@ import time
 from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
-import pyzipper
 import sqlalchemy as sa
+from made_up import key_mail, locked_mail
 
 from connectors.faketenant.faults import Fault, Plan
 from connectors.faketenant.server import FakeTenant
 from connectors.faketenant.tenant import FakeUser, Tenant
 from scanner.errors import ConnectorError
 from scanner.model import Finding
-from scanner.pipeline import _unread
 from scanner.ports import ItemRef, RawItem, SpooledItem
-from scanner.store import Committed
 from tests.tenant_service import service
 
 MAILBOXES = ("jane.smith@elt.example", "sam.lee@elt.example")
@@ -170,26 +170,23 @@ def test_a_cursor_of_another_host_starts_the_folder_again(database: str) -> None
     assert all(number == 1 for _, number in findings_in(database))
 
 
-def locked_and_key(order: tuple[str, ...]) -> Tenant:
-    """A locked file, and its password in another message to the same outsider; `order` is how the mailbox gives them."""
-    buffer = io.BytesIO()
-    with pyzipper.AESZipFile(buffer, "w", encryption=pyzipper.WZ_AES) as archive:
-        archive.setpassword(b"Plover-Quay-19")
-        archive.writestr("notes.txt", b"Notes of the review")
-    locked = EmailMessage()
-    locked["From"], locked["To"], locked["Subject"] = MAILBOXES[0], OUTSIDER, "Secure file"
-    locked["Date"], locked["Message-ID"] = "Mon, 07 Sep 2026 10:12:00 +0100", "<lock@elt.example>"
-    locked.set_content("It is encrypted, I will get the password to you.")
-    locked.add_attachment(buffer.getvalue(), "application", "zip", filename="file.zip")
-    key = EmailMessage()
-    key["From"], key["To"], key["Subject"] = MAILBOXES[0], OUTSIDER, "Re: Secure file"
-    key["Date"], key["Message-ID"] = "Mon, 07 Sep 2026 10:31:00 +0100", "<key@elt.example>"
-    key.set_content("Plover-Quay-19\n\nR")
+def locked_and_key(order: tuple[str, ...], body: str = "It is encrypted, I will get the password to you.") -> Tenant:
+    """A locked list, and its password in another message to the same outsider; `order` is how the mailbox gives them.
+    `stranger` is the password to somebody else, `late` the password three weeks on.
+    """
+    mails = {"lock": locked_mail(body)}
+    for name, to, date in (
+        ("key", OUTSIDER, "Mon, 07 Sep 2026 10:31:00 +0100"),
+        ("again", OUTSIDER, "Mon, 07 Sep 2026 11:31:00 +0100"),
+        ("stranger", "sales@printco.example", "Mon, 07 Sep 2026 10:31:00 +0100"),
+        ("late", OUTSIDER, "Mon, 28 Sep 2026 10:31:00 +0100"),
+    ):
+        mails[name] = key_mail(name, to, date)
     tenant = Tenant()
     tenant.add_user(FakeUser(MAILBOXES[0], "Jane Smith", manager="head@elt.example"))
     tenant.add_user(FakeUser("head@elt.example", "Hilary Moss"))
     for name in order:
-        tenant.deliver(MAILBOXES[0], "sentitems", {"lock": locked, "key": key}[name].as_bytes())
+        tenant.deliver(MAILBOXES[0], "sentitems", mails[name])
     return tenant
 
 
@@ -203,7 +200,7 @@ def test_one_companion_that_is_gone_keeps_no_other_from_its_key(database: str) -
             tenant.delete(MAILBOXES[0], next(iter(tenant.mailboxes[MAILBOXES[0]].messages)))
             tenant.deliver(MAILBOXES[0], "sentitems", next(iter(key.values())).mime)
             running.round()
-    assert count(database, "finding WHERE topic = 'password_exposed'") == 1
+    assert count(database, "finding WHERE topic = 'password_exposed'") == 2  # of the password, and of what it opens
 
 
 def test_a_spooled_message_is_closed_where_its_companion_cannot_be_had_now(database: str) -> None:
@@ -218,25 +215,94 @@ def test_a_spooled_message_is_closed_where_its_companion_cannot_be_had_now(datab
         arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
         with service(*arguments) as running:
             running.source.fetch = fetch  # type: ignore[method-assign, assignment]
-            one = Committed("one", "", MAILBOXES[0], "f", _unread(ItemRef(MAILBOXES[0], "f", "one"), "skipped", ""))
+            one, two = (ItemRef(MAILBOXES[0], "f", name) for name in ("one", "two"))
             with pytest.raises(ConnectorError):
-                running.mail()._judged_again(one, [ItemRef(MAILBOXES[0], "f", "two")])
+                running.mail()._judged_again(one, None, [two])
     assert spooled.file.closed
 
 
-@pytest.mark.parametrize("order", [("lock", "key"), ("key", "lock"), ("lock",), ("key",)], ids="-".join)
-def test_a_password_in_another_message_is_found_whichever_comes_first(order: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("order", "exposed", "page_size"),
+    [
+        (("lock", "key"), 1, 1),
+        (("key", "lock"), 1, 1),
+        (("key", "lock", "again"), 2, 10),
+        (("lock", "late"), 0, 10),
+        (("lock", "stranger"), 0, 1),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_a_password_in_another_message_opens_the_earlier_one_whichever_comes_first(
+    order: tuple[str, ...], exposed: int, page_size: int, tmp_path: Path
+) -> None:
     database = f"sqlite:///{tmp_path / 'store.db'}"
     with FakeTenant(locked_and_key(order)) as fake:
         arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
-        # One message a page: the second is committed when the first has long been.
-        with service(*arguments, page_size=1) as running:
+        # With one message a page the second is committed when the first has long been.
+        with service(*arguments, page_size=page_size) as running:
             running.round()
+            before = rows(database, "SELECT * FROM finding"), rows(database, "SELECT * FROM cases")
             running.round()
-    engine = sa.create_engine(database)
-    with engine.connect() as connection:
-        topics = [row[0] for row in connection.execute(sa.text("SELECT topic FROM finding"))]
-        texts = connection.execute(sa.text("SELECT sender, recipient FROM trail")).all()
-    assert topics.count("password_exposed") == (len(order) == 2)
+            fake.forget_links()
+            running.round()
+            forget_versions(database)
+            fake.forget_links()
+            running.round()
+            shown = [
+                part.text
+                for case in running.store.cases(topic="password_exposed")
+                for place in running.store.case(case.id).appearances
+                for part in running.reveal(place).parts
+            ]
+    assert ("Leila Haddad" in "".join(shown)) == (exposed > 0)
+    assert count(database, "message") == len(order)
+    assert (rows(database, "SELECT * FROM finding"), rows(database, "SELECT * FROM cases")) == before
+    found = rows(
+        database,
+        "SELECT topic, provider_id, evidence, reasons FROM finding JOIN appearance ON finding_id = finding.id"
+        " JOIN message ON message.id = message_id",
+    )
+    assert [row[0] for row in found] == ["password_exposed"] * (exposed + (exposed > 0))
+    assert count(database, "cases") == len(found)
+    (behind,) = [row for row in found if "list.csv" in row[2]] or [None]
+    if behind is not None:
+        assert {line["label"] for line in json.loads(behind[2])} == {"health", "nino", "person"}
+        assert "lay behind a lock that opens with a word of another message" in behind[3]
+    assert (behind is not None) == (exposed > 0)
+    if "lock" in order:
+        ((state,),) = rows(database, "SELECT coverage FROM message WHERE internet_id = '<lock@elt.example>'")
+        assert state == ("read" if exposed else "locked")
+    texts = rows(database, "SELECT sender, recipient FROM trail")
     assert texts
     assert not any("@" in value for row in texts for value in row)  # fingerprints, no addresses
+
+
+@pytest.mark.parametrize("order", [("lock", "key"), ("key", "lock")], ids="-".join)
+def test_what_was_found_before_the_lock_opened_stays_as_it_was(order: tuple[str, ...], database: str) -> None:
+    body = "The list, and for Ron Tanner the national insurance number AB 12 34 56 C."
+    with FakeTenant(locked_and_key(order, body)) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments, page_size=1) as running:
+            for _ in range(3):
+                running.round()
+                forget_versions(database)
+                fake.forget_links()
+            found = {(case.topic, case.subjects) for case in running.store.cases()}
+    assert found == {("personal_data", 1), ("password_exposed", 2), ("password_exposed", 0)}
+    assert count(database, "finding") == 3
+
+
+def forget_versions(database: str) -> None:
+    """As if every message had been judged by older rules: it is judged again when it is seen next."""
+    engine = sa.create_engine(database)
+    with engine.begin() as connection:
+        connection.execute(sa.text("UPDATE message SET rules_version = 'old'"))
+    engine.dispose()
+
+
+def rows(database: str, query: str) -> Sequence[Sequence[Any]]:
+    engine = sa.create_engine(database)
+    with engine.connect() as connection:
+        found = [tuple(row) for row in connection.execute(sa.text(query))]
+    engine.dispose()
+    return found

@@ -459,6 +459,11 @@ def test_a_notice_says_that_the_message_lies_elsewhere() -> None:
     reading = read(Envelope("mime", bodies=(Body("text/plain", f"{words} {LINK}"),)), Limits())
     assert reading.parts[0].protection.mechanism == "Egress, notice"
     assert reading.parts[0].read == "part"
+    head = "From: a@council.example\nTo: b@elt.example\nSubject: Secure message\nContent-Type: text/plain\n\n"
+    kind, lock = grade(f"{head}{words} {LINK}\n".encode())
+    assert (kind, lock.grade, lock.mechanism) == ("message/rfc822", "unknown", "Egress, notice")
+    assert not lock.readable_without_password
+    assert grade(f"{head}Did you get the message? {LINK}\n".encode())[1].grade == "none"
 
 
 @pytest.mark.parametrize(

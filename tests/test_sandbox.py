@@ -74,6 +74,17 @@ def test_work_goes_on_behind_the_walls(tmp_path: Path) -> None:
         "import os; os.kill(0, 0)",
         "import os; os.kill(-1, 0)",
         "import os, signal; signal.pidfd_send_signal(os.pidfd_open(os.getppid()), 0)",
+        "import os, resource; resource.prlimit(os.getppid(), resource.RLIMIT_CPU)",
+        "import os, resource; resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (1, 1))",
+        "import os; os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)",
+        "import os; os.sched_setaffinity(os.getppid(), {0})",
+        "import os; os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))",
+        "import os; open(f'/proc/{os.getppid()}/environ', 'rb').read()",
+        "import os; open(f'/proc/{os.getppid()}/maps', 'rb').read()",
+        "import os; os.listdir(f'/proc/{os.getppid()}/fd')",
+        "open(sys.argv[3]).read()",
+        "import os; os.listdir(os.path.dirname(sys.argv[3]))",
+        "open('/etc/hostname').read()",
     ],
 )
 def test_what_no_reader_needs_is_refused(tmp_path: Path, act: str) -> None:
@@ -110,6 +121,19 @@ def test_what_a_killed_owner_left_is_removed_by_the_next(tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == [Path(held.path)]
     held.wipe()
     assert not list(tmp_path.iterdir())
+
+
+def test_another_process_of_the_same_user_does_not_see_into_one_that_conceals_itself(tmp_path: Path) -> None:
+    """As the service does, which starts workers: also where there is no Landlock, for every user but root."""
+    if os.geteuid() == 0:
+        pytest.skip("root sees into every process; the walls of a worker are looked at above")
+    code = "import sys; sys.path.insert(0, sys.argv[1])\nfrom scanner.sandbox import conceal\nconceal()\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-I", "-c", code, str(ROOT)], stdin=-1, stdout=-1) as hidden:
+        assert hidden.stdout is not None
+        hidden.stdout.readline()
+        with pytest.raises(PermissionError):
+            Path(f"/proc/{hidden.pid}/environ").read_bytes()
+        hidden.communicate(b"\n")
 
 
 def test_files_and_descriptors_have_limits(tmp_path: Path) -> None:

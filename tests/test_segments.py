@@ -132,6 +132,13 @@ BLOCKS = {
     "Greek": "Από: Pat\nΣτάλθηκε: Δευτέρα, 5 Οκτωβρίου 2026 10:00\nΠρος: Ann\nΘέμα: Εκδρομή",
     "Chinese": "发件人: Pat\n发送时间: 2026年10月5日 10:00\n收件人: Ann\n主题: 旅行",
     "Arabic": "من: Pat\nتاريخ الإرسال: 05 أكتوبر 2026 10:00\nإلى: Ann\nالموضوع: رحلة",
+    "Latvian": "No: Pat\nNosūtīts: pirmdiena, 2026. gada 5. oktobris 10:00\nKam: Ann\nTēma: Ekskursija",
+    "Estonian": "Saatja: Pat\nSaadetud: esmaspäev, 5. oktoober 2026 10:00\nAdressaat: Ann\nTeema: Reis",
+    "Albanian": "Nga: Pat\nDërguar: e hënë, 5 tetor 2026 10:00\nPër: Ann\nSubjekti: Udhëtim",
+    "Slovenian": "Od: Pat\nPoslano: ponedeljek, 5. oktober 2026 10:00\nZa: Ann\nZadeva: Izlet",
+    "Vietnamese": "Từ: Pat\nĐã gửi: Thứ Hai, 5 tháng 10, 2026 10:00\nĐến: Ann\nChủ đề: Chuyến đi",
+    "Persian": "از: Pat\nارسال شده: دوشنبه ۵ اکتبر ۲۰۲۶ ۱۰:۰۰\nبه: Ann\nموضوع: سفر",
+    "Korean": "보낸 사람: Pat\n보낸 날짜: 2026년 10월 5일 월요일 10:00\n받는 사람: Ann\n제목: 여행",
     "Urdu": "منجانب: Pat\nبھیجا گیا: 5 اکتوبر 2026 10:00\nبنام: Ann\nموضوع: سفر",
 }
 # The line of Gmail, Apple Mail and others above the words they quote.
@@ -156,6 +163,38 @@ LINES = {
     "Finnish": "ma 5. lokak. 2026 klo 10.00 Pat (p@x.example) kirjoitti:",
     "Somali": "Isn, 5 Okt 2026 marka ay tahay 10:00, Pat <p@x.example> ayaa qoray:",
 }
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        "---- On Mon, 05 Oct 2026 10:00:00 +0100 Pat <p@x.example> wrote ---\n",
+        ">>> Pat Poplar <p@x.example> 05/10/2026 10:00 >>>",
+        ">>> On 05/10/2026 at 10:00, in message <A1B2@x.example>, Pat wrote:",
+        "  On Mon, 5 Oct 2026 at 10:00, Pat<p@x.example> wrote:   Their first words.",
+        "##- Please type your reply above this line -##\n",
+        "--- Reply above this line ---\n",
+        "Please reply above this line\n",
+        "== Please do not write below this line ==\n",
+    ],
+)
+def test_marks_of_single_programs(mark: str) -> None:
+    assert owners(f"My answer.\n\n{mark}\nTheir words.\nMore of them.\n", "Re: Trip") == ["sender", "quoted"]
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"),
+    [
+        ("Please reply above this line\n\nand leave the rest as it is.", "The form"),
+        ("Parents, please put your reply above the line for the cook.", "Re: Menu"),
+        (">>> for i in range(3):\n...     print(i)", "Re: Python club"),
+        ("-- on 5 October Pat wrote a poem for us --\nIt rhymes.", "Re: Poem"),
+        ("No: 12\nName: Pat\nTo: the office", "Re: Lockers"),
+    ],
+)
+def test_what_only_resembles_them_is_the_senders(text: str, subject: str) -> None:
+    assert "sender" in owners(text, subject)
+    assert text.split("\n")[-1] in [words.split("\n")[-1] for owner, words in owned(text, subject) if owner == "sender"]
 
 
 @pytest.mark.parametrize("language", BLOCKS)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from every_format import FILES, PICTURES
 from made_up import GOOD, KEY, SHIPPED, TRUST, mail, rules_with
 
 from scanner.errors import ConfigErrors, MailwardenError
@@ -18,7 +19,7 @@ from scanner.extract import Limits
 from scanner.model import Envelope, People, Person, Verdict
 from scanner.ports import RawItem
 from scanner.work import WorkerPool
-from scanner.worker import Outcome, Start, Worker, WorkerLimits
+from scanner.worker import Outcome, Start, Worker, WorkerLimits, _keep
 
 POISONED = (sys.executable, str(Path(__file__).parent / "poisoned_worker.py"))
 # Enough for a busy machine; only the tests that wait for a limit set a short one.
@@ -463,3 +464,40 @@ def test_a_child_that_takes_nothing_in_holds_nobody_up(start: Start) -> None:
         pytest.raises(MailwardenError, match="does not take its work"),
     ):
         worker.ready()
+
+
+LATE = ("book.xlsx", "book.xls", "page.pdf", "files.7z", "files 5.rar", "mail.msg", "letter.docx")
+
+
+def test_what_one_worker_compiled_the_next_need_not(tmp_path: Path) -> None:
+    """The service's process writes it down; a name that leads elsewhere is not followed."""
+    kept = tmp_path / "cache" / "compiled"
+    start = Start(
+        rules_dir=str(SHIPPED),
+        policy="base",
+        people=TRUST,
+        limits=Limits(),
+        key_number=1,
+        key=KEY.secret,
+        address_space_bytes=LIMITS.address_space_bytes,
+        cpu_seconds=LIMITS.cpu_seconds,
+        kept_dir=str(kept),
+    )
+    written = []
+    for _ in range(2):
+        with Worker(start, LIMITS) as worker:
+            assert worker.ready().made is None  # megabytes that nobody needs any more
+            body = "For the form: Ron Tanner, national insurance number AB 12 34 56 C."
+            # Everything that loads late, the recognition model among it, must be readable behind the walls.
+            files = [("scan.png", PICTURES["picture.png"]()), *((name, FILES[name].data) for name in LATE)]
+            (outcome,) = worker.inspect(mail(body=body, files=files))
+            assert outcome.verdict.problems == ()
+            assert "personal_data" in [item.topic for item in outcome.verdict.findings]
+        written.append([(path.name, path.stat().st_mtime_ns) for path in kept.iterdir()])
+    assert len(written[0]) == 1
+    assert written[0] == written[1]
+    _keep(kept, "../outside", b"data")
+    assert [path.name for path in kept.parent.iterdir()] == ["compiled"]
+    for number in range(10):
+        _keep(kept, f"{number:064x}", b"data")
+    assert len(list(kept.iterdir())) == 8

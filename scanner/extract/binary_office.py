@@ -17,9 +17,10 @@ import olefile
 
 from scanner.errors import UnreadablePart
 from scanner.extract import legacy
-from scanner.extract.content import Child, Content, Sheets, Trouble
+from scanner.extract.content import Child, Content, Sheets, Trouble, in_turn
 from scanner.extract.limits import Limits
-from scanner.extract.normal import clean
+from scanner.extract.normal import charset_of, clean
+from scanner.extract.office import PROGRAMS
 
 _ERRORS = legacy.OLE_ERRORS
 _MAX_DEPTH = 64
@@ -48,14 +49,16 @@ def read_legacy(data: bytes, claimed: str, limits: Limits) -> Content:
     try:
         ole = olefile.OleFileIO(data)
         if ole.exists("WordDocument"):
-            content.text = _word_text(ole, [])
+            content.text, is_whole = _word_text(ole, [])
+            if not is_whole:
+                content.missed(Trouble("corrupt", "a piece of the text lies beyond the end", "part"))
         elif ole.exists("PowerPoint Document"):
             content.text, is_whole = _slides_text(ole.openstream("PowerPoint Document").read())
             if not is_whole:
                 content.missed(Trouble("corrupt", "a record of the presentation runs past its end", "part"))
         else:
             _add_sheets(data, content, limits)
-        content.children = _inside(ole, limits)
+        content.children = in_turn(("properties", _properties(ole)), ("embedded files", _inside(ole, limits)))
     except UnreadablePart:
         raise
     except _ERRORS as error:
@@ -82,20 +85,23 @@ def read_storage(data: bytes, claimed: str, limits: Limits) -> Content:
 # --- letters --------------------------------------------------------------------------------------------------------
 
 
-def _word_text(ole: Any, where: list[str]) -> str:
-    """MS-DOC 2.4.1: the pieces of the text in order, headers, notes, comments and text boxes among them."""
+def _word_text(ole: Any, where: list[str]) -> tuple[str, bool]:
+    """MS-DOC 2.4.1: the pieces of the text in order, headers, notes, comments and text boxes among them; and whether all of
+    them are there.
+    """
     main = ole.openstream([*where, "WordDocument"]).read()
     version, flags = struct.unpack_from("<H", main, 2)[0], struct.unpack_from("<H", main, 0x0A)[0]
     if version < 0x00C1:
         # Word 6 and 95: the text lies in one run, in the writer's code page.
         first, last = struct.unpack_from("<II", main, 0x18)
-        return _word_shown(main[first:last].decode("cp1252", "replace"))
+        return _word_shown(main[first:last].decode("cp1252", "replace")), last <= len(main)
     table = ole.openstream([*where, "1Table" if flags & 0x0200 else "0Table"]).read()
     start, length = struct.unpack_from("<II", main, 0x01A2)
-    return _word_shown("".join(_pieces(main, table[start : start + length])))
+    pieces = list(_pieces(main, table[start : start + length]))
+    return _word_shown("".join(text for text, _ in pieces)), all(is_whole for _, is_whole in pieces)
 
 
-def _pieces(main: bytes, clx: bytes) -> Iterator[str]:
+def _pieces(main: bytes, clx: bytes) -> Iterator[tuple[str, bool]]:
     """MS-DOC 2.9.38 and 2.9.177: the piece table says where each stretch of text lies, and in one or two bytes a letter."""
     position = 0
     while position < len(clx) and clx[position] == 0x01:
@@ -109,13 +115,15 @@ def _pieces(main: bytes, clx: bytes) -> Iterator[str]:
     for number in range(count):
         letters = places[number + 1] - places[number]
         where = struct.unpack_from("<I", plc, 4 * (count + 1) + 8 * number + 2)[0]
-        if letters <= 0 or letters > len(main):
+        if letters < 0 or letters > len(main):
+            yield "", False
             continue
         if where & 0x40000000:
-            offset = (where & 0x3FFFFFFF) // 2
-            yield main[offset : offset + letters].decode("cp1252", "replace")
+            where, width, codec = (where & 0x3FFFFFFF) // 2, 1, "cp1252"
         else:
-            yield main[where : where + 2 * letters].decode("utf-16-le", "replace")
+            width, codec = 2, "utf-16-le"
+        stretch = main[where : where + width * letters]
+        yield stretch.decode(codec, "replace"), len(stretch) == width * letters
 
 
 def _word_shown(text: str) -> str:
@@ -166,10 +174,11 @@ def _slides_text(stream: bytes) -> tuple[str, bool]:
 
 def _add_sheets(data: bytes, content: Content, limits: Limits) -> None:
     import xlrd  # only a workbook of that time should pay for it
+    from xlrd.compdoc import CompDocError
 
     try:
         book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
-    except (xlrd.XLRDError, AssertionError, NotImplementedError, UnicodeError, *_ERRORS) as error:
+    except (xlrd.XLRDError, CompDocError, AssertionError, NotImplementedError, UnicodeError, *_ERRORS) as error:
         raise UnreadablePart("corrupt", f"workbook before 2007: {type(error).__name__}") from None
     sheets = Sheets(limits.max_cells, limits.max_text_chars)
     for sheet in book.sheets():
@@ -236,6 +245,32 @@ def _inside(ole: Any, limits: Limits) -> Iterator[Child]:
         yield Child("further entries", None, trouble=trouble)
 
 
+# MS-OLEPS 2.25.1: the same as in the formats after it.
+_NAMING = {
+    "author": "Author", "last_saved_by": "Last changed by", "title": "Title", "subject": "Subject", "keywords": "Keywords",
+    "comments": "Comments", "manager": "Manager",
+}  # fmt: skip
+
+
+def _properties(ole: Any) -> Iterator[Child]:
+    """Who wrote it and what about, as a part of its own: see `office`."""
+    try:
+        known = ole.get_metadata()
+    except (*_ERRORS, AttributeError) as error:
+        raise UnreadablePart("corrupt", f"document properties: {type(error).__name__}") from None
+    codec = charset_of(f"cp{(known.codepage or 1252) & 0xFFFF}") or "cp1252"
+    lines = []
+    for name, shown in _NAMING.items():
+        value = getattr(known, name, None)
+        text = value.decode(codec, "replace") if isinstance(value, bytes) else value if isinstance(value, str) else ""
+        text = " ".join(clean(text).replace("\0", " ").split())
+        if text.isprintable() and text and text.lower() not in PROGRAMS:
+            lines.append(f"{shown}: {text}")
+    if lines:
+        data = "\n".join(lines).encode("utf-8", "replace")
+        yield Child("properties", lambda: data, len(data), "text/plain; charset=utf-8")
+
+
 def _stream(ole: Any, entry: list[str]) -> bytes:
     try:
         return bytes(ole.openstream(entry).read())
@@ -245,7 +280,7 @@ def _stream(ole: Any, entry: list[str]) -> bytes:
 
 def _words_of(ole: Any, where: list[str]) -> bytes:
     try:
-        return _word_text(ole, where).encode("utf-8", "replace")
+        return _word_text(ole, where)[0].encode("utf-8", "replace")
     except _ERRORS as error:
         raise UnreadablePart("corrupt", f"embedded letter: {type(error).__name__}") from None
 

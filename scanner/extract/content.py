@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
+from scanner.errors import UnreadablePart
 from scanner.model import UNPROTECTED, ProblemKind, Protection, ReadState, Table
 
 
@@ -51,6 +52,15 @@ class Content:
         self.troubles.append(trouble)
         if self.read == "all" and trouble.kind != "skipped":
             self.read = trouble.read
+
+
+def in_turn(*sources: tuple[str, Iterable[Child]]) -> Iterator[Child]:
+    """The children of several named sources. One that breaks off is a problem under its name, and keeps no other from being read."""
+    for name, source in sources:
+        try:
+            yield from source
+        except UnreadablePart as error:
+            yield Child(name, None, trouble=Trouble(error.kind, error.detail))  # type: ignore[arg-type]
 
 
 class Sheets:

@@ -17,7 +17,7 @@ from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.sniff import ODF, OOXML_LOCKED
 
-Origin = Literal["message", "companion", "guess"]
+Origin = Literal["message", "companion", "another", "guess"]
 
 _MOST_WORDS = 400
 _SHORTEST, _LONGEST = 4, 64
@@ -66,12 +66,15 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A lock that a word has opened: the locked part, and in which part the word stood ('' where it was guessed)."""
+    """A lock that a word has opened: the locked part, and in which part the word stood ('' where it was guessed, or came
+    from another message). `companion` numbers the other message whose lock it was; 0 for a lock of this one.
+    """
 
     part: str
     where: str
     origin: Origin
     mechanism: str
+    companion: int = 0
 
 
 @dataclass(slots=True)

@@ -42,6 +42,9 @@ _NESTING = re.compile(
 )
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
 _IMAGE_TEXT = re.compile(r"<img\b[^>]{0,4000}?\balt=", re.IGNORECASE)
+# Fields of a form that somebody filled in; buttons and what a program keeps in hidden ones are nobody's words.
+_FILLED_IN = re.compile(r"<input\b[^>]{0,4000}?\bvalue=", re.IGNORECASE)
+_NOT_FILLED_IN = frozenset({"hidden", "submit", "button", "image", "reset", "checkbox", "radio"})
 # HTML5 tree building looks through the open elements at every tag, so its cost is depth times tags.
 _MAX_NESTING = 1_000
 
@@ -112,6 +115,11 @@ def _parsed(source: str) -> str:
             said = (image.attributes.get("alt") or "").strip()
             if said:
                 image.insert_before(f" {said} ")
+    if _FILLED_IN.search(source):
+        for field in tree.css("input[value]"):
+            said = (field.attributes.get("value") or "").strip()
+            if said and (field.attributes.get("type") or "").lower() not in _NOT_FILLED_IN:
+                field.insert_before(f" {said} ")
     root = tree.root
     return root.text(deep=True, separator="") if root is not None else ""
 

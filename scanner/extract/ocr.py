@@ -10,6 +10,7 @@ import importlib.metadata
 import io
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -157,7 +158,8 @@ def _recognised(image: Image.Image) -> tuple[Page, int]:
     engine = _engine()
     engine.SetImage(image)
     seen = list(_words(engine.GetTSVText(0)))
-    words = [word for word in seen if word.confidence >= _LEAST_WORD_CONFIDENCE]
+    sure_lines = _sure_lines(seen)
+    words = [word for word in seen if word.confidence >= _LEAST_WORD_CONFIDENCE or word.line in sure_lines]
     if not words:
         engine.Clear()
         return Page("", 0.0), len(seen)
@@ -167,6 +169,16 @@ def _recognised(image: Image.Image) -> tuple[Page, int]:
     letters = sum(len(word.text) for word in words)
     confidence = sum(word.confidence * len(word.text) for word in words) / letters / 100
     return Page(clean(text), confidence), len(seen)
+
+
+def _sure_lines(words: list[_Word]) -> set[tuple[int, int, int]]:
+    """Lines of which at least half the words are sure. A doubtful one among them is a number or a rare name, which no
+    dictionary knows; in a photograph of a hedge no line is sure.
+    """
+    sure: Counter[tuple[int, int, int]] = Counter()
+    for word in words:
+        sure[word.line] += 1 if word.confidence >= _DOUBTFUL else -1
+    return {line for line, balance in sure.items() if balance >= 0}
 
 
 @cache

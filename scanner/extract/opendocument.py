@@ -83,13 +83,23 @@ def _inside(package: zipfile.ZipFile, limits: Limits) -> Iterator[Child]:
             yield Child(name, partial(unpack, package, info, limits), info.file_size, claimed_type="image/embedded")
 
 
+_PLAIN = ("desc", "title", "header-decl", "footer-decl", "hidden-text", "hidden-paragraph", "change-track-table-cell")
+_WITH_WORDS = tuple(
+    f"{{*}}{name}" for name in ("p", "h", "table", "table-row", "table-cell", "covered-table-cell", *_PLAIN)
+)
+
+
 def _lines(root: Any) -> Iterator[str]:
     """Paragraphs, and rows of cells parted by tabs. Empty cells that only fill up a row are left out."""
     empty = 0
     is_first = False
-    for element in root.iter("{*}p", "{*}h", "{*}table", "{*}table-row", "{*}table-cell", "{*}covered-table-cell"):
+    for element in root.iter(*_WITH_WORDS):
         name = local_name(element)
-        if name == "table":
+        if name in _PLAIN:
+            # Alternative texts, decks' head and foot lines, hidden text, and what a cell held before a tracked change.
+            hidden = next((value for key, value in element.attrib.items() if key.endswith("}string-value")), "")
+            yield " ".join(filter(None, (hidden, *element.itertext()))) + "\n"
+        elif name == "table":
             title = next((value for key, value in element.attrib.items() if key.endswith("}name")), "")
             yield "\n" + clean(title)
         elif name == "table-row":

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import io
 import logging
+import re
+import zlib
 from collections.abc import Iterator
-from itertools import chain
+from functools import partial
+from itertools import islice, takewhile
 from typing import Any
 
 import pypdfium2
 from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
+from pypdf.filters import ASCII85Decode, ASCIIHexDecode
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
 from scanner.errors import UnreadablePart
-from scanner.extract.content import Child, Content, Trouble
+from scanner.extract.content import Child, Content, Trouble, in_turn
 from scanner.extract.limits import Limits
 from scanner.model import UNPROTECTED, Protection
 
@@ -47,7 +51,10 @@ def lock(data: bytes) -> Protection:
 
 def read_pdf(data: bytes, claimed: str, limits: Limits, password: str = "") -> Content:
     """Text of all pages, then form fields and notes; attached files and pages that are pictures become children."""
-    reader, protection = _open(data)
+    try:
+        reader, protection = _open(data)
+    except UnreadablePart as error:
+        return _as_far_as_drawn(_Drawn(data, password), error, limits)
     if not protection.readable_without_password and not (password and opens_with(reader, password)):
         content = Content(protection=protection)
         content.missed(Trouble("encrypted", protection.mechanism))
@@ -56,6 +63,17 @@ def read_pdf(data: bytes, claimed: str, limits: Limits, password: str = "") -> C
         return _read(reader, protection, limits, _Drawn(data, password))
     except _BROKEN as error:
         raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
+
+
+def _as_far_as_drawn(drawn: _Drawn, error: UnreadablePart, limits: Limits) -> Content:
+    """The words of a damaged file that PDFium can still follow, one without an end for instance. Raises `error` for none."""
+    pages = (drawn.text(number) for number in range(limits.max_pages))
+    text = "\n".join(takewhile(lambda one: one is not None, pages))  # type: ignore[arg-type]
+    if not text.strip():
+        raise error
+    content = Content(text[: limits.max_text_chars])
+    content.missed(Trouble("corrupt", error.detail, "part"))
+    return content
 
 
 def locked_reader(data: bytes) -> PdfReader:
@@ -216,7 +234,7 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
     characters = 0
     pages = len(reader.pages)
     pictures: list[int] = []
-    broken = 0
+    broken = damaged = 0
     content = Content(protection=protection)
     for number in range(min(pages, limits.max_pages)):
         try:
@@ -225,6 +243,7 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
             if text is None:
                 text = page.extract_text()
             notes = _notes(page)
+            damaged += not _is_whole(page)
         except RecursionError:
             broken += 1
             continue
@@ -254,12 +273,78 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
         content.missed(
             Trouble("corrupt", f"{broken} of {pages} pages could not be read", "none" if broken == pages else "part")
         )
+    if damaged:
+        words = f"what is written on {damaged} of {pages} pages is damaged"
+        content.missed(Trouble("corrupt", words, "part" if content.text.strip() else "none"))
     if pages > limits.max_pages:
         content.missed(Trouble("too_large", f"{limits.max_pages} of {pages} pages read", "part"))
     if not pages and not broken:
         raise UnreadablePart("corrupt", "PDF without pages")
-    content.children = chain(_properties(reader), _pages(drawn, pictures[: limits.ocr_pages]), _attached(reader))
+    content.children = in_turn(
+        ("properties", _properties(reader)),
+        ("pages", _pages(drawn, pictures[: limits.ocr_pages])),
+        ("form", _answers(reader)),
+        ("attachments", _attached(reader)),
+        ("pinned files", _pinned(reader, limits)),
+    )
     return content
+
+
+# How deep drawings lie in drawings, and how many are looked at on a page.
+_DRAWING_LEVELS, _MOST_DRAWINGS = 3, 50
+_MOST_CHECKED = 50_000_000
+
+
+def _is_whole(page: Any) -> bool:
+    """Can everything that is written on the page be unpacked? PDFium leaves out what it cannot follow, and says nothing."""
+    contents = page.get("/Contents")
+    if contents is None:
+        return True  # an empty page
+    contents = contents.get_object()
+    streams = [item.get_object() for item in contents] if isinstance(contents, ArrayObject) else [contents]
+    return all(isinstance(one, StreamObject) and _unpacks(one) for one in streams) and all(
+        _unpacks(one) for one in _drawings(page.get("/Resources"), _DRAWING_LEVELS)
+    )
+
+
+def _drawings(resources: Any, levels: int) -> Iterator[StreamObject]:
+    """Form XObjects: text that a page shows by reference (ISO 32000-2 section 8.10)."""
+    resources = resources.get_object() if isinstance(resources, IndirectObject) else resources
+    objects = resources.get("/XObject") if isinstance(resources, DictionaryObject) else None
+    objects = objects.get_object() if isinstance(objects, IndirectObject) else objects
+    for reference in list(objects.values())[:_MOST_DRAWINGS] if isinstance(objects, DictionaryObject) else []:
+        thing = reference.get_object()
+        if isinstance(thing, StreamObject) and thing.get("/Subtype") == "/Form":
+            yield thing
+            if levels > 1:
+                yield from _drawings(thing.get("/Resources"), levels - 1)
+
+
+def _unpacks(stream: StreamObject) -> bool:
+    """Is it packed as it says? Of filters only those are followed that programs write for text (7.4.2 to 7.4.4)."""
+    filters = stream.get("/Filter")
+    filters = filters.get_object() if filters is not None else ArrayObject()
+    data = bytes(stream._data)
+    for name in filters if isinstance(filters, ArrayObject) else [filters]:
+        if name in ("/ASCII85Decode", "/A85"):
+            data = bytes(ASCII85Decode.decode(data))
+        elif name in ("/ASCIIHexDecode", "/AHx"):
+            data = bytes(ASCIIHexDecode.decode(data))
+        elif name in ("/FlateDecode", "/Fl"):
+            unpacking = zlib.decompressobj()
+            # Some programs leave the checksum at the end away: then the last block alone says that nothing is missing.
+            blocks = zlib.decompressobj(-zlib.MAX_WBITS)
+            try:
+                packed, data = data, unpacking.decompress(data, _MOST_CHECKED)
+                if not (unpacking.eof or unpacking.unconsumed_tail):
+                    blocks.decompress(packed[2:], _MOST_CHECKED)
+                    if not blocks.eof:
+                        return False
+            except zlib.error:
+                return False
+        else:
+            break
+    return True
 
 
 def _pages(drawn: _Drawn, numbers: list[int]) -> Iterator[Child]:
@@ -297,6 +382,7 @@ def _has_big_picture(resources: DictionaryObject, levels: int) -> bool:
     return False
 
 
+_TAG = re.compile(r"<[^<>]{0,2000}>")
 # What programs write where nobody has written anything.
 _NOBODYS_WORDS = frozenset({"", "anonymous", "untitled", "unspecified", "unknown", "user", "author", "microsoft word"})
 
@@ -319,13 +405,17 @@ def _properties(reader: PdfReader) -> Iterator[Child]:
 
 def _notes(page: Any) -> list[str]:
     """The text of notes and stamps on a page (ISO 32000-2 section 12.5)."""
-    found = []
+    found: list[str] = []
     annotations = page.get("/Annots")
     annotations = annotations.get_object() if isinstance(annotations, IndirectObject) else annotations
     for reference in list(annotations or [])[:1_000] if isinstance(annotations, ArrayObject) else []:
         note = reference.get_object()
-        if isinstance(note, DictionaryObject) and isinstance(note.get("/Contents"), str):
-            found.append(str(note["/Contents"]))
+        if not isinstance(note, DictionaryObject) or note.get("/Subtype") == "/Widget":
+            continue
+        said = [note.get(key) for key in ("/T", "/Subj", "/Contents")]  # who, about what, and the words
+        if not isinstance(said[2], str) and isinstance(note.get("/RC"), str):
+            said[2] = _TAG.sub(" ", str(note["/RC"]))
+        found.extend(str(words) for words in said if isinstance(words, str) and words.strip())
     return found
 
 
@@ -346,6 +436,57 @@ def _attached(reader: PdfReader) -> Iterator[Child]:
         raise UnreadablePart("corrupt", f"PDF attachments: {type(error).__name__}") from None
     for attachment in attachments:
         yield Child(str(attachment.name), lambda one=attachment: _bytes_of(one))  # type: ignore[misc]
+
+
+def _answers(reader: PdfReader) -> Iterator[Child]:
+    """What was filled into an XFA form (ISO 32000-1 section 12.7.8): pages of such a file may only ask for another program."""
+    try:
+        root: Any = reader.trailer["/Root"].get_object()
+        form = root.get("/AcroForm")
+        form = form.get_object() if form is not None else None
+        packets = form.get("/XFA") if isinstance(form, DictionaryObject) else None
+        packets = packets.get_object() if packets is not None else None
+        streams = [item.get_object() for item in packets or ()] if isinstance(packets, ArrayObject) else [packets]
+        found = [one for one in streams if isinstance(one, StreamObject)][:50]
+    except (*_BROKEN, RecursionError) as error:
+        raise UnreadablePart("corrupt", f"PDF form: {type(error).__name__}") from None
+    for number, one in enumerate(found, 1):
+        data = _stream_bytes(one)
+        # Among templates and settings the answers are the packet of this name; a form in one piece has all in it.
+        if data is None or b"datasets" in data:
+            yield Child(f"form {number}.xml", partial(_said_bytes, data), len(data or b""), "text/xml")
+
+
+def _pinned(reader: PdfReader, limits: Limits) -> Iterator[Child]:
+    """Files pinned to a place on a page (ISO 32000-2 section 12.5.6.15)."""
+    for page in islice(reader.pages, limits.max_pages):
+        try:
+            annotations = page.get("/Annots")
+            annotations = annotations.get_object() if annotations is not None else None
+            notes = [one.get_object() for one in annotations[:1_000]] if isinstance(annotations, ArrayObject) else []
+            pins = [
+                one for one in notes if isinstance(one, DictionaryObject) and one.get("/Subtype") == "/FileAttachment"
+            ]
+            files: list[Any] = [pin["/FS"].get_object() for pin in pins]
+            named = [(str(one.get("/UF") or one.get("/F") or "file"), one["/EF"].get_object()) for one in files]
+            streams = [(name, (held.get("/F") or held["/UF"]).get_object()) for name, held in named]
+        except (*_BROKEN, RecursionError) as error:
+            raise UnreadablePart("corrupt", f"PDF attachments: {type(error).__name__}") from None
+        for name, stream in streams:
+            yield Child(name, lambda stream=stream: _said_bytes(_stream_bytes(stream)))  # type: ignore[misc]
+
+
+def _stream_bytes(stream: Any) -> bytes | None:
+    try:
+        return bytes(stream.get_data())
+    except (*_BROKEN, RecursionError, zlib.error):
+        return None
+
+
+def _said_bytes(data: bytes | None) -> bytes:
+    if data is None:
+        raise UnreadablePart("corrupt", "PDF attachment")
+    return data
 
 
 def _bytes_of(attachment: Any) -> bytes:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from scanner.extract import archives, foreign, legacy, office, pdf, portals, sealed
+from scanner.extract import archives, foreign, legacy, mail_stores, office, pdf, portals, sealed
 from scanner.extract.limits import Limits
 from scanner.extract.mail import parse_message
+from scanner.extract.reading import read
 from scanner.extract.sniff import DOCX, ODF, OOXML_LOCKED, PPTX, XLSX, media_type
-from scanner.model import UNPROTECTED, Protection
+from scanner.model import UNPROTECTED, Envelope, Protection
 
 _CLEAR_SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 
@@ -51,7 +52,10 @@ def _protection(kind: str, data: bytes, name: str) -> Protection:
     if kind == "application/x-age-encryption":
         return sealed.AGE_LOCK
     if kind == "message/rfc822":
-        return _mail_protection(data)
+        return _mail_protection(parse_message(data, Limits()))
+    if kind == "application/vnd.ms-outlook":
+        envelope = mail_stores.outlook_envelope(data, Limits())
+        return UNPROTECTED if envelope is None else _mail_protection(envelope)
     if kind == "application/x-ole-storage":
         return legacy.lock(data)
     if kind == "text/html":
@@ -61,9 +65,11 @@ def _protection(kind: str, data: bytes, name: str) -> Protection:
     return UNPROTECTED
 
 
-def _mail_protection(data: bytes) -> Protection:
-    """A mail is as its seal: encrypted or signed as a whole, or open. Attachments with a lock of their own are not it."""
-    envelope = parse_message(data, Limits())
+def _mail_protection(envelope: Envelope) -> Protection:
+    """A mail is as its seal: encrypted or signed as a whole, or open. Attachments with a lock of their own are not it.
+
+    A notice of a portal holds nothing locked, but what was written to the recipient lies elsewhere: `unknown` by its name.
+    """
     content_type = envelope.header("content-type").lower()
     whole = [blob for blob in envelope.blobs if not blob.claimed_type.startswith("text/")]
     for blob in whole:
@@ -89,4 +95,6 @@ def _mail_protection(data: bytes) -> Protection:
             return sealed.pgp_lock(text)
         if _CLEAR_SIGNED in text:
             return replace(sealed.SIGNED, mechanism="OpenPGP signature")
-    return UNPROTECTED
+    bare = read(replace(envelope, blobs=()), Limits())
+    notices = (part.protection for part in bare.parts if part.path == "body" and part.protection.grade == "unknown")
+    return next(notices, UNPROTECTED)

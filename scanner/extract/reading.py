@@ -74,7 +74,7 @@ _READERS: dict[str, Reader] = {
     "text/csv": texts.read_table,
     "text/calendar": texts.read_properties,
     "text/vcard": texts.read_properties,
-    "application/json": texts.read_plain,
+    "application/json": texts.read_json,
     "application/rtf": texts.read_rtf,
     "application/pgp-keys": texts.read_plain,
     "application/pgp-signature": sealed.read_signature,
@@ -164,8 +164,8 @@ def read(
 ) -> Reading:
     """Read every part of `envelope`. Never raises for what the parts contain.
 
-    Locked files are tried with words of the message, with `guessable` ones (names of schools), and locked files of
-    `companions`, other messages of the same sender to the same recipient, with words of this one.
+    Locked files are tried with words of the message, with `guessable` ones (names of schools), and then with words of
+    `companions`, other messages of the same sender to the same recipient; locked files of theirs with words of this one.
 
     `opening(path)` is called before each part is opened, so that whoever watches knows which one was the last;
     a path in `set_aside` is not opened and becomes a problem of that kind.
@@ -178,20 +178,23 @@ def read(
     else:
         reader.message(envelope, "", 0, own=True)
     reader.try_keys(guessable)
-    opened = [*reader.opened, *_companions_opened(reader, companions, limits)]
-    return Reading(tuple(reader.parts), tuple(reader.problems), tuple(opened))
+    elsewhere = list(_companions_opened(reader, companions, limits))
+    return Reading(tuple(reader.parts), tuple(reader.problems), (*reader.opened, *elsewhere))
 
 
 def _companions_opened(reader: _Reader, companions: Sequence[Envelope], limits: Limits) -> Iterator[Opened]:
-    """Locked files of other messages that words of this one open. Of those messages nothing else is read here."""
+    """Locked files of other messages that words of this one open; of those messages nothing else is kept. What their words
+    open here is read like everything else of this message.
+    """
     if not companions:
         return
     words = words_in(reader.words_at_hand(), "companion")
     for number, companion in enumerate(companions, 1):
         other = reader.beside(replace(limits, ocr_pages=0))
         other.message(companion, f"companion/{number}/", 0, own=True)
+        reader.try_words_of(other)
         other.try_words(words)
-        yield from other.opened
+        yield from (replace(one, companion=number) for one in other.opened)
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +365,12 @@ class _Reader:
             names = [*guessable, *(locked.path.rpartition("/")[2] for locked in self._locked)]
             self.try_words(guesses(self.words_at_hand(), names))
 
+    def try_words_of(self, other: _Reader) -> None:
+        """Try what another message says on the files that stayed locked, with as much time as the message itself had."""
+        if self._locked:
+            self._purse = Purse(self._limits.key_milliseconds)
+            self.try_words(words_in((("", text) for _, text in other.words_at_hand()), "another"))
+
     def words_at_hand(self) -> list[tuple[str, str]]:
         """Every text of the message, and the names of its files, with the part each belongs to."""
         texts = [(part.path, part.text) for part in self.parts if part.text]
@@ -429,7 +438,7 @@ class _Reader:
     def _children(self, path: str, content: Content, depth: int) -> None:
         number = 0
         children = iter(content.children)
-        while not self._is_full:
+        while True:
             try:
                 child = next(children, None)
             except Exception as error:  # an archive whose list breaks off in the middle
@@ -438,15 +447,19 @@ class _Reader:
                 return
             if child is None:
                 return
-            number += 1
             if depth + 1 > self._limits.max_depth:
                 self._problem(path, Trouble("too_deep", f"more than {self._limits.max_depth} files inside each other"))
+                self._breaks_off(path, number)
                 return
+            number += 1
             if not child.name and child.unpack is not None:
                 self._wrapped(path, child, child.unpack, depth)
                 continue
             name = "/".join(filter(None, (plain_name(piece) for piece in re.split(r"[/\\]", child.name))))
             self._file(f"{path}/{name or number}", child, depth + 1)
+            if self._is_full:
+                self._breaks_off(path, number)
+                return
 
     def _breaks_off(self, path: str, number: int) -> None:
         """The list of what lies inside ended after so many entries: a part without any, and without words, is not read."""
@@ -482,6 +495,10 @@ class _Reader:
                 self._add(replace(container, text=text, segments=all_owned(text, "forwarded"), read="all"), [])
                 first = False
             prefix = container.path if kind == "message/rfc822" else f"{container.path}/{number}"
+            if kind == "application/mbox" and (text := _headers_shown(envelope)):
+                heading = replace(container, path=self._unique(prefix), media_type="message/rfc822", name="", text=text,
+                                  segments=all_owned(text, "forwarded"), size=len(message), sha256="", read="all")  # fmt: skip
+                self._add(heading, [])
             self.message(envelope, prefix + "/", container.depth + 1, own)
             if self._is_full:
                 return

@@ -62,6 +62,25 @@ _ORIGINAL = re.compile(
     + r"[ \t]*[-_]{2,}",
     re.IGNORECASE,
 )
+# An attribution between dashes, as Zoho writes it, and one with the first words quoted behind it, as Yahoo for phones does.
+_SAID_BETWEEN_DASHES = re.compile(
+    r"[ \t>]*-{2,}[ \t]*[^\n]{4,200}?\b" + _SAID + r"[ \t]*:?[ \t]*-{2,}[ \t]*$", re.IGNORECASE
+)
+_SAID_IN_LINE = re.compile(
+    r"[ \t]*on [^\n<>]{8,120}<[^<>\s@]{1,100}@[^<>\s]{1,200}>[ \t]*" + _SAID + r"[ \t]*:[ \t]+\S", re.IGNORECASE
+)
+# GroupWise marks what it quotes in its first line alone.
+_GROUPWISE = re.compile(
+    r">>> [^\n]{2,200}\d{1,4}[/.-]\d{1,2}[/.-]\d{2,4}(?:[^\n]{0,40}>>>|[^\n]{0,200}\b" + _SAID + r"[ \t]*:)[ \t]*$",
+    re.IGNORECASE,
+)
+# What a help desk or a school's messaging system puts between an answer and what it keeps of the thread.
+_ANSWER_ABOVE = re.compile(
+    r"([^\w\n]{0,20})(?:please )?(?:(?:type|write|enter|add) (?:your )?)?(?:reply|respond|response|answer|replies)"
+    r"(?: only)? (?:above|before) (?:this|the) line[^\n]{0,40}$"
+    r"|([^\w\n]{0,20})(?:please )?do not (?:write|type|edit|reply) below this line[^\n]{0,40}$",
+    re.IGNORECASE,
+)
 _FORWARDED = re.compile(
     r"[ \t>*]*(?:[-_]{2,}[ \t]*"
     + _one_of(
@@ -82,15 +101,16 @@ _FORWARDED = re.compile(
 # Labels of the header block that Outlook and others put above what they quote, by what they stand for.
 _LABELS = {
     "from": "from|von|de|da|van|från|fra|lähettäjä|od|expéditeur|отправитель|от|від|feladó|kimden|gönderen|oddawca|nadawca|oddi wrth"
-    "|de la|nuo|από|šalje|发件人|發件人|寄件者|差出人|من|منجانب|প্রেরক",
+    "|de la|nuo|no|saatja|pošiljatelj|nga|frá|ó|dari|từ|보낸 사람|از|από|šalje|发件人|發件人|寄件者|差出人|من|منجانب|প্রেরক",
     "date": "date|sent|dato|päivämäärä|gesendet|datum|envoyé|enviado|enviado el|enviado em|enviada|enviada em|inviato|data|verzonden"
     "|skickat|sendt|lähetetty|päiväys|wysłano|wysłane|odesláno|odoslané|dátum|отправлено|дата|надіслано|küldve|elküldve|gönderildi"
     "|gönderme tarihi|tarih|fecha|trimis|anfonwyd|dyddiad|išsiųsta|nosūtīts|изпратено|στάλθηκε|ημερομηνία|poslano|发送时间"
+    "|saadetud|kuupäev|poslato|dërguar|seolta|dikirim|đã gửi|ngày|보낸 날짜|ارسال شده|تاریخ ارسال"
     "|發送時間|寄件日期|日期|送信日時|تاريخ الإرسال|تم الإرسال|التاريخ|تاریخ|بھیجا گیا|sent on|date sent",
     "to": "to|an|à|a|para|aan|till|til|vastaanottaja|do|komu|кому|címzett|kime|alıcı|către|catre|pour|at|i|kam|до|προς|prima"
-    "|收件人|收件者|宛先|إلى|بنام",
+    "|adressaat|kellele|za|për|chuig|kepada|đến|tới|받는 사람|به|收件人|收件者|宛先|إلى|بنام",
     "subject": "subject|betreff|objet|asunto|oggetto|assunto|onderwerp|ämne|emne|aihe|temat|předmět|predmet|тема|tárgy|konu|subiect|pwnc"
-    "|testun|tema|tēma|temats|относно|θέμα|主题|主旨|件名|الموضوع|موضوع",
+    "|testun|tema|teema|zadeva|naslov|subjekti|efni|ábhar|perihal|chủ đề|제목|tēma|temats|относно|θέμα|主题|主旨|件名|الموضوع|موضوع",
     "other": "cc|kopi|kopio|kopie|kopia|copie|copia|cci|bcc|dw|kopi til|másolatot kap|bilgi|копія|копия|кому копія|reply-to|importance"
     "|attachments|anlagen|pièces|pièces jointes|when|where|抄送|نسخة",
 }
@@ -339,13 +359,17 @@ def _mark_history(lines: list[_Line], owners: list[SegmentOwner], subject: str) 
             # Apple Mail cites what it forwards. In an answer to a forward such a line follows an attribution.
             if not is_attributed and _FORWARDED.match(line):
                 quoted = "forwarded"
+            if _GROUPWISE.match(line) and not _next_is_cited(lines, index + 1):
+                for number in range(index, len(lines)):
+                    owners[number] = quoted
+                return index
             is_attributed = is_attributed or _SAID_AT_END.search(line[-200:]) is not None
             owners[index] = quoted
             index += 1
             continue
         owner: SegmentOwner | None = None
         length = 0
-        if first in _MARK_INITIALS or ":" in line or _ATTRIBUTION_START.match(line):
+        if first in _MARK_INITIALS or ":" in line or " line" in line or _ATTRIBUTION_START.match(line):
             owner, length = _history_at(lines, owners, index, is_forward, is_answer)
         if owner is None:
             index += max(1, length)
@@ -379,14 +403,20 @@ def _history_at(
 ) -> tuple[SegmentOwner | None, int]:
     """Does somebody else's text begin at this line? Its owner, and how many lines say so."""
     line = lines[index].text
+    quoted: SegmentOwner = "forwarded" if is_forward else "quoted"
+    if is_answer and _SAID_IN_LINE.match(line[:500]) and _HAS_DATE.search(line[:120]):
+        return quoted, 1
     if len(line) > 400:
         return None, 0
+    above = _ANSWER_ABOVE.match(line)
+    if above is not None and (is_answer or (above[1] or above[2] or "").strip()):
+        return "quoted", 1
     start = line.lstrip(" \t>*")[:1]
     if start in "-_<" or ":" in line:
         if _FORWARDED.match(line):
             return "forwarded", 1
-        if _ORIGINAL.match(line):
-            return ("forwarded" if is_forward else "quoted"), 1
+        if _ORIGINAL.match(line) or (_SAID_BETWEEN_DASHES.match(line) and _HAS_DATE.search(line)):
+            return quoted, 1
     offset = 1 if _RULE.match(line) else 0
     while offset and offset < 3 and index + offset < len(lines) and lines[index + offset].is_empty:
         offset += 1
@@ -394,9 +424,9 @@ def _history_at(
     # A memo begins with such a block as well: at the very top it is history only in an answer or a forward.
     if header_lines:
         is_history = is_answer or _any_words(lines, owners, index)
-        return ("forwarded" if is_forward else "quoted") if is_history else None, offset + header_lines
+        return quoted if is_history else None, offset + header_lines
     length = _attribution(lines, index, is_answer)
-    return ("forwarded" if is_forward else "quoted", length) if length else (None, 0)
+    return (quoted, length) if length else (None, 0)
 
 
 def _header_block(lines: list[_Line], index: int, is_answer: bool) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import csv
 import io
+import quopri
 import re
 
 from scanner.errors import UnreadablePart
 from scanner.extract import portals
-from scanner.extract.content import Content, Sheets, Trouble
+from scanner.extract.content import Child, Content, Sheets, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.markup import html_file_text, xml_text
 from scanner.extract.normal import charset_of, clean, decode
@@ -29,6 +32,21 @@ def read_nothing(data: bytes, claimed: str, limits: Limits) -> Content:
 
 def read_plain(data: bytes, claimed: str, limits: Limits) -> Content:
     return Content(decode(data, _charset(claimed)))
+
+
+# RFC 8259 section 7: what a program need not have written as itself.
+_JSON_ESCAPED = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|([nrtbf/\"\\]))")
+_JSON_SIGNS = {"n": "\n", "r": "\n", "t": "\t", "b": "", "f": "\n"}
+
+
+def read_json(data: bytes, claimed: str, limits: Limits) -> Content:
+    """JSON as it stands, escapes undone: many programs write every letter with an accent as one."""
+    text = _JSON_ESCAPED.sub(_json_character, decode(data, _charset(claimed)))
+    return Content(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _json_character(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16)) if match[1] else _JSON_SIGNS.get(match[2], match[2])
 
 
 def read_fragment(data: bytes, claimed: str, limits: Limits) -> Content:
@@ -73,10 +91,50 @@ _FOLD = re.compile(r"\r?\n[ \t]")
 _ESCAPED = re.compile(r"\\([nN,;\\])")
 
 
+# A value that is a file, and one that is written as quoted-printable, which vCard 2.1 allows.
+_INLINE = re.compile(
+    r"^([A-Za-z-]{1,40})(;[^:\n]{0,1000}?ENCODING=(?:BASE64|b)\b[^:\n]{0,1000})?:([A-Za-z0-9+/=]{1,})\r?$",
+    re.IGNORECASE | re.MULTILINE,
+)
+_QUOTED = re.compile(
+    r"^([^:\n]{1,500};ENCODING=QUOTED-PRINTABLE[^:\n]{0,500}):((?:[^\n]{0,1000}=\r?\n){0,1000}[^\n]*)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_FILE_NAME = re.compile(r"(?:X-FILENAME|FILENAME)=\"?([^;:\"]{1,200})", re.IGNORECASE)
+_VCARD_CHARSET = re.compile(r";CHARSET=([\w.:-]{2,40})", re.IGNORECASE)
+
+
 def read_properties(data: bytes, claimed: str, limits: Limits) -> Content:
-    """iCalendar and vCard: lines unfolded, escapes undone; parameters stay, they name people."""
-    text = _FOLD.sub("", decode(data, _charset(claimed)))
-    return Content(_ESCAPED.sub(lambda match: "\n" if match.group(1) in "nN" else match.group(1), text))
+    """iCalendar and vCard: lines unfolded, escapes undone; parameters stay, they name people. Files inside are children."""
+    source = decode(data, _charset(claimed))
+    if "quoted-printable" in source.lower():
+        source = _QUOTED.sub(_unquoted, source)
+    files: list[Child] = []
+
+    def taken(match: re.Match[str]) -> str:
+        name, parameters, value = match.groups()
+        if parameters is None:
+            return match.group()
+        named = _FILE_NAME.search(parameters)
+        files.append(Child(named[1] if named else name.lower(), lambda: _from_base64(value), len(value) * 3 // 4))
+        return f"{name}:"
+
+    text = _INLINE.sub(taken, _FOLD.sub("", source))
+    shown = _ESCAPED.sub(lambda match: "\n" if match.group(1) in "nN" else match.group(1), text)
+    return Content(shown, children=files)
+
+
+def _unquoted(match: re.Match[str]) -> str:
+    given = _VCARD_CHARSET.search(match[1])
+    value = quopri.decodestring(match[2].encode("utf-8", "replace"))
+    return f"{match[1]}:" + decode(value, given[1] if given else "").replace("\r\n", " ").replace("\n", " ")
+
+
+def _from_base64(value: str) -> bytes:
+    try:
+        return base64.b64decode(value)
+    except binascii.Error:
+        raise UnreadablePart("corrupt", "a file in a calendar or card") from None
 
 
 # --- RTF (specification 1.9.1) --------------------------------------------------------------------------------------
@@ -89,7 +147,7 @@ _RTF_SKIPPED = frozenset(
     "generator xmlnstbl mmathpr sp fldinst filetbl revtbl bkmkstart bkmkend blipuid nonshppict panose falt wgrffmtfilter".split()
 )
 # Destinations that older readers may ignore and that hold the writer's words all the same.
-_RTF_SHOWN = frozenset({"shpinst", "shptxt", "annotation", "footnote"})
+_RTF_SHOWN = frozenset({"shpinst", "shptxt", "annotation", "footnote", "atnauthor", "docvar", "ud"})
 _RTF_BREAKS = {
     "par": "\n",
     "line": "\n",

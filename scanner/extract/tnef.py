@@ -177,17 +177,21 @@ def unpacked_rtf(data: bytes, limits: Limits) -> tuple[bytes, bool]:
         raise UnreadablePart("corrupt", "compressed RTF")
     _, size, kind, _ = struct.unpack_from("<IIII", data)
     if kind == _STORED:
-        return data[16 : 16 + size], len(data) >= 16 + size
+        return data[16:], len(data) >= 16 + size
     if kind != _PACKED:
         raise UnreadablePart("corrupt", "compressed RTF")
-    if size > limits.max_part_bytes:
+    most = limits.max_part_bytes
+    if size > most:
         raise UnreadablePart("too_large", f"compressed RTF of {size} bytes")
     ring = bytearray(4096)
     ring[: len(_BEGINNING)] = _BEGINNING
     write = len(_BEGINNING)
     result = bytearray()
     position = 16
-    while position < len(data) and len(result) < size:
+    # The size that it gives is no limit: whoever gives too small a one would keep the rest from being read.
+    while position < len(data):
+        if len(result) > most:
+            raise UnreadablePart("too_large", f"compressed RTF of more than {most} bytes")
         control = data[position]
         position += 1
         for bit in range(8):

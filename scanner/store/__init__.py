@@ -161,6 +161,11 @@ class Store:
         with self.reading.begin() as connection:
             return trails.near(connection, source, mailbox, trail, sent_at, window, locked=locked)
 
+    def trail(self, source: str, mailbox: str, provider_id: str) -> tuple[Trail, datetime] | None:
+        """What links a message with others, and when it was sent; None where nothing does, or does no more."""
+        with self.reading.begin() as connection:
+            return trails.of_message(connection, source, mailbox, provider_id)
+
     def forget_trails(self, before: datetime) -> None:
         """Drops what links messages that were sent before that time."""
         with self.writing.begin() as connection:

@@ -25,6 +25,21 @@ def write(connection: sa.Connection, message_id: int, trail: Trail | None, sent_
         connection.execute(sa.insert(TRAIL), [{**common, "recipient": one} for one in trail.recipients])
 
 
+def of_message(connection: sa.Connection, source: str, mailbox: str, provider_id: str) -> tuple[Trail, datetime] | None:
+    query = (
+        sa.select(TRAIL)
+        .join(MESSAGE, MESSAGE.c.id == TRAIL.c.message_id)
+        .where(MESSAGE.c.source == source, MESSAGE.c.mailbox == mailbox, MESSAGE.c.provider_id == provider_id)
+        .order_by(TRAIL.c.id)
+    )
+    found = connection.execute(query).all()
+    if not found:
+        return None
+    first = found[0]
+    recipients = tuple(row.recipient for row in found)
+    return Trail(first.sender, recipients, first.locks, first.may_hold_key), first.sent_at
+
+
 def near(
     connection: sa.Connection,
     source: str,

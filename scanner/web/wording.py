@@ -47,7 +47,8 @@ TOPICS: Mapping[str, Topic] = {
     ),
     "password_exposed": Topic(
         "Password sent with the locked file",
-        "The password of a locked file travelled with it, or went to the same person in another e-mail.",
+        "The password of a locked file travelled with it, or went to the same person in another e-mail. What lay behind the "
+        "lock then counts as readable, and is shown with the e-mail that carried the file.",
         data=True,
     ),
     "credentials_in_mail": Topic(
@@ -162,7 +163,8 @@ PROBLEMS: Mapping[str, ProblemWords] = {
     "encrypted": ProblemWords(
         "Locked",
         "The content is encrypted, or lies with a secure-mail service, so it was not read. Where the kind of lock allows it, words of "
-        "the message were tried as passwords, and so were common ones. To lock it may be exactly right. It is never counted as clean.",
+        "the message and of others sent to the same person about then were tried as passwords, and so were common ones. "
+        "To lock it may be exactly right. It is never counted as clean.",
         "Nothing, where something locked is expected for this recipient. Otherwise ask the sender what it was.",
     ),
     "corrupt": ProblemWords(
