@@ -19,7 +19,7 @@ _NUMBERS = frozenset(
     "social_care_id immigration_reference roll_number "
     "urn_school laestab".split()
 )
-_PEOPLE = frozenset({"person", "staff_name"})
+_PEOPLE = frozenset({"person", "staff_name", "pupil"})
 _PLACES = frozenset({"address", "postcode"})
 # Standing alone: in a run of eight digits day and month could pass for a year.
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")

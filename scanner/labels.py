@@ -142,6 +142,12 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "places, books, houses, products, people who are taught",
     ),
     (
+        {"pupil": "child who can be told apart"},
+        "a name or initials with a class, year or age, or a pupil of the records",
+        "whatever is said beside it is said of one child",
+        "a lesson or a member of staff before a year group",
+    ),
+    (
         {"staff_name": "name of a member of staff"},
         "somebody of the staff directory",
         "counts beside a sensitive fact",
