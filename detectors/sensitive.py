@@ -87,6 +87,15 @@ _OURS = re.compile(
     r"head of year|form tutor|tutor group|CPOMS|EHCP|SENCO|DSL|TAs?\b|in (?:my|our) (?:class|form|school)|the school|lesson)",
     re.IGNORECASE,
 )
+# What makes an everyday wording a fact of a school's own: a pupil, a class, a school's people.
+_SCHOOL = re.compile(
+    r"\b(?:Y(?:ea)?r?s?\.? ?(?:1[0-3]|[1-9])s?\b|(?-i:(?:1[0-3]|[7-9])[A-Z]{1,2}\d?\b)|pupils?|SENCO|SENDCO|CPOMS|EHCP|"
+    r"(?-i:DSL|IEP|LSA|TAs?|FSM|SATs)\b|head of year|headteacher|(?:form|class) (?:tutor|teacher)|"
+    r"(?:in|at|to|from|off|our|the|primary|high|secondary) school|in (?:my|our|her|his) class|reception class|nursery|"
+    r"safeguarding lead|GCSEs?|attendance|half[- ]term|lessons?|playground|class ?room)\b",
+    re.IGNORECASE,
+)
+_SCHOOL_REACH = 400
 _LONG_AGO = re.compile(
     r"\b(?:1[0-8]\d\d|19[0-2]\d)\b|\b(?:Victorian|Tudor|medieval|nineteenth|eighteenth|19th|18th)[ -]century\b"
 )
@@ -101,7 +110,7 @@ class SensitiveWords(TextDetector):
 
     labels: ClassVar[tuple[str, ...]] = LABELS
     files: ClassVar[tuple[Path, ...]] = (LISTS / "sensitive.yml",)
-    _words = WordList(read_list("sensitive", LABELS, ("strong", "needs_company")))
+    _words = WordList(read_list("sensitive", LABELS, ("strong", "everyday", "needs_company")))
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
@@ -112,7 +121,7 @@ class SensitiveWords(TextDetector):
         opening = _NOBODY.search(text, 0, 200)
         nobody_meant = opening is not None and not opening.group().lower().startswith("case")
         marks: list[tuple[int, str, str]] | None = None
-        judged: dict[tuple[int, int], tuple[bool, bool, bool, bool]] = {}
+        judged: dict[tuple[int, int], tuple[bool, bool, bool, bool, bool]] = {}
         for position, match in enumerate(matches):
             if _in_an_address(text, match) or _in_a_title(text, match):
                 continue
@@ -123,12 +132,22 @@ class SensitiveWords(TextDetector):
                     _GENERIC.search(text, low, high) is not None,
                     _NOBODY.search(text, low, high) is not None,
                     _LONG_AGO.search(text, low, high) is not None,
+                    _SCHOOL.search(text, max(0, low - _SCHOOL_REACH), high + _SCHOOL_REACH) is not None,
                 )
-            somebody, generic, nobody, long_ago = judged[low, high]
+            somebody, generic, nobody, long_ago, at_school = judged[low, high]
             company = _company(matches, position, low, high)
             reasons = [match.entry.means]
             if match.entry.weight == "strong":
                 confidence = 0.88 if somebody else 0.75
+            elif match.entry.weight == "everyday" and (at_school or (company and company.entry.weight == "strong")):
+                confidence = 0.82 if somebody else 0.7
+                reasons.append(
+                    "at a school or in a family" if at_school else f"beside {company and company.entry.means}"
+                )
+            elif match.entry.weight == "everyday":
+                # Said of anybody anywhere it is gossip, news or a novel; of a pupil it is a fact (the rules ask for one).
+                confidence = 0.65 if somebody else 0.5
+                reasons.append("nothing near speaks of a school or family")
             elif company:
                 sure = company.entry.weight == "strong"
                 confidence = (
@@ -226,14 +245,25 @@ def _in_a_title(text: str, match: Match) -> bool:
 
 
 def _outermost(matches: list[Match]) -> list[Match]:
-    """Matches of a label that lie inside a longer one of the same label are the same words seen twice."""
+    """Matches of a label that lie inside another of the same label are the same words seen twice: of two the one that tells
+    more is kept, of equal ones the longer.
+    """
     kept: list[Match] = []
-    reach: dict[str, int] = {}
+    latest: dict[str, int] = {}
     for match in matches:
-        if match.end > reach.get(match.entry.label, -1):
+        place = latest.get(match.entry.label, -1)
+        if place < 0 or match.start >= kept[place].end:
+            latest[match.entry.label] = len(kept)
             kept.append(match)
-            reach[match.entry.label] = match.end
-    return kept
+        elif _TELLS[match.entry.weight] > _TELLS[kept[place].entry.weight]:
+            kept[place] = match
+        elif match.end > kept[place].end and _TELLS[match.entry.weight] == _TELLS[kept[place].entry.weight]:
+            latest[match.entry.label] = len(kept)
+            kept.append(match)
+    return sorted(kept, key=lambda match: match.start)
+
+
+_TELLS = {"strong": 2, "everyday": 1, "needs_company": 0}
 
 
 def _company(matches: list[Match], position: int, low: int, high: int) -> Match | None:
