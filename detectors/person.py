@@ -159,6 +159,10 @@ _INITIALLED = re.compile(
     r"(?<![\w.'-])(?!(?:U\.S|U\.K|E\.U|U\.N|N\.Y|D\.C)\.)(?:[A-Z]\. ?){1,3}"
     r"(?P<last>[A-ZÀ-ÖØ-Þ][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]+)?)(?![\w.@])"
 )
+# "Mr Sharma": of whom nothing but the title tells that it is a person. Doctors and clerics are met as professionals.
+_TITLED = re.compile(
+    r"(?<![\w.'-])(?:Mr|Mrs|Ms|Miss|Mx)\.? (?P<last>[A-ZÀ-ÖØ-Þ][^\W\d_]{1,20}(?:['’-][A-Z][^\W\d_]+)?)(?![\w@])"
+)
 # Things that are told apart by a letter: no initial follows them.
 _LETTERED = frozenset(
     "vitamin unit plan option group band appendix exhibit hepatitis type block grade schedule annex item part team hall".split()
@@ -436,6 +440,9 @@ def _cued(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
             written = text.endswith("by ", 0, match.start())
             if not numbered and not written and looks_like_name(match["last"]):
                 yield Hit("person", *match.span(), match.group(), 0.5, ("initial and surname",))
+        for match in _TITLED.finditer(text, low, high):
+            if looks_like_name(match["last"]):
+                yield Hit("person", *match.span("last"), match["last"], 0.5, ("a title and a surname",))
         for match in _DESCRIBED.finditer(text, low, high):
             yield Hit("person", *match.span(), match.group().lower(), 0.5, ("a pupil described, not named",))
 

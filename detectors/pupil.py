@@ -15,7 +15,10 @@ _CAPITALISED = r"[A-ZÀ-ÖØ-Þ][^\W\d_]{1,20}(?:['’-][^\W\d_]{1,20}){0,2}"
 _NAME = rf"(?:{_CAPITALISED}(?: {_CAPITALISED}){{0,2}}(?: [A-Z]\b\.?)?|[A-Z]{{2,3}}\b|[A-Z]\. ?[A-Z]\.)"
 # Year, class or age as people write them beside a name.
 _YEAR = r"(?:[Yy](?:(?:ea)?r)?\.? ?(?:1[0-3]|[1-9])(?:[A-Z]{1,2}|[a-z])?|Y(?:EA)?R ?(?:1[0-3]|[1-9]))"
-_CLASS = r"(?:(?:1[0-3]|[1-9])[A-Z]{1,3}\d?|[Rr]eception|[Nn]ursery|[Ss]ixth [Ff]orm)"
+_CLASS = (
+    r"(?:(?:1[0-3]|[1-9])[A-Z]{1,3}\d?|[Rr]eception|[Nn]ursery|[Ss]ixth [Ff]orm"
+    r"|(?:my|your|our|his|her) (?:class|form|tutor group|group|set))"
+)
 _AGE = r"(?:(?:aged? |age: ?)(?:1\d|[2-9])|(?:1\d|[2-9]) ?(?:yrs?|years?)(?:[ -]old)?|(?:1\d|[2-9])[ -]year[ -]old)"
 _MARK = rf"(?:{_YEAR}|{_CLASS}|{_AGE})(?![\w/])"
 _AFTER = re.compile(
@@ -25,7 +28,8 @@ _AFTER = re.compile(
 )
 _BEFORE = re.compile(
     rf"(?<![\w'’-])(?:{_MARK}|(?i:pupil|student|boy|girl|lad|lass|child|learner))"
-    rf"(?: (?i:pupil|student|boy|girl|lad|lass|child|learner))?(?P<link>,| is| was| called| named| concerned(?: is| was)|:)?"
+    rf"(?: (?i:pupil|student|boy|girl|lad|lass|child|learner))?(?: (?:you|we|I|who|that)(?: [a-z'’]{{1,12}}){{1,4}})?"
+    rf"(?P<link>,| is| was| called| named| concerned(?: is| was)|:)?"
     rf" (?P<name>{_CAPITALISED} {_CAPITALISED})(?![\w'’])"
 )
 _YEAR_ONLY = re.compile(_YEAR)

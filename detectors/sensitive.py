@@ -52,6 +52,7 @@ _NOBODY = re.compile(
     r"e\.g\.|such as|"
     r"(?:chapter|scene) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|[IVX]{1,4})|"
     r"act (?:one|two|three|four|five|[1-5]|[IV]{1,3})|"
+    r"(?:play|novel|film|story|poem|musical|book|show|drama)(?: is| was|,)? (?:about|tells|set in)|"
     r"awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
     re.IGNORECASE,
 )
@@ -89,8 +90,8 @@ _OURS = re.compile(
 )
 # What makes an everyday wording a fact of a school's own: a pupil, a class, a school's people.
 _SCHOOL = re.compile(
-    r"\b(?:Y(?:ea)?r?s?\.? ?(?:1[0-3]|[1-9])s?\b|(?-i:(?:1[0-3]|[7-9])[A-Z]{1,2}\d?\b)|pupils?|SENCO|SENDCO|CPOMS|EHCP|"
-    r"(?-i:DSL|IEP|LSA|TAs?|FSM|SATs)\b|head of year|headteacher|(?:form|class) (?:tutor|teacher)|"
+    r"\b(?:Y(?:ea)?r?s?\.? ?(?:1[0-3]|[1-9])s?\b|(?-i:(?:1[0-3]|[7-9])[A-Z]{1,2}\d?|[1-6][ABCEFHJLMNPRSTW])\b|pupils?|SENCO|SENDCO|CPOMS|"
+    r"EHCP|(?-i:DSL|IEP|LSA|TAs?|FSM|SATs)\b|head of year|headteacher|(?:form|class) (?:tutor|teacher)|"
     r"(?:in|at|to|from|off|our|the|primary|high|secondary) school|in (?:my|our|her|his) class|reception class|nursery|"
     r"safeguarding lead|GCSEs?|attendance|half[- ]term|lessons?|playground|class ?room)\b",
     re.IGNORECASE,
@@ -123,7 +124,7 @@ class SensitiveWords(TextDetector):
         marks: list[tuple[int, str, str]] | None = None
         judged: dict[tuple[int, int], tuple[bool, bool, bool, bool, bool]] = {}
         for position, match in enumerate(matches):
-            if _in_an_address(text, match) or _in_a_title(text, match):
+            if _in_an_address(text, match) or _in_a_title(text, match) or _of_a_thing(text, match):
                 continue
             low, high = _row_around(bounds, match.start) or sentence_around(text, match.start, match.end)
             if (low, high) not in judged:
@@ -242,6 +243,24 @@ def _in_a_title(text: str, match: Match) -> bool:
         return False
     after = _TITLE_AFTER.match(text, match.end) is not None
     return after or _TITLE_BEFORE.search(text, max(0, match.start - 80), match.start) is not None
+
+
+_THING_AFTER = re.compile(
+    r" (?:(?:primary|high|secondary|infant|junior|independent|voluntary) )?(?:schools?|church|chapel|academy|colleges?|"
+    r"diocese|cathedral|services?|charit(?:y|ies)|hospitals?|trust|centres?|festivals?|music|art|history|studies|ethos|values|tradition|cuisine|food|cooking|dance|literature|culture|"
+    r"calendar|holidays?|bank|restaurants?|lessons?|teachers? (?:of|for)|GCSE|A-?level)\b",
+    re.IGNORECASE,
+)
+_FEELING = re.compile(
+    r" (?:to (?:hear|see|read|learn|find|think|say|watch|be told)|about the (?:weather|result|match|game|score))\b"
+)
+
+
+def _of_a_thing(text: str, match: Match) -> bool:
+    """Belief or origin of an institution or a dish, and a figure of speech: "a Catholic school", "depressed to hear"."""
+    if match.entry.label in ("religion", "ethnicity"):
+        return _THING_AFTER.match(text, match.end) is not None
+    return match.entry.label == "health" and _FEELING.match(text, match.end) is not None
 
 
 def _outermost(matches: list[Match]) -> list[Match]:
