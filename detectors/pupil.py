@@ -27,16 +27,18 @@ _AFTER = re.compile(
     rf"(?:class |form |tutor group )?(?P<mark>{_MARK})"
 )
 _BEFORE = re.compile(
-    rf"(?<![\w'’-])(?:{_MARK}|(?i:pupil|student|boy|girl|lad|lass|child|learner))"
+    rf"(?<![\w'’-])(?:{_MARK}|(?i:pupil|student|boy|girl|lad|lass|child|learner|starter|tutee|mentee))"
     rf"(?: (?i:pupil|student|boy|girl|lad|lass|child|learner))?(?: (?:you|we|I|who|that)(?: [a-z'’]{{1,12}}){{1,4}})?"
     rf"(?P<link>,| is| was| called| named| concerned(?: is| was)|:)?"
-    rf" (?P<name>{_CAPITALISED} {_CAPITALISED})(?![\w'’])"
+    rf" \(?(?P<name>{_CAPITALISED}(?: {_CAPITALISED})?)(?![\w'’])"
 )
 _YEAR_ONLY = re.compile(_YEAR)
 # Forenames that are words, too, and begin no heading about a year ("Autumn, Year 9").
 _FLOWERS = frozenset(
     "poppy daisy lily holly ivy ruby rose jasmine heather olive violet pearl amber jade robin jack harry".split()
 )
+# Why a name is taken for a person's that is also why it is a child's: the records, or a mother, tutor or home of its own.
+_TOLD_BY = ("known pupil", "somebody's family")
 # Of one text: no register is longer, and what follows belongs to no rule any more.
 _MOST = 5_000
 # Short capitals of a school's own speech that stand before a year and are nobody's initials.
@@ -64,7 +66,7 @@ class Pupil(TextDetector):
         found = [
             Hit("pupil", hit.start, hit.end, hit.value, 0.9, hit.reasons, row=hit.row)
             for hit in context.hits
-            if hit.label == "person" and hit.reasons and hit.reasons[0].startswith("known pupil")
+            if hit.label == "person" and hit.reasons and hit.reasons[0].startswith(_TOLD_BY)
         ]
         taken = {hit.start for hit in found}
         for hit in (*_marked_after(text), *_marked_before(text)):

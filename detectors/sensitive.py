@@ -52,16 +52,25 @@ _NOBODY = re.compile(
     r"e\.g\.|such as|"
     r"(?:chapter|scene) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|[IVX]{1,4})|"
     r"act (?:one|two|three|four|five|[1-5]|[IV]{1,3})|"
+    r"(?:book|film|play|theatre) reviews?|the (?:bit|part|scene) where|plays? the (?:part|role|lead)|"
     r"(?:play|novel|film|story|poem|musical|book|show|drama)(?: is| was|,)? (?:about|tells|set in)|"
     r"awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
     re.IGNORECASE,
 )
+# Set texts and their people: what befalls them befell nobody.
+_TAUGHT = re.compile(
+    r"\b(?:Hamlet|Macbeth|Othello|King Lear|Romeo|Juliet|Ophelia|Prospero|Shylock|Blood Brothers|Inspector Calls|Mice and Men|Jekyll|"
+    r"Christmas Carol|Scrooge|Lord of the Flies|Animal Farm|Curious Incident|Frankenstein|Jane Eyre|Wuthering Heights|Great Expectations|"
+    r"Oliver Twist|Noughts (?:and|&) Crosses|Private Peaceful|Mockingbird|Gatsby|Handmaid['’]s Tale|Death of a Salesman|Streetcar|"
+    r"Never Let Me Go|Boy in the Striped|Goodnight Mister Tom|Queen Victoria|Henry VIII|Anne Frank|Julius Caesar)\b"
+)
 # What a course, talk or book is about is nobody's: "runs the course on county lines". "His" or a name before the word undo it.
 _ABOUT = re.compile(
-    r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|briefings?|modules?|books?"
+    r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|briefings?|modules?|books?|twilights?|insets?|inputs?|e-?learning"
     r"|articles?|podcasts?|resources?|leaflets?|posters?|presentations?|lessons?|charity|charities) (?:on|about|around|covering|in|for)"
-    r"(?: (?!his\b|her\b|their\b|him\b|she\b|he\b)[a-z][\w'-]{0,20},?){0,6} \Z"
+    r"(?: (?!his\b|her\b|their\b|him\b|she\b|he\b)[a-z\d][\w'-]{0,20},?){0,8} \Z"
 )
+_AND = re.compile(r"(?:,| and| or| &|/){1,2} ?")
 # Speech of newspapers, agencies and newsletters: what they print of somebody is public. Each alternative is one mark.
 _PRESS = re.compile(
     r"(?P<paper>\b(?:Reuters|Associated Press|AFP|Interfax|Xinhua|Ananova|BBC|CNN|Sky News|ITV News|The Guardian|Guardian|"
@@ -101,7 +110,7 @@ _LONG_AGO = re.compile(
     r"\b(?:1[0-8]\d\d|19[0-2]\d)\b|\b(?:Victorian|Tudor|medieval|nineteenth|eighteenth|19th|18th)[ -]century\b"
 )
 _DENIED = re.compile(
-    r"\b(?:no|not|nor|without|nil|none|neither|isn['’]t|hasn['’]t|n/a)\b[^.!?\n]{0,25}\Z", re.IGNORECASE
+    r"\b(?:no|not|nor|without|nil|none|neither|isn['’]t|hasn['’]t|n/a)\b[^.!?,;:\n]{0,25}\Z", re.IGNORECASE
 )
 _COMPANY = 150
 
@@ -123,15 +132,18 @@ class SensitiveWords(TextDetector):
         nobody_meant = opening is not None and not opening.group().lower().startswith("case")
         marks: list[tuple[int, str, str]] | None = None
         judged: dict[tuple[int, int], tuple[bool, bool, bool, bool, bool]] = {}
+        about_end = -1
         for position, match in enumerate(matches):
             if _in_an_address(text, match) or _in_a_title(text, match) or _of_a_thing(text, match):
+                continue
+            if text[match.start].isupper() and _QUOTED_TITLE.search(text, max(0, match.start - 80), match.start):
                 continue
             low, high = _row_around(bounds, match.start) or sentence_around(text, match.start, match.end)
             if (low, high) not in judged:
                 judged[low, high] = (
                     has_somebody(text, low, high),
                     _GENERIC.search(text, low, high) is not None,
-                    _NOBODY.search(text, low, high) is not None,
+                    _NOBODY.search(text, low, high) is not None or _TAUGHT.search(text, low, high) is not None,
                     _LONG_AGO.search(text, low, high) is not None,
                     _SCHOOL.search(text, max(0, low - _SCHOOL_REACH), high + _SCHOOL_REACH) is not None,
                 )
@@ -177,7 +189,9 @@ class SensitiveWords(TextDetector):
             if printed and not _OURS.search(text, low, high):
                 confidence *= 0.6
                 reasons.append("among words of the press or a newsletter")
-            if _ABOUT.search(text, max(low, match.start - 130), match.start):
+            listed = about_end >= low and _AND.fullmatch(text[about_end : match.start][:8]) is not None
+            if listed or _ABOUT.search(text, max(low, match.start - 130), match.start):
+                about_end = match.end
                 confidence *= 0.5
                 reasons.append("what a course, talk or book is about")
             if long_ago:
@@ -251,16 +265,32 @@ _THING_AFTER = re.compile(
     r"calendar|holidays?|bank|restaurants?|lessons?|teachers? (?:of|for)|GCSE|A-?level)\b",
     re.IGNORECASE,
 )
+_QUOTED_TITLE = re.compile(
+    r"[\"“‘'](?:[A-Z][\w'’-]*|a|an|and|for|in|of|on|the|to|with|my|is)"
+    r"(?: (?:[A-Z][\w'’-]*|a|an|and|for|in|of|on|the|to|with|my|is)){0,8} ?\Z"
+)
+_INSTITUTION = re.compile(r"(?:\bSt\.? [A-Z][a-z]+(?:['’]s)?|\b[A-Z][a-z]+(?:['’]s)?(?: House| Hill| Lodge)?) \Z")
 _FEELING = re.compile(
     r" (?:to (?:hear|see|read|learn|find|think|say|watch|be told)|about the (?:weather|result|match|game|score))\b"
 )
 
 
 def _of_a_thing(text: str, match: Match) -> bool:
-    """Belief or origin of an institution or a dish, and a figure of speech: "a Catholic school", "depressed to hear"."""
+    """Belief or origin of an institution or a dish, a house's name, forebears, and a figure of speech: "a Catholic school",
+    "St Luke's hospice", "great-grandfather's death", "depressed to hear".
+    """
     if match.entry.label in ("religion", "ethnicity"):
         return _THING_AFTER.match(text, match.end) is not None
-    return match.entry.label == "health" and _FEELING.match(text, match.end) is not None
+    if match.entry.label != "health":
+        return (
+            text[max(0, match.start - 12) : match.start]
+            .lower()
+            .endswith(("great-", "great ", "great-grand", "great grand"))
+        )
+    named = text[match.start : match.end].lower() in ("hospice", "hospital")
+    return (named and _INSTITUTION.search(text, max(0, match.start - 40), match.start) is not None) or (
+        _FEELING.match(text, match.end) is not None
+    )
 
 
 def _outermost(matches: list[Match]) -> list[Match]:

@@ -571,6 +571,7 @@ _NO_NAMES = frozenset(
     national local authority service services social care children child adult pupil pupils student students staff parents
     jewish jew jews muslim muslims islam catholic catholics hindu hindus sikh sikhs christian christians buddhist god bible quran ramadan
     black white asian african caribbean pakistani indian somali polish romanian bangladeshi chinese traveller gypsy roma
+    prevent channel marac mash lado sexting nspcc barnardos childline samaritans mind
     victorian roman tudor greek latin cpoms ofcom camhs macbeth shakespeare covid
     attendance behaviour homework progress lunch dinner sponsor workshop training everyone everybody nobody
     """.split()

@@ -481,9 +481,13 @@ def _own_children(envelope: Envelope, directory: Directory) -> set[str]:
 
 
 def _is_one_of(name: str, own_names: set[str]) -> bool:
-    """The whole name, or a single word that is the first or last word of one of them."""
+    """The whole name, a single word that is the first or last word of one of them, or initial and surname."""
     if name in own_names:
         return True
+    words = name.replace(".", " ").split()
+    if len(words) == 2 and len(words[0]) == 1:
+        # "D Ewart" under her own mail.
+        return any(own[:1] == words[0] and own.split(" ")[-1] == words[1] for own in own_names)
     return " " not in name and any(name in (own.split(" ")[0], own.split(" ")[-1]) for own in own_names)
 
 
