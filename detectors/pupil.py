@@ -19,7 +19,10 @@ _CLASS = (
     r"(?:(?:1[0-3]|[1-9])[A-Z]{1,3}\d?|[Rr]eception|[Nn]ursery|[Ss]ixth [Ff]orm"
     r"|(?:my|your|our|his|her) (?:class|form|tutor group|group|set))"
 )
-_AGE = r"(?:(?:aged? |age: ?)(?:1\d|[2-9])|(?:1\d|[2-9]) ?(?:yrs?|years?)(?:[ -]old)?|(?:1\d|[2-9])[ -]year[ -]old)"
+_AGE = (
+    r"(?:(?:aged? |age: ?)(?:1\d|[2-9])|(?:1\d|[2-9]) ?(?:yrs?|years?)(?:[ -]old)?|(?:1\d|[2-9])[ -]year[ -]old"
+    r"|(?<=\()(?:1\d|[3-9])(?=[,)]))"
+)
 _MARK = rf"(?:{_YEAR}|{_CLASS}|{_AGE})(?![\w/])"
 _AFTER = re.compile(
     rf"(?<![\w.'’@/-])(?P<name>{_NAME})"
@@ -110,7 +113,7 @@ def _is_name(name: str, *, mark: str, bare: bool) -> bool:
     ("Aurelio Vane (9B)", and not "Sports Day, Year 5").
     """
     letters = name.replace(".", "").replace(" ", "")
-    exact = _YEAR_ONLY.fullmatch(mark) is None
+    exact = _YEAR_ONLY.fullmatch(mark) is None and not mark.isdigit()
     if letters.isupper() and len(letters) <= 3:
         return letters not in _NO_INITIALS and (exact or not bare)
     words = [word.lower().partition("-")[0] for word in name.split()]

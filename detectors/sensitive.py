@@ -66,11 +66,25 @@ _TAUGHT = re.compile(
 )
 # What a course, talk or book is about is nobody's: "runs the course on county lines". "His" or a name before the word undo it.
 _ABOUT = re.compile(
-    r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|briefings?|modules?|books?|twilights?|insets?|inputs?|e-?learning"
+    r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|"
+    r"briefings?|modules?|books?|twilights?|insets?|inputs?|e-?learning|"
+    r"letters?|forms?|flyers?|pages?|notices?"
     r"|articles?|podcasts?|resources?|leaflets?|posters?|presentations?|lessons?|charity|charities) (?:on|about|around|covering|in|for)"
     r"(?: (?!his\b|her\b|their\b|him\b|she\b|he\b)[a-z\d][\w'-]{0,20},?){0,8} \Z"
 )
 _AND = re.compile(r"(?:,| and| or| &|/){1,2} ?")
+# A place that is visited, a cause that is served, a course by its name: "sit in at the magistrates' court", "union rep training".
+_VISITED = re.compile(
+    r"\b(?:visit(?:s|ed|ing)?(?: to| at)?|(?:sit|sitting) in (?:at|on)|tour of|trip to|(?:work|works|working|"
+    r"volunteers?|volunteering|placement|job|career)"
+    r" (?:at|for|with|in)|sponsored|swim for|run for|raising (?:money )?for|in aid of|proceeds to)(?: the| a| our|"
+    r" local)?(?: [A-Z][a-z]+)? \Z"
+)
+_COURSE_AFTER = re.compile(
+    r" (?:training|courses?|workshops?|awareness|conference|polic(?:y|ies)|leaflets?|booklets?|posters?|webinar|"
+    r"guidance|pack|handbook|e-?learning|"
+    r"charity|appeal|fundraiser|research|support group|campaign|networks?)\b"
+)
 # Speech of newspapers, agencies and newsletters: what they print of somebody is public. Each alternative is one mark.
 _PRESS = re.compile(
     r"(?P<paper>\b(?:Reuters|Associated Press|AFP|Interfax|Xinhua|Ananova|BBC|CNN|Sky News|ITV News|The Guardian|Guardian|"
@@ -102,6 +116,9 @@ _SCHOOL = re.compile(
     r"\b(?:Y(?:ea)?r?s?\.? ?(?:1[0-3]|[1-9])s?\b|(?-i:(?:1[0-3]|[7-9])[A-Z]{1,2}\d?|[1-6][ABCEFHJLMNPRSTW])\b|pupils?|SENCO|SENDCO|CPOMS|"
     r"EHCP|(?-i:DSL|IEP|LSA|TAs?|FSM|SATs)\b|head of year|headteacher|(?:form|class) (?:tutor|teacher)|"
     r"(?:in|at|to|from|off|our|the|primary|high|secondary) school|in (?:my|our|her|his) class|reception class|nursery|"
+    r"(?:our|the) (?:[a-z]+ )?(?:finance officer|site manager|cleaner|cook|caretaker|bursar|school secretary|"
+    r"receptionist|lunchtime supervisor|"
+    r"midday supervisor|teaching assistant|cover supervisor|learning mentor|librarian|exams officer)|"
     r"safeguarding lead|GCSEs?|attendance|half[- ]term|lessons?|playground|class ?room)\b",
     re.IGNORECASE,
 )
@@ -190,7 +207,10 @@ class SensitiveWords(TextDetector):
                 confidence *= 0.6
                 reasons.append("among words of the press or a newsletter")
             listed = about_end >= low and _AND.fullmatch(text[about_end : match.start][:8]) is not None
-            if listed or _ABOUT.search(text, max(low, match.start - 130), match.start):
+            visited = _VISITED.search(text, max(low, match.start - 60), match.start) or _COURSE_AFTER.match(
+                text, match.end
+            )
+            if listed or visited or _ABOUT.search(text, max(low, match.start - 130), match.start):
                 about_end = match.end
                 confidence *= 0.5
                 reasons.append("what a course, talk or book is about")
@@ -261,7 +281,8 @@ def _in_a_title(text: str, match: Match) -> bool:
 
 _THING_AFTER = re.compile(
     r" (?:(?:primary|high|secondary|infant|junior|independent|voluntary) )?(?:schools?|church|chapel|academy|colleges?|"
-    r"diocese|cathedral|services?|charit(?:y|ies)|hospitals?|trust|centres?|festivals?|music|art|history|studies|ethos|values|tradition|cuisine|food|cooking|dance|literature|culture|"
+    r"diocese|cathedral|services?|charit(?:y|ies)|hospitals?|trust|centres?|festivals?|music|art|history|studies|"
+    r"ethos|values|tradition|cuisine|food|cooking|dance|literature|culture|"
     r"calendar|holidays?|bank|restaurants?|lessons?|teachers? (?:of|for)|GCSE|A-?level)\b",
     re.IGNORECASE,
 )
