@@ -55,32 +55,46 @@ _NO_INITIALS = frozenset(
 
 
 class Pupil(TextDetector):
-    """A child who can be told apart: a name or initials with a class, a year or an age, or a pupil of the records.
+    """A child who can be told apart: a name or initials with a class, a year or an age, or after a word such as "pupil".
 
     Beside such a child a word that proves little elsewhere says something about somebody. Often mistaken for one: a subject
     or a lesson before a year group, a member of staff who teaches it.
     """
 
     labels = ("pupil",)
-    wake = ()
+    wake = (
+        r"\by(?:ea)?r?\.? ?(?:1[0-3]|[1-9])[a-z]{0,2}\b",
+        r"\b(?:1[0-3]|[1-9])[a-z]{1,3}\d?\b",
+        r"\bage(?:d|:)? ?\d",
+        r"\d ?(?:yrs?|years?)(?:[ -]old)?\b",
+        r"[a-z] \(\d{1,2}[,)]",
+        r"\b(?:pupil|student|boy|girl|lad|lass|child|learner|starter|tutee|mentee|reception|nursery|sixth form)\b",
+        r"\b(?:my|your|our|his|her) (?:class|form|tutor group|group|set)\b",
+    )
     stage = 3
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:
-        found = [
-            Hit("pupil", hit.start, hit.end, hit.value, 0.9, hit.reasons, row=hit.row)
-            for hit in context.hits
-            if hit.label == "person" and hit.reasons and hit.reasons[0].startswith(_TOLD_BY)
-        ]
-        taken = {hit.start for hit in found}
+        found: dict[int, Hit] = {}
         for hit in (*_marked_after(text), *_marked_before(text)):
-            if hit.start not in taken:
-                taken.add(hit.start)
-                found.append(hit)
+            found.setdefault(hit.start, hit)
             if len(found) >= _MOST:
                 if context.budget is not None:
                     context.budget.texts_cut += 1
                 break
-        return found
+        return found.values()
+
+
+class PupilOfRecord(TextDetector):
+    """A pupil whom the records know, or somebody of whom a mother, a tutor or a home is spoken."""
+
+    labels = ("pupil",)
+    wake = ()
+    stage = 3
+
+    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:
+        for hit in context.hits:
+            if hit.label == "person" and hit.reasons and hit.reasons[0].startswith(_TOLD_BY):
+                yield Hit("pupil", hit.start, hit.end, hit.value, 0.9, hit.reasons, row=hit.row)
 
 
 def _marked_after(text: str) -> Iterator[Hit]:

@@ -53,6 +53,7 @@ _NOBODY = re.compile(
     r"(?:chapter|scene) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|[IVX]{1,4})|"
     r"act (?:one|two|three|four|five|[1-5]|[IV]{1,3})|"
     r"(?:book|film|play|theatre) reviews?|the (?:bit|part|scene) where|plays? the (?:part|role|lead)|"
+    r"play(?:s|ed|ing)? (?:the|a|an) (?:[a-z]{2,15} ){1,4}in (?:the|our|a|this|that) (?:play|show|film|musical|production|panto)|"
     r"(?:play|novel|film|story|poem|musical|book|show|drama)(?: is| was|,)? (?:about|tells|set in)|"
     r"awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
     re.IGNORECASE,
