@@ -14,8 +14,12 @@ _DIALLED = re.compile(r"(?:\+44|0044|\(0\)|\+1|\b1)[ -]?\Z|\(\Z")
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-_MONTHS = frozenset(
-    "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC JUNE JULY SEPT MARCH APRIL YEAR FORM ROOM PAGE".split()
+# Short capitals before figures that are no part of a number: months, and names of other fields.
+_WORDS = frozenset(
+    (
+        "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC JUNE JULY SEPT MARCH APRIL YEAR FORM ROOM PAGE UPN ULN UCI UTR TRN DBS "
+        "DOB TEL EXT REF NHS CHI NINO PNC CRO FAX MOB AGE AGED AND FOR THE CALL BOX FLAT UNIT"
+    ).split()
 )
 _NOT_OLD = re.compile(r"[A-Z]{2}\d{6}[A-D]|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|Y\d{1,2}|KS\d")
 
@@ -117,9 +121,9 @@ class OldNhsNumber(PatternDetector):
     labels = ("nhs",)
     wake = (r"\bn\.?h\.?s\.? ?(?:no|num|id)",)
     patterns = (
-        r"(?<![\w/-])[A-Z]{3,5} ?\d{1,4}(?:[ /]\d{1,3}){0,2}(?![\w/-])",
-        r"(?<![\w/-])\d{1,3}[A-Z]{1,2}[ /]?\d{3,6}(?![\w/-])",
-        r"(?<![\w/-])[A-Z]{1,2}\d{0,2}[ /]\d{3,6}(?![\w/-])",
+        r"(?<![\w/-])[A-Z]{3,5} ?\d{1,4}(?:[ /]\d{1,3}){0,2}(?![\w/-])(?! \d)",
+        r"(?<![\w/-])\d{1,3}[A-Z]{1,2}[ /]?\d{3,6}(?![\w/-])(?! \d)",
+        r"(?<![\w/-])[A-Z]{1,2}\d{0,2}[ /]\d{3,6}(?![\w/-])(?! \d)",
     )
     context = (
         *("nhs number", "nhs no", "nhs num", "old nhs number", "old nhs no", "nhs id", "n.h.s. number", "n.h.s. no"),
@@ -132,6 +136,6 @@ class OldNhsNumber(PatternDetector):
         written = match.group()
         letters = "".join(character for character in written if character.isalpha())
         digits = digits_of(written)
-        if len(digits) < 2 or letters in _MONTHS or all_equal(digits) or _NOT_OLD.fullmatch(written):
+        if len(digits) < 2 or letters in _WORDS or all_equal(digits) or _NOT_OLD.fullmatch(written):
             return None
         return Reading(re.sub(r"[ /]", "", written), Ladder(0.0, 0.0, 0.75), ("form of before 1996",), "nhs")
