@@ -22,6 +22,11 @@ _TOWN = rf"(?:(?:, ?| ?\n){_NAME}(?: [A-Za-z][A-Za-z'’-]{{1,20}}){{0,3}}){{0,3
 _THEN_POSTCODE = rf"(?:,? {{0,2}}|,? ?\n)(?P<code>{SHAPE})(?!\w)"
 _NUMBERED, _NAMED = "house number and street", "name of a house and street"
 _START = r"(?<![\w/.:£$-])"
+# What stands before the address of a person's home: "aged 4, of 31 Beck Street", "lives 14 Tannery Row".
+_HOME = re.compile(
+    r"(?:\baged? \d{1,2}\)?,? (?:of|from|at)|\b[A-Z][a-z'’-]{1,20}\)?,? of|\b(?:lives?|living|lived|resides?|residing|resident)"
+    r"(?: (?:at|in|on|with [^.\n]{1,20} at))?|\bhome(?: address)?:?(?: is)?) {1,2}\Z"
+)
 _NOT_A_STREET = frozenset(
     {"Year", "Room", "Key", "Stage", "Phase", "Class", "Block", "January", "February", "March", "April", "May", "June"}
     | {"July", "August", "September", "October", "November", "December", "Minutes", "Hours", "Days", "Weeks"}
@@ -58,10 +63,36 @@ class Address(PatternDetector):
     )
     context = (
         *("address", "home address", "lives at", "living at", "live at", "resides at", "moved to", "moving to"),
+        *(
+            "lives",
+            "lives in",
+            "living in",
+            "lived at",
+            "is living at",
+            "home is",
+            "now at",
+            "staying at",
+            "based at home",
+        ),
         *("his house", "her house", "their house", "new house", "home visit", "dropped home", "deliver to", "lives on"),
     )
     headings = ("address", "homeaddress", "address1", "addressline1", "street", "parentaddress", "postaladdress")
-    against = ("page", "pages", "year", "section", "chapter", "exercise", "lesson")
+    against = (
+        *(
+            "page",
+            "pages",
+            "year",
+            "section",
+            "chapter",
+            "exercise",
+            "lesson",
+            "school",
+            "academy",
+            "college",
+            "office",
+        ),
+        *("centre", "hospital", "clinic", "surgery", "venue", "depot", "shop", "store", "warehouse", "church", "hotel"),
+    )
 
     def read(self, match: re.Match[str]) -> Reading | None:
         groups = match.groupdict()
@@ -69,6 +100,7 @@ class Address(PatternDetector):
         if first in _NOT_A_STREET:
             return None
         value = " ".join(match.group().split())
+        home = _HOME.search(match.string, max(0, match.start() - 50), match.start()) is not None
         code = _POSTCODE.search(groups.get("tail") or groups.get("code") or groups.get("lower") or "")
         if code is not None and re.sub(r"[\d].*", "", code.group().upper()) in AREAS:
             return Reading(
@@ -78,4 +110,5 @@ class Address(PatternDetector):
             return None
         if groups.get("small"):
             return Reading(value, Ladder(0.0, 0.5, 0.75), ("house number and street in small letters",))
-        return Reading(value, Ladder(0.5, 0.75, 0.85), (_NAMED if groups.get("house") else _NUMBERED,))
+        alone = 0.75 if home else 0.5
+        return Reading(value, Ladder(alone, max(alone, 0.75), 0.85), (_NAMED if groups.get("house") else _NUMBERED,))

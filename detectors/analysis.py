@@ -376,7 +376,7 @@ class _NameRecogniser(EntityRecognizer):
         for match in _CAPITALS.finditer(text):
             start = match.start()
             for word in match.group().split(" "):
-                if word.lower().partition("-")[0] in self._forenames:
+                if word.lower().partition("-")[0].removesuffix("'s").removesuffix("’s") in self._forenames:
                     spans.add((start, match.end()))
                     break
                 start += len(word) + 1

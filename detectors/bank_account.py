@@ -9,6 +9,11 @@ from detectors.base import Ladder, PatternDetector, Reading, all_equal, digits_o
 _SORT = r"(?<![\w/.-])(?<!\d )(?P<sort>\d{2}(?P<gap>[ -])\d{2}(?P=gap)\d{2})(?![\w/])(?!-\d)"
 _SIX = r"(?i:sort[ -]?code)[^\d\n]{0,20}(?P<sort>\d{6})(?!\d)"
 _ACCOUNT = r"(?<![\w/.-])(?P<account>\d{4} \d{4}|\d{8})(?![\w/])(?!-\d)"
+# Other lengths than eight are older, and other numbers: the word must stand before them.
+_ODD_LENGTH = r"(?i:\b(?:account|acct?|a/c)\b)(?! ?name)[^\d\n]{0,15}(?P<account>\d{6,7}|\d{9,10})(?![\w/])(?![.-]\d)"
+# Cells of an export, the sort code without its dashes; the heading says what they are.
+_CELL, _EDGE = r"(?<![^\t\n|;,])", r"(?![^\t\n\r|;,])"
+_CELLS_BETWEEN = r"[\t|;,](?:[^\t\n|;,\d]{1,20}[\t|;,])?"
 # The two stand within 80 characters of each other, at most two lines apart, with no other number between.
 _BETWEEN = r"[^\d\n]{0,25}(?:\n[^\d\n]{0,25}){0,2}[^\d\n]{0,25}"
 
@@ -20,13 +25,17 @@ class BankAccount(PatternDetector):
     """
 
     labels = ("sort_code_account",)
-    wake = (r"\b\d{2}[ -]\d{2}[ -]\d{2}", r"sort ?-?code", r"\bs/c\b")
+    wake = (r"\b\d{2}[ -]\d{2}[ -]\d{2}", r"sort ?-?code", r"\bs/c\b", r"\b\d{6}[\t|;,]", r"\b\d{8}[\t|;,]")
     reach = 160
     patterns = (
         _SORT + _BETWEEN + _ACCOUNT,
         _ACCOUNT + _BETWEEN + _SORT,
         _SIX + _BETWEEN + _ACCOUNT,
         _ACCOUNT + _BETWEEN + _SIX,
+        _SORT + _BETWEEN + _ODD_LENGTH,
+        _SIX + _BETWEEN + _ODD_LENGTH,
+        rf"{_CELL}(?P<sort>\d{{6}}){_CELLS_BETWEEN}(?P<cell>\d{{8}}){_EDGE}",
+        rf"{_CELL}(?P<cell>\d{{8}}){_CELLS_BETWEEN}(?P<sort>\d{{6}}){_EDGE}",
     )
     context = (
         *(
@@ -46,11 +55,14 @@ class BankAccount(PatternDetector):
     headings = ("sortcode", "accountnumber", "accountno", "bankaccount", "bankdetails", "account", "acno")
 
     def read(self, match: re.Match[str]) -> Reading | None:
-        sort, account = digits_of(match["sort"]), digits_of(match["account"])
+        groups = match.groupdict()
+        sort, account = digits_of(match["sort"]), digits_of(groups.get("account") or groups["cell"])
         if all_equal(sort) or all_equal(account):
             return None
-        alone = 0.3 if _like_a_date(sort) else 0.6
         value, verdict = f"{sort} {account}", modulus(sort, account)
+        if "cell" in groups:
+            # Admission numbers and dates fill such cells as well.
+            return Reading(value, Ladder(0.0, 0.0, 0.6 if verdict is False else 0.85), ("two cells of an export",))
         if verdict is False:
             # The weight tables are re-issued several times a year: a failure lowers, it never rules out.
             return Reading(value, Ladder(0.2, 0.5, 0.6), ("sort code and account number", "modulus check fails"))

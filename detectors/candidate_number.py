@@ -19,7 +19,11 @@ class CandidateNumber(PatternDetector):
     wake = (r"\bcand(?:idate)?s?\b", r"\bexam(?:ination)? (?:no|number)\b")
     reach = 120
     # JCQ, instructions for conducting examinations: four digits, 0001 to 9999.
-    patterns = (r"(?<![\w£.,/:-])\d{4}(?![\w/:%]|[.,-]\d)",)
+    # "23456/0147" is the centre and the candidate, as on an entry.
+    patterns = (
+        r"(?<![\w£.,/:-])\d{4}(?![\w/:%]|[.,-]\d)",
+        r"(?<![\w£.,/:-])[1-9]\d{4} ?[/:-] ?(?P<candidate>\d{4})(?![\w/:%]|[.,-]\d)",
+    )
     context = (
         *(
             "candidate number",
@@ -51,9 +55,11 @@ class CandidateNumber(PatternDetector):
     )
 
     def read(self, match: re.Match[str]) -> Reading | None:
-        digits = match.group()
+        digits = match.groupdict().get("candidate") or match.group()
         if all_equal(digits):
             return None
+        if match.lastgroup == "candidate":
+            return Reading(digits, Ladder(0.0, 0.0, 0.75), ("centre and candidate number",))
         if 1990 <= int(digits) <= 2039:
             return Reading(digits, Ladder(0.0, 0.0, 0.4), ("four digits that may be a year",))
         return Reading(digits, Ladder(0.0, 0.0, 0.65), ("four digits",))

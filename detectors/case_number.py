@@ -41,6 +41,8 @@ class CaseNumber(PatternDetector):
         r" ?(?:ID|no|number|ref(?:erence)?|record)?)[.:# ]{0,4}(?P<care>\d{4,9})(?![\w/])(?![.-]\d)",
         r"(?<!\w)(?i:(?:social care|social work|early help|children'?s services) "
         r"(?:case |client |person |child |record )?(?:ID|no|number|ref(?:erence)?))[.:# ]{0,4}(?P<council>\d{4,9})(?![\w/])",
+        r"(?<!\w)(?i:(?:case|client|person|child|family|service user) (?:ID|no|number|ref(?:erence)?))[.:# ]{0,4}"
+        r"(?P<client>\d{5,9})(?![\w/])(?![.-]\d)",
     )
     context = (
         *(
@@ -99,6 +101,9 @@ class CaseNumber(PatternDetector):
         value = match[kind].upper()
         if all_equal(digits_of(value)):
             return None
+        if kind == "client":
+            # A helpdesk has cases and clients as well: the words of social care must stand near.
+            return Reading(value, Ladder(0.0, 0.6, 0.75), ("number of a case or client",), "social_care_id")
         if kind in ("care", "council"):
             return Reading(value, Ladder(0.8, 0.85, 0.9), ("number after the name of a care system",), "social_care_id")
         return Reading(value, _COURT, ("shape of a court's number",), "case_number")

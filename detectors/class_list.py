@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from detectors.base import Context, TextDetector, Waking
-from detectors.person import looks_like_name, name_lists
+from detectors.person import GRADED_LINE, looks_like_name, name_lists
 from detectors.tables import Headings, TableMap, group_of
 from scanner.model import Hit, Table
 
@@ -31,6 +31,10 @@ class ClassList(TextDetector):
             start, end = each.lines[0].start, each.lines[-1].end
             reasons = (f"{len(each.lines)} lines of names", f"a {each.kind} on each line")
             yield Hit("class_list", start, end, f"{len(each.lines)} names", 0.8, reasons)
+        for match in GRADED_LINE.finditer(text):
+            yield Hit(
+                "class_list", *match.span(), "names in a line", 0.8, ("names with marks, grades or classes in a line",)
+            )
 
 
 def _in_tables(text: str, tables: tuple[Table, ...]) -> Iterator[Hit]:

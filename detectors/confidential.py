@@ -42,6 +42,8 @@ class Confidential(TextDetector):
             if match.entry.weight == "marking" or heads:
                 alone = _stands_alone(text, match)
                 confidence = 0.92 if "business" in company else 0.85 if "soft" in company else 0.78 if alone else 0.6
+                if "marking" in company:
+                    confidence = max(confidence, 0.8)
                 if alone:
                     reasons.append("on a line of its own")
             else:

@@ -7,9 +7,21 @@ import re
 from detectors.base import CHECKED, WRONG, Ladder, PatternDetector, Reading, all_equal, digits_of
 
 _TEN_DIGITS = r"(?<![\w+])(?<!\d[-.])\d{3}[ -]{0,2}\d{3}[ -]{0,2}\d{4}(?![\w])(?!-\d)"
+# American telephone numbers are written like this, so that words are needed.
+_DOTTED = r"(?<![\w+.-])(?P<dotted>\d{3}\.\d{3}\.\d{4})(?![\w-])(?!\.\d)"
 # What stands before the ten digits where they are the tail of a telephone number.
 _DIALLED = re.compile(r"(?:\+44|0044|\(0\)|\+1|\b1)[ -]?\Z|\(\Z")
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
+
+# Short capitals before figures that are no part of a number: months, and names of other fields.
+_WORDS = frozenset(
+    (
+        "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC JUNE JULY SEPT MARCH APRIL YEAR FORM ROOM PAGE UPN ULN UCI UTR TRN DBS "
+        "DOB TEL EXT REF NHS CHI NINO PNC CRO FAX MOB AGE AGED AND FOR THE CALL BOX FLAT UNIT"
+    ).split()
+)
+_NOT_OLD = re.compile(r"[A-Z]{2}\d{6}[A-D]|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|Y\d{1,2}|KS\d")
 
 
 def residue(digits: str) -> int:
@@ -40,9 +52,9 @@ class NhsNumber(PatternDetector):
     """
 
     labels = ("nhs", "chi")
-    wake = (r"\b\d{3}[ -]{0,2}\d{3}[ -]{0,2}\d{4}",)
+    wake = (r"\b\d{3}[ -]{0,2}\d{3}[ -]{0,2}\d{4}", r"\b\d{3}\.\d{3}\.\d{4}\b")
     # A spreadsheet takes the first nought of a CHI number away.
-    patterns = (_TEN_DIGITS, r"(?<![^\t\n|;,])(?P<short>[1-9]\d{8})(?![^\t\n\r|;,])")
+    patterns = (_TEN_DIGITS, _DOTTED, r"(?<![^\t\n|;,])(?P<short>[1-9]\d{8})(?![^\t\n\r|;,])")
     context = (
         *("nhs", "nhs no", "nhs number", "nhs num", "n.h.s. number", "national health service", "patient", "patients"),
         *(
@@ -90,7 +102,40 @@ class NhsNumber(PatternDetector):
             return Reading(digits, Ladder(0.3, 0.85, 0.95), ("check digit valid", "begins with a birth date"), "chi")
         if not _issued(digits):
             return Reading(digits, WRONG, ("check digit valid", "range never issued"))
+        if match.lastgroup == "dotted":
+            return Reading(digits, Ladder(0.0, 0.8, 0.95), ("check digit valid",))
         if "-" in match.group():
             return Reading(digits, Ladder(0.4, 0.85, 0.95), ("check digit valid",))
         alone = 0.6 if grouped else CHECKED.alone
         return Reading(digits, CHECKED._replace(alone=alone), ("check digit valid",))
+
+
+class OldNhsNumber(PatternDetector):
+    """An NHS number of before 1996, still found on older records and on adults' papers: letters and digits of some twenty
+    forms, at most fifteen characters, most often four letters and a few digits (Vision Registration help, NHS numbers).
+
+    None of them can be checked, so it is taken only straight beside "NHS number"; registration marks and postcodes look
+    alike.
+    """
+
+    labels = ("nhs",)
+    wake = (r"\bn\.?h\.?s\.? ?(?:no|num|id)",)
+    patterns = (
+        r"(?<![\w/-])[A-Z]{3,5} ?\d{1,4}(?:[ /]\d{1,3}){0,2}(?![\w/-])(?! \d)",
+        r"(?<![\w/-])\d{1,3}[A-Z]{1,2}[ /]?\d{3,6}(?![\w/-])(?! \d)",
+        r"(?<![\w/-])[A-Z]{1,2}\d{0,2}[ /]\d{3,6}(?![\w/-])(?! \d)",
+    )
+    context = (
+        *("nhs number", "nhs no", "nhs num", "old nhs number", "old nhs no", "nhs id", "n.h.s. number", "n.h.s. no"),
+        *("nhs numbers", "medical card number"),
+    )
+    headings = ("nhs", "nhsno", "nhsnumber", "nhsnum", "oldnhsnumber", "oldnhsno")
+    against = ("postcode", "post code", "reg", "registration", "room", "class", "dob", "date of birth", "ref", "ni no")
+
+    def read(self, match: re.Match[str]) -> Reading | None:
+        written = match.group()
+        letters = "".join(character for character in written if character.isalpha())
+        digits = digits_of(written)
+        if len(digits) < 2 or letters in _WORDS or all_equal(digits) or _NOT_OLD.fullmatch(written):
+            return None
+        return Reading(re.sub(r"[ /]", "", written), Ladder(0.0, 0.0, 0.75), ("form of before 1996",), "nhs")

@@ -22,10 +22,17 @@ class NationalInsuranceNumber(PatternDetector):
     """
 
     labels = ("nino", "temporary_nino")
-    wake = (r"(?:\b|_)[a-z]{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}", r"\b\d{2} ?[a-z] ?\d ?\d{2} ?\d{2}\b")
+    wake = (
+        r"(?:\b|_)[a-z]{2}[ .-]{0,2}\d{2}[ .-]{0,2}\d{2}[ .-]{0,2}\d{2}",
+        r"\b[a-z]{2}[ -]?\d{3}[ -]\d{3}[ -]?[a-d]\b",
+        r"\b\d{2} ?[a-z] ?\d ?\d{2} ?\d{2}\b",
+    )
     patterns = (
         r"(?<![A-Za-z0-9])(?P<prefix>[A-Za-z]{2})[ -]{0,2}\d{2}[ -]{0,2}\d{2}[ -]{0,2}\d{2}"
         r"(?:[ -]{0,2}(?P<suffix>[A-Za-z]))?(?![A-Za-z0-9])",
+        # Grouped otherwise than HMRC does, or with dots: "AB 123 456 C", "AB.12.34.56.C".
+        r"(?<![A-Za-z0-9])(?P<thirds>[A-Za-z]{2})[ -]?\d{3}[ -]\d{3}[ -]?(?P<last>[A-Da-d])(?![A-Za-z0-9])",
+        r"(?<![A-Za-z0-9.])(?P<dotted>[A-Za-z]{2})\.\d{2}\.\d{2}\.\d{2}\.(?P<end>[A-Da-d])(?![A-Za-z0-9])",
         # NIM39110: the temporary reference of somebody without a number, "11 a1 11 11".
         r"(?<![\w/.-])(?P<temporary>\d{2} ?[A-Za-z] ?\d ?\d{2} ?\d{2})(?![\w/-])",
     )
@@ -43,7 +50,9 @@ class NationalInsuranceNumber(PatternDetector):
         if match.lastgroup == "temporary":
             compact = match.group().replace(" ", "").upper()
             return Reading(compact, Ladder(0.0, 0.4, 0.8), ("shape of a temporary reference",), "temporary_nino")
-        prefix, suffix = match["prefix"].upper(), (match["suffix"] or "").upper()
+        groups = match.groupdict()
+        prefix = (groups.get("prefix") or groups.get("thirds") or groups.get("dotted") or "").upper()
+        suffix = (groups.get("suffix") or groups.get("last") or groups.get("end") or "").upper()
         number = digits_of(match.group())
         value = prefix + number + suffix
         if (
@@ -55,6 +64,8 @@ class NationalInsuranceNumber(PatternDetector):
             return Reading(value, WRONG, ("a prefix or suffix that is never issued",))
         if not suffix:
             return Reading(value, SHAPE, ("prefix valid", "last letter missing"))
+        if groups.get("prefix") is None:
+            return Reading(value, Ladder(0.4, 0.8, 0.9), ("prefix valid", "unusual groups"))
         # "Ab 10 20 30 a" turns up in prose; a number that somebody wrote down is all of one case.
         if match.group() not in (match.group().upper(), match.group().lower()):
             return Reading(value, Ladder(0.3, 0.6, 0.85), ("prefix valid", "mixed case"))

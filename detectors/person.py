@@ -40,6 +40,7 @@ _ORGANISATIONS = frozenset(
 )
 _NOT_NAMES = _ORGANISATIONS | frozenset(
     (
+        "mondays tuesdays wednesdays thursdays fridays saturdays sundays "
         "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
         "september october november december spring summer autumn winter easter christmas eid diwali ramadan hanukkah "
         "halloween term week today tomorrow yesterday lunch break assembly period lesson homework inset "
@@ -119,6 +120,13 @@ _LIST_TOKENS = {
     ),
 }
 _LEAST_LINES = 5
+_GRADED = (
+    rf"{_CAPITALISED} {_CAPITALISED}(?:-{_CAPITALISED})?(?: ?[:=(–-]{{1,2}} ?| )"
+    rf"(?:[A-EU][*+-]?|[1-9][+-]?|\d{{1,3}} ?%|\d{{1,3}}/\d{{1,3}}|EXS|GDS|WTS|{_FORM})"
+    r"(?![\w/.])\)?"
+)
+# The same in one line: "Ava Nunn 3, Billy Crane U, …".
+GRADED_LINE = re.compile(rf"(?<![\w'’-]){_GRADED}(?:(?:[,;/] ?|,? and )\s?{_GRADED}){{4,200}}")
 # No school has more pupils in one list; what stands below is left out, and said so.
 MOST_LINES = 10_000
 _MOST_OWNERS = 5_000
@@ -158,6 +166,15 @@ _INITIAL = re.compile(r" [A-Z](?P<dot>\.)? (?=[A-ZÀ-ÖØ-Þ][^\W\d_])")
 _INITIALLED = re.compile(
     r"(?<![\w.'-])(?!(?:U\.S|U\.K|E\.U|U\.N|N\.Y|D\.C)\.)(?:[A-Z]\. ?){1,3}"
     r"(?P<last>[A-ZÀ-ÖØ-Þ][^\W\d_]{2,20}(?:-[A-Z][^\W\d_]+)?)(?![\w.@])"
+)
+# "G Patel", where something is said of it; a capital before it makes it a thing ("Plan B Meeting").
+_BARE_INITIAL = re.compile(
+    r"(?<![\w.'’&/-])[B-HJ-Z] (?P<last>[A-Z][a-z]{2,20})(?= ?[(:,–-]|['’]s\b| (?:is|was|has|had)\b)"
+)
+_CAPITAL_BEFORE = re.compile(r"[A-Z][\w'’]* \Z")
+# "Mr Sharma": of whom nothing but the title tells that it is a person. Doctors and clerics are met as professionals.
+_TITLED = re.compile(
+    r"(?<![\w.'-])(?:Mr|Mrs|Ms|Miss|Mx)\.? (?P<last>[A-ZÀ-ÖØ-Þ][^\W\d_]{1,20}(?:['’-][A-Z][^\W\d_]+)?)(?![\w@])"
 )
 # Things that are told apart by a letter: no initial follows them.
 _LETTERED = frozenset(
@@ -436,6 +453,13 @@ def _cued(text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
             written = text.endswith("by ", 0, match.start())
             if not numbered and not written and looks_like_name(match["last"]):
                 yield Hit("person", *match.span(), match.group(), 0.5, ("initial and surname",))
+        for match in _BARE_INITIAL.finditer(text, low, high):
+            thing = _CAPITAL_BEFORE.search(text, max(0, match.start() - 20), match.start()) is not None
+            if not thing and looks_like_name(match["last"]):
+                yield Hit("person", *match.span(), match.group(), 0.5, ("initial and surname",))
+        for match in _TITLED.finditer(text, low, high):
+            if looks_like_name(match["last"]):
+                yield Hit("person", *match.span("last"), match["last"], 0.5, ("a title and a surname",))
         for match in _DESCRIBED.finditer(text, low, high):
             yield Hit("person", *match.span(), match.group().lower(), 0.5, ("a pupil described, not named",))
 

@@ -21,11 +21,18 @@ class Phone(PatternDetector):
     """
 
     labels = ("phone",)
-    wake = (r"(?:\+44|\b0044|\(?0)[ ().-]{0,4}[1-9](?:[ ().-]{0,3}\d){8,9}", r"\b0[1-9]\d{2,3} ?/ ?\d{3} ?\d{3}")
+    wake = (
+        r"(?:\+44|\b0044|\(?0)[ ().-]{0,4}[1-9](?:[ ().-]{0,3}\d){8,9}",
+        r"\b0[1-9]\d{2,3} ?/ ?\d{3} ?\d{3}",
+        r"\b[1-37]\d{3} ?\d{6}\b",
+    )
     patterns = (
         r"(?<![\w.+/-])(?<!\d )(?:\+44|0044|\(?0(?=[1-9(]))(?:[ ().-]{0,4}\d){9,11}(?:(?: ?x ?| ?ext\.? ?)\d{2,5})?(?![\w/])(?![.-]\d)",
         # The code of an area or network parted by a slash, as on the Continent; a date has no such group.
         r"(?<![\w.+/-])0[1-9]\d{2,3} ?/ ?\d{3} ?\d{3,4}(?![\w/])(?![.-]\d)",
+        # A spreadsheet takes the first nought away; only a heading or a word tells it from other ten digits.
+        r"(?<![\w+./-])(?<!\d )(?P<short>7\d{3} ?\d{6})(?![\w/])(?![.-]\d)",
+        r"(?<![^\t\n|;,])(?P<cell>[1-3]\d{3} ?\d{6})(?![^\t\n\r|;,])",
     )
     context = (
         *("tel", "tel no", "telephone", "telephone number", "phone", "phone number", "mobile", "mob", "mobile number"),
@@ -98,6 +105,8 @@ class Phone(PatternDetector):
                 return None
             if not phonenumbers.is_valid_number(number):
                 return None
+        if match.groupdict().get("short") or match.groupdict().get("cell"):
+            return Reading("0" + national, Ladder(0.0, 0.0, 0.8), ("first nought left out",))
         if national[0] == "7":
             return Reading("0" + national, Ladder(0.65, 0.8, 0.9), ("mobile number",))
         if national[0] in "12":

@@ -92,4 +92,5 @@ class ResidencePermit(PatternDetector):
             )
         if match.lastgroup == "share" and not (any(map(str.isdigit, value)) and any(map(str.isalpha, value[1:]))):
             return None
-        return Reading(value, _REFERENCE, ("shape of a Home Office reference",), "immigration_reference")
+        ladder = _PERMIT if match.lastgroup == "gwf" else _REFERENCE
+        return Reading(value, ladder, ("shape of a Home Office reference",), "immigration_reference")

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import ClassVar, NamedTuple
 
-from detectors.base import Context, TextDetector, Waking
+from detectors.base import Context, TextDetector, Waking, heading_key
 from detectors.tables import TableMap
 from detectors.wording import sentence_around
 from scanner.model import Hit
@@ -21,13 +21,19 @@ _KEY = (
     r"(?:pass[ -]?(?:words?|codes?|phrases?)|passwd|pwd|p/w|pw|pass|pin(?: code| number)?|"
     r"(?:wi-?fi|network|security|access|encryption|master|licen[cs]e|wpa2?|pre-?shared)(?:[ -]key| code)|"
     r"api[ _-]?(?:key|token|secret)|(?:access|auth|bearer|secret|client|account|storage)[ _-]?(?:token|key|secret)|"
-    r"(?:recovery|backup|back-up|unlock|door|gate|alarm|safe|log-?in|verification|activation)[ -](?:codes?|keys?))"
+    r"(?:recovery|backup|back-up|unlock|door|gate|alarm|safe|padlock|keypad|log-?in|verification|"
+    r"activation|2fa|mfa|one[ -]time|authenticator|sms)[ -](?:pass)?(?:codes?|keys?)|(?:safe|lock|padlock|"
+    r"key ?safe|door)?(?:['’]s)? ?combination|otp)"
 )
 _LINK = (
     r"(?:['’]s(?=[ \t])|[ \t]*(?:=|:|->|→|–|—)|[ \t]+(?:is|are|was|will be|has been (?:re)?set to|is (?:re)?set to|(?:re)?set to|"
     r"changed to|remains|stays|would be|should be|-))"
 )
-_VALUE = r"(?:[\"“'‘](?P<quoted>[^\"”'’\n]{3,64})[\"”'’]|(?P<bare>[^\s<>\"“”]{3,80}))"
+# Figures in groups are one value: "482 913", "2-8-5-1".
+_VALUE = (
+    r"(?:(?P<grouped>\d{2,4}[ -]\d{2,4}(?:[ -]\d{2,4})?(?![\w-])|\d(?:[ -]\d){3,7}(?![\w-]))|"
+    r"[\"“'‘](?P<quoted>[^\"”'’\n]{3,64})[\"”'’]|(?P<bare>[^\s<>\"“”]{3,80}))"
+)
 _STATED = re.compile(
     rf"\b{_KEY}(?:[ \t]+(?:for|to|of|on|in)[ \t]+[^\n:=.]{{1,60}}?)?(?P<link>{_LINK})[ \t]*"
     rf"(?:(?:now|still|just|simply|currently|always|again|as follows)\b)?[: \t]*(?:\r?\n[ \t]*){{0,2}}{_VALUE}",
@@ -43,18 +49,18 @@ _INLINE = re.compile(
     r"\b(?:use|using|as|with|log-?in|is|details|account)[: \t]+[\w.@+-]{3,40}[ \t]*/[ \t]*(?P<bare>[^\s/]{6,32})(?=[\s.,;)]|\Z)",
     re.IGNORECASE,
 )
-# "use mine, rgosal then Heron!1977": no word says password, but a log-in is spoken of, a name stands there and then a value.
-_USER_THEN = re.compile(
-    r"\b(?:user(?:[ ]?name| ?id)?|log(?:s|ged|ging)?[ -]?(?:in|on|into)|logins?|sign(?:s|ed)?[ -]?(?:in|on|into)|accounts?|uid|credentials|"
-    r"use (?:mine|my|ours|his|hers|this one|the (?:old|admin|staff|shared|supply|generic))|put|type|enter|ask(?:s|ed)? (?:who|for))\b"
-    r"[^\n]{0,60}?(?<![\w.@/-])[\w.@+-]{3,40}(?:[ \t]*[,;:|][ \t]*|[ \t]+)(?:and|then|with|followed by|&|\+|plus|pass|pw)"
-    r"(?:[ \t]+(?:then|it['’]?s|its|it is|the|put|type|enter|as|use|with))*[ \t:]+(?P<bare>[^\s<>\"“”]{7,40})",
+# The user's name and then the value, with no more than a mark between them.
+_WITH_USER = re.compile(
+    r"\b(?:log-?in|log ?on|user ?(?:name|id)?|account|sims|arbor|bromcom|cpoms|credentials?|cctv|router|admin)\b"
+    r"(?: (?:log-?in|user|account|details|is|are|as))?[: \t]{1,3}[\w.@+-]{2,40}[ \t]*[ ,:/][ \t]*(?P<bare>[^\s/\"“”]{7,40})",
     re.IGNORECASE,
 )
-_SECRET_HEADING = re.compile(
-    r"(?:(?:initial|temp(?:orary)?|new|current|default|log-?in|first|start(?:er|ing)?|your|their|my|network|e-?mail|pupil|student|user|account)"
-    r"[ _-]?){0,2}(?:pass[ _-]?(?:words?|codes?|phrases?)|passwd|pwd|pw|p/w|pin(?:[ _-]?(?:code|number))?|secret|picture password)"
-    r"(?:[ _-]?\(?(?:initial|temp(?:orary)?|new|default|first log-?in)\)?)?",
+_NETWORK = re.compile(
+    r"\b(?:wi-?fi|ssid|wireless|network)\b[^.\n]{0,60}?(?:\b(?:and |then )?(?:the )?key(?: is|:)?|/)[ \t]*(?P<bare>[^\s/\"“”]{8,40})",
+    re.IGNORECASE,
+)
+_PIN = re.compile(
+    r"\b(?:pin|passcode|unlocks? with|opens? with)(?: (?:no\.?|number|code))?[ \t]+(?P<bare>\d{4,8})(?![\w-]|[.,]\d)",
     re.IGNORECASE,
 )
 # A message that is nothing but a secret: what it opens was in another one.
@@ -73,7 +79,8 @@ _SHAPES = re.compile(
     r"|\b(?:AccountKey|SharedAccessKey|Password|Pwd)=(?P<connection>[^\s;\"']{6,100});",
 )
 _PLACEHOLDER = re.compile(
-    r"[\d.,]+%.*|[*•xX.?_\-#…]+|[<\[{(].*|.*[>\]}]|(?:your|my|the|our|new|old|temp)[_-]?(?:pass)?(?:word|code|key)?|(?:pass|user)(?:word|name)s?|"
+    r"[\d.,]+%.*|[*•xX.?_\-#…]+|[<\[{(].*|.*[>\]}]|(?:your|my|the|our|new|old|temp)[_-]?(?:pass)?(?:word|code|"
+    r"key)?|(?:pass|user)(?:word|name)s?|"
     r"example\w*|n/?a|tbc|tba|none|blank|https?:.*|www\..*|[\w.+-]+@[\w.-]+",
     re.IGNORECASE,
 )
@@ -104,17 +111,68 @@ _FILE = re.compile(
 )
 _LOGIN = re.compile(
     r"\b(?:log(?:ged|ging)?[ -]?(?:in|on|into)|logins?|sign(?:ed|ing)?[ -]?in(?:to)?|user ?names?|user ?id|users?|accounts?|"
-    r"portal|systems?|wi-?fi|network|admin(?:istrator)?|root|servers?|laptops?|computers?|ipad|tablet|sims|arbor|bromcom|cpoms|e-?mail|mailbox|router|"
+    r"portal|systems?|wi-?fi|network|admin(?:istrator)?|root|servers?|laptops?|computers?|ipad|tablet|sims|arbor|"
+    r"bromcom|cpoms|e-?mail|mailbox|router|"
     r"firewall|teams|web ?site|app|console|ssh|vpn|database|api|token|alarm|door|gate|safe|pc|screen|copier|printer|"
     r"as me|credentials?|domain|dashboard)\b",
     re.IGNORECASE,
 )
 
 
+# A value that is handed over without a word for it: "user is coverstaff and it's Bramble-Otter-77".
+_HANDED = re.compile(
+    r"(?:\b(?:it['’]?s|is|are|and|then|with|by|use|using|try|put|enter|type|typing|was|be|password|(?:changed|set|"
+    r"reset)(?: (?:it|this|that))? to)|[:=/,>(-])"
+    r"[ \t]+"
+    r"(?P<bare>[A-Za-z0-9!$?#%&*^~+@_.-]{7,40})(?![\w/])"
+)
+_HANDED_AT = re.compile(
+    r"\b(?:user ?(?:name|id)?s?|log(?:s|ged|ging)?[ -]?(?:in|on|into|ins?)|sign(?:s|ed)?[ -]?in|ssid|credentials?|who you are|"
+    r"(?:domain|staff|admin|guest|service|test|shared|my|his|her|their|your|the) account|admin|wi-?fi|vpn|mailbox|"
+    r"(?:usual|same|temporary) one|use (?:mine|ours|his|hers)|ask(?:s|ed)? (?:you )?for)\b",
+    re.IGNORECASE,
+)
+_SPELT = re.compile(
+    r"\b(?:capital [A-Z]\b|all (?:lower|upper)[ -]?case|no spaces|case[ -]sensitive|(?:upper|lower)[ -]case [A-Za-z]\b|exclamation mark at)"
+)
+_LOCK = re.compile(r"(?:safe|lock|padlock|key|door|gate|alarm|otp|2fa|mfa)", re.IGNORECASE)
+_HAND_REACH = 160
+# What heads a column of secrets, as a key.
+_COLUMN = re.compile(
+    r"(?:initial|temp|temporary|new|old|default|first|start|starting|email|network|wifi|portal|login|logon|user|"
+    r"pupil|parent|student|staff|admin|door|"
+    r"copier|sims|arbor|google|microsoft|office|teams|system|your|their|my|account|access|current|reset)*"
+    r"(?:passwords?|passwd|pwd?s?|passcodes?|passphrases?|pins?|pincodes?|pinnumbers?|wifikey|secrets?|logincode|accesscodes?)"
+)
+_NOT_YET = frozenset(
+    (
+        *"yes no set reset done changed sent issued required expired never unset default same n/a none tbc new ok".split(),
+        "to follow",
+        "to be set",
+        "to be sent",
+        "to be issued",
+        "as above",
+        "as before",
+        "as usual",
+        "see below",
+        "see above",
+        "in person",
+        "by phone",
+        "on paper",
+        "sent separately",
+        "not set",
+        "not known",
+        "not yet",
+        "ask office",
+        "given out",
+        "own choice",
+    )  # fmt: skip
+)
+
 # No honest text tells more secrets than this; the rest is left out, and said so.
 _MOST = 1_000
 # The last expressions of `Secrets.wake`: no word says that a secret stands there.
-_BARE = 4
+_BARE = 3
 
 
 class _Found(NamedTuple):
@@ -132,9 +190,11 @@ class Secrets(TextDetector):
         r"\bpass", r"\bpwd\b", r"\bp/?w\b", r"\bpin\b", r"\bkey\b", r"[_ -]key\b", r"api[ _-]?(?:key|token|secret)", r"\btoken\b",
         r"\bsecret\b", r"\bcodes?\b",
         r"\bkeys\b", r"accesskey", r"accountkey", r"AKIA[0-9A-Z]{8}", r"gh[pousr]_[a-z0-9]{8}", r"xox[abprs]-",
-        r"\bAIza", r"\bsk[_-][a-z0-9]", r"glpat-", r"PRIVATE KEY", r"\beyJ[a-z0-9_-]{10}", r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
+        r"\buser(?:name|id)?s?\b", r"\blog(?:s|ged|ging)?[ -]?(?:in|on|into|ins?)\b", r"\bssid\b", r"\baccount\b",
+        r"who you are", r"\buse (?:mine|ours|his|hers)\b", r"sign(?:s|ed)?[ -]?in\b",
+        r"\bwi-?fi\b", r"\bcombination\b", r"\botp\b", r"\b(?:sims|arbor|bromcom|cpoms|cctv|router|mailbox)\b", r"\bAIza",
+        r"\bsk[_-][a-z0-9]", r"glpat-", r"PRIVATE KEY", r"\beyJ[a-z0-9_-]{10}", r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
         r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"credentials?",
-        r"\b(?:and|then|with|plus|by)\b[^\n]{0,30}[ :][^\s/:@<>]{4,30}[0-9]",
         r"[a-z0-9_.@] ?/ ?[^\s/]{6}", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
     )  # fmt: skip
 
@@ -144,8 +204,9 @@ class Secrets(TextDetector):
         named = [waking for waking in wakings if waking.index < bare]
         found = chain(
             (one for low, high in _stretches(text, named) for one in _named(text, low, high)),
+            (one for low, high in _stretches(text, named) for one in _handed(text, low, high)),
             (one for low, high in _stretches(text, wakings) for one in _unnamed(text, low, high)),
-            _in_tables(text, context),
+            _in_columns(text, context),
         )
         for one in found:
             if len(seen) >= _MOST:
@@ -186,14 +247,35 @@ def _named(text: str, low: int, high: int) -> Iterator[_Found]:
         if kind not in ("url", "connection") or not _PLACEHOLDER.fullmatch(match[kind]):
             yield _Found(start, end, 0.93, words.get(kind, "password in a connection string"))
     for match in _STATED.finditer(text, low, high):
-        kind = "quoted" if match["quoted"] else "bare"
+        kind = "grouped" if match["grouped"] else "quoted" if match["quoted"] else "bare"
         start, end = _trimmed(text, *match.span(kind), quoted=kind == "quoted")
-        told = _plausible(
-            text, start, end, kind == "quoted", match["link"].strip() in ("=", ":", "->", "→", "–", "—"), match[0]
+        told = (
+            0.85
+            if kind == "grouped"
+            else _plausible(
+                text, start, end, kind == "quoted", match["link"].strip() in ("=", ":", "->", "→", "–", "—"), match[0]
+            )
         )
         if told:
             yield _Found(start, end, told, "a value is given for it")
+    for match in (*_WITH_USER.finditer(text, low, high), *_NETWORK.finditer(text, low, high)):
+        start, end = _trimmed(text, *match.span("bare"), quoted=False)
+        value = text[start:end]
+        network = match.re is _NETWORK and (_shape(value) >= 2 or (value.isalpha() and "key" in match[0].lower()))
+        if (
+            (network or len(_made_up(value).strip("-")) > 0)
+            and value.lower() not in _NO_VALUE
+            and not _PLACEHOLDER.fullmatch(value)
+        ):
+            yield _Found(start, end, 0.88, "a value stands beside a user or network")
+    for match in _PIN.finditer(text, low, high):
+        if not 1990 <= int(match["bare"]) <= 2039:
+            yield _Found(*match.span("bare"), 0.8, "a value stands beside it")
     for match in _BESIDE.finditer(text, low, high):
+        if match["grouped"]:
+            if _LOCK.match(match[0]):
+                yield _Found(*match.span("grouped"), 0.8, "a value stands beside it")
+            continue
         kind = "quoted" if match["quoted"] else "bare"
         start, end = _trimmed(text, *match.span(kind), quoted=kind == "quoted")
         if kind == "quoted" or _shape(text[start:end]) >= 2:
@@ -201,6 +283,8 @@ def _named(text: str, low: int, high: int) -> Iterator[_Found]:
             if told:
                 yield _Found(start, end, min(told, 0.88), "a value stands beside it")
     for match in _LATER.finditer(text, low, high):
+        if match["grouped"]:
+            continue
         start, end = _trimmed(text, *match.span("quoted" if match["quoted"] else "bare"), quoted=bool(match["quoted"]))
         if _shape(text[start:end]) >= 2 and not _PLACEHOLDER.fullmatch(text[start:end]):
             yield _Found(start, end, 0.9, "a value is given for it")
@@ -212,11 +296,6 @@ def _unnamed(text: str, low: int, high: int) -> Iterator[_Found]:
         start, end = _trimmed(text, *lone.span("bare"), quoted=False)
         if _shape(text[start:end]) >= 3 and not _PLACEHOLDER.fullmatch(text[start:end]):
             yield _Found(start, end, 0.6, "a line that is nothing but such a value")
-    for match in _USER_THEN.finditer(text, low, high):
-        start, end = _trimmed(text, *match.span("bare"), quoted=False)
-        value = text[start:end]
-        if _shape(value) >= 3 and any(map(str.islower, value)) and not _PLACEHOLDER.fullmatch(value):
-            yield _Found(start, end, 0.86, "a user name, then a value")
     for match in (*_PAIR.finditer(text, low, high), *_INLINE.finditer(text, low, high)):
         start, end = _trimmed(text, *match.span("bare"), quoted=False)
         # A slash inside a line of base64 looks the same: signatures and keys are made of such lines.
@@ -225,22 +304,65 @@ def _unnamed(text: str, low: int, high: int) -> Iterator[_Found]:
             yield _Found(start, end, 0.85, "user name / password")
 
 
-def _in_tables(text: str, context: Context) -> Iterator[_Found]:
-    """The values below a column that is headed as one of passwords."""
+def _handed(text: str, low: int, high: int) -> Iterator[_Found]:
+    """Values that look like nothing else than a secret, where somebody is told how to log in."""
+    for match in _HANDED.finditer(text, low, high):
+        start, end = _trimmed(text, *match.span("bare"), quoted=False)
+        signs = _made_up(text[start:end])
+        if not signs or _PLACEHOLDER.fullmatch(text[start:end]):
+            continue
+        reach = (max(0, start - _HAND_REACH), min(len(text), end + _HAND_REACH))
+        if signs == "-" and _SPELT.search(text, end, reach[1]) is None:
+            # Rooms, models and papers have a hyphen too: it must be several words, and the same sentence speak of the log-in.
+            if len(re.findall(r"[-_]", text[start:end])) < 2:
+                continue
+            first, _ = sentence_around(text, start, end)
+            reach = (max(first, reach[0]), start)
+        if _HANDED_AT.search(text, *reach):
+            yield _Found(start, end, 0.86, "a value is handed over to log in with")
+
+
+_NAME_OF_A_FILE = re.compile(r".*\.[A-Za-z]{2,5}\Z")
+
+
+def _made_up(value: str) -> str:
+    """The signs in a value of small letters, capitals and at least two digits that nobody writes but as a password; empty where
+    it has none of these, or the form of an address, a file's name or a paper of a year.
+    """
+    digits = sum(character.isdigit() for character in value)
+    signs = {character for character in value[1:] if not character.isalnum()} - {"."}
+    if len(value) < 8 or digits < 2 or not signs or ("@" in value and "." in value.rpartition("@")[2]):
+        return ""
+    if not re.search(r"[a-z]{3}", value) or not any(map(str.isupper, value)) or _NAME_OF_A_FILE.fullmatch(value):
+        return ""
+    if signs <= {"-", "_"}:
+        return "" if re.search(r"(?<!\d)(?:19|20)\d\d(?!\d)", value) else "-"
+    return "".join(sorted(signs))
+
+
+def _in_columns(text: str, context: Context) -> Iterator[_Found]:
+    """The cells beneath a heading such as "Initial pw"."""
     if not context.tables:
         return
     for cell in TableMap(text, context.tables).cells:
-        value = text[cell.start : cell.end]
-        if not cell.heading or not _SECRET_HEADING.fullmatch(cell.heading.strip(" :*")):
+        if not cell.heading or cell.is_heading or not _COLUMN.fullmatch(heading_key(cell.heading)):
             continue
-        filler = _PLACEHOLDER.fullmatch(value) or value.lower() in _NO_VALUE
-        if (
-            4 <= len(value) <= 64
-            and not filler
-            and (" " not in value or _shape(value) >= 2)
-            and not _SECRET_HEADING.fullmatch(value)
-        ):
-            yield _Found(cell.start, cell.end, 0.88, "a column of passwords")
+        value = text[cell.start : cell.end]
+        if len(value) > 64 or _PLACEHOLDER.fullmatch(value) or value.lower() in _NOT_YET or value.lower() in _NO_VALUE:
+            continue
+        pin = "pin" in heading_key(cell.heading) or "code" in heading_key(cell.heading)
+        if value.isdigit():
+            sure = 0.85 if 4 <= len(value) <= 12 and (pin or len(value) >= 6) else 0.0
+        else:
+            sure = (
+                0.9
+                if _shape(value) >= 2 and " " not in value
+                else 0.8
+                if len(value) >= 6 and value.count(" ") <= 3
+                else 0.0
+            )
+        if sure:
+            yield _Found(cell.start, cell.end, sure, f"column '{cell.heading}'")
 
 
 def _trimmed(text: str, start: int, end: int, *, quoted: bool) -> tuple[int, int]:

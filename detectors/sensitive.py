@@ -52,14 +52,39 @@ _NOBODY = re.compile(
     r"e\.g\.|such as|"
     r"(?:chapter|scene) (?:\d{1,2}|one|two|three|four|five|six|seven|eight|nine|ten|[IVX]{1,4})|"
     r"act (?:one|two|three|four|five|[1-5]|[IV]{1,3})|"
+    r"(?:book|film|play|theatre) reviews?|the (?:bit|part|scene) where|plays? the (?:part|role|lead)|"
+    r"play(?:s|ed|ing)? (?:the|a|an) (?:[a-z]{2,15} ){1,4}in (?:the|our|a|this|that) (?:play|show|film|musical|production|panto)|"
+    r"(?:play|novel|film|story|poem|musical|book|show|drama)(?: is| was|,)? (?:about|tells|set in)|"
     r"awareness (?:week|day|month)|model polic(?:y|ies)|terms and conditions)",
     re.IGNORECASE,
 )
+# Set texts and their people: what befalls them befell nobody.
+_TAUGHT = re.compile(
+    r"\b(?:Hamlet|Macbeth|Othello|King Lear|Romeo|Juliet|Ophelia|Prospero|Shylock|Blood Brothers|Inspector Calls|Mice and Men|Jekyll|"
+    r"Christmas Carol|Scrooge|Lord of the Flies|Animal Farm|Curious Incident|Frankenstein|Jane Eyre|Wuthering Heights|Great Expectations|"
+    r"Oliver Twist|Noughts (?:and|&) Crosses|Private Peaceful|Mockingbird|Gatsby|Handmaid['’]s Tale|Death of a Salesman|Streetcar|"
+    r"Never Let Me Go|Boy in the Striped|Goodnight Mister Tom|Queen Victoria|Henry VIII|Anne Frank|Julius Caesar)\b"
+)
 # What a course, talk or book is about is nobody's: "runs the course on county lines". "His" or a name before the word undo it.
 _ABOUT = re.compile(
-    r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|briefings?|modules?|books?"
+    r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|"
+    r"briefings?|modules?|books?|twilights?|insets?|inputs?|e-?learning|"
+    r"letters?|forms?|flyers?|pages?|notices?"
     r"|articles?|podcasts?|resources?|leaflets?|posters?|presentations?|lessons?|charity|charities) (?:on|about|around|covering|in|for)"
-    r"(?: (?!his\b|her\b|their\b|him\b|she\b|he\b)[a-z][\w'-]{0,20},?){0,6} \Z"
+    r"(?: (?!his\b|her\b|their\b|him\b|she\b|he\b)[a-z\d][\w'-]{0,20},?){0,8} \Z"
+)
+_AND = re.compile(r"(?:,| and| or| &|/){1,2} ?")
+# A place that is visited, a cause that is served, a course by its name: "sit in at the magistrates' court", "union rep training".
+_VISITED = re.compile(
+    r"\b(?:visit(?:s|ed|ing)?(?: to| at)?|(?:sit|sitting) in (?:at|on)|tour of|trip to|(?:work|works|working|"
+    r"volunteers?|volunteering|placement|job|career)"
+    r" (?:at|for|with|in)|sponsored|swim for|run for|raising (?:money )?for|in aid of|proceeds to)(?: the| a| our|"
+    r" local)?(?: [A-Z][a-z]+)? \Z"
+)
+_COURSE_AFTER = re.compile(
+    r" (?:training|courses?|workshops?|awareness|conference|polic(?:y|ies)|leaflets?|booklets?|posters?|webinar|"
+    r"guidance|pack|handbook|e-?learning|"
+    r"charity|appeal|fundraiser|research|support group|campaign|networks?)\b"
 )
 # Speech of newspapers, agencies and newsletters: what they print of somebody is public. Each alternative is one mark.
 _PRESS = re.compile(
@@ -87,11 +112,23 @@ _OURS = re.compile(
     r"head of year|form tutor|tutor group|CPOMS|EHCP|SENCO|DSL|TAs?\b|in (?:my|our) (?:class|form|school)|the school|lesson)",
     re.IGNORECASE,
 )
+# What makes an everyday wording a fact of a school's own: a pupil, a class, a school's people.
+_SCHOOL = re.compile(
+    r"\b(?:Y(?:ea)?r?s?\.? ?(?:1[0-3]|[1-9])s?\b|(?-i:(?:1[0-3]|[7-9])[A-Z]{1,2}\d?|[1-6][ABCEFHJLMNPRSTW])\b|pupils?|SENCO|SENDCO|CPOMS|"
+    r"EHCP|(?-i:DSL|IEP|LSA|TAs?|FSM|SATs)\b|head of year|headteacher|(?:form|class) (?:tutor|teacher)|"
+    r"(?:in|at|to|from|off|our|the|primary|high|secondary) school|in (?:my|our|her|his) class|reception class|nursery|"
+    r"(?:our|the) (?:[a-z]+ )?(?:finance officer|site manager|cleaner|cook|caretaker|bursar|school secretary|"
+    r"receptionist|lunchtime supervisor|"
+    r"midday supervisor|teaching assistant|cover supervisor|learning mentor|librarian|exams officer)|"
+    r"safeguarding lead|GCSEs?|attendance|half[- ]term|lessons?|playground|class ?room)\b",
+    re.IGNORECASE,
+)
+_SCHOOL_REACH = 400
 _LONG_AGO = re.compile(
     r"\b(?:1[0-8]\d\d|19[0-2]\d)\b|\b(?:Victorian|Tudor|medieval|nineteenth|eighteenth|19th|18th)[ -]century\b"
 )
 _DENIED = re.compile(
-    r"\b(?:no|not|nor|without|nil|none|neither|isn['’]t|hasn['’]t|n/a)\b[^.!?\n]{0,25}\Z", re.IGNORECASE
+    r"\b(?:no|not|nor|without|nil|none|neither|isn['’]t|hasn['’]t|n/a)\b[^.!?,;:\n]{0,25}\Z", re.IGNORECASE
 )
 _COMPANY = 150
 
@@ -101,7 +138,7 @@ class SensitiveWords(TextDetector):
 
     labels: ClassVar[tuple[str, ...]] = LABELS
     files: ClassVar[tuple[Path, ...]] = (LISTS / "sensitive.yml",)
-    _words = WordList(read_list("sensitive", LABELS, ("strong", "needs_company")))
+    _words = WordList(read_list("sensitive", LABELS, ("strong", "everyday", "needs_company")))
     wake: ClassVar[tuple[str, ...]] = _words.wake
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
@@ -112,23 +149,36 @@ class SensitiveWords(TextDetector):
         opening = _NOBODY.search(text, 0, 200)
         nobody_meant = opening is not None and not opening.group().lower().startswith("case")
         marks: list[tuple[int, str, str]] | None = None
-        judged: dict[tuple[int, int], tuple[bool, bool, bool, bool]] = {}
+        judged: dict[tuple[int, int], tuple[bool, bool, bool, bool, bool]] = {}
+        about_end = -1
         for position, match in enumerate(matches):
-            if _in_an_address(text, match) or _in_a_title(text, match):
+            if _in_an_address(text, match) or _in_a_title(text, match) or _of_a_thing(text, match):
+                continue
+            if text[match.start].isupper() and _QUOTED_TITLE.search(text, max(0, match.start - 80), match.start):
                 continue
             low, high = _row_around(bounds, match.start) or sentence_around(text, match.start, match.end)
             if (low, high) not in judged:
                 judged[low, high] = (
                     has_somebody(text, low, high),
                     _GENERIC.search(text, low, high) is not None,
-                    _NOBODY.search(text, low, high) is not None,
+                    _NOBODY.search(text, low, high) is not None or _TAUGHT.search(text, low, high) is not None,
                     _LONG_AGO.search(text, low, high) is not None,
+                    _SCHOOL.search(text, max(0, low - _SCHOOL_REACH), high + _SCHOOL_REACH) is not None,
                 )
-            somebody, generic, nobody, long_ago = judged[low, high]
+            somebody, generic, nobody, long_ago, at_school = judged[low, high]
             company = _company(matches, position, low, high)
             reasons = [match.entry.means]
             if match.entry.weight == "strong":
                 confidence = 0.88 if somebody else 0.75
+            elif match.entry.weight == "everyday" and (at_school or (company and company.entry.weight == "strong")):
+                confidence = 0.82 if somebody else 0.7
+                reasons.append(
+                    "at a school or in a family" if at_school else f"beside {company and company.entry.means}"
+                )
+            elif match.entry.weight == "everyday":
+                # Said of anybody anywhere it is gossip, news or a novel; of a pupil it is a fact (the rules ask for one).
+                confidence = 0.65 if somebody else 0.5
+                reasons.append("nothing near speaks of a school or family")
             elif company:
                 sure = company.entry.weight == "strong"
                 confidence = (
@@ -157,7 +207,12 @@ class SensitiveWords(TextDetector):
             if printed and not _OURS.search(text, low, high):
                 confidence *= 0.6
                 reasons.append("among words of the press or a newsletter")
-            if _ABOUT.search(text, max(low, match.start - 130), match.start):
+            listed = about_end >= low and _AND.fullmatch(text[about_end : match.start][:8]) is not None
+            visited = _VISITED.search(text, max(low, match.start - 60), match.start) or _COURSE_AFTER.match(
+                text, match.end
+            )
+            if listed or visited or _ABOUT.search(text, max(low, match.start - 130), match.start):
+                about_end = match.end
                 confidence *= 0.5
                 reasons.append("what a course, talk or book is about")
             if long_ago:
@@ -225,15 +280,61 @@ def _in_a_title(text: str, match: Match) -> bool:
     return after or _TITLE_BEFORE.search(text, max(0, match.start - 80), match.start) is not None
 
 
+_THING_AFTER = re.compile(
+    r" (?:(?:primary|high|secondary|infant|junior|independent|voluntary) )?(?:schools?|church|chapel|academy|colleges?|"
+    r"diocese|cathedral|services?|charit(?:y|ies)|hospitals?|trust|centres?|festivals?|music|art|history|studies|"
+    r"ethos|values|tradition|cuisine|food|cooking|dance|literature|culture|"
+    r"calendar|holidays?|bank|restaurants?|lessons?|teachers? (?:of|for)|GCSE|A-?level)\b",
+    re.IGNORECASE,
+)
+_QUOTED_TITLE = re.compile(
+    r"[\"“‘'](?:[A-Z][\w'’-]*|a|an|and|for|in|of|on|the|to|with|my|is)"
+    r"(?: (?:[A-Z][\w'’-]*|a|an|and|for|in|of|on|the|to|with|my|is)){0,8} ?\Z"
+)
+_INSTITUTION = re.compile(r"(?:\bSt\.? [A-Z][a-z]+(?:['’]s)?|\b[A-Z][a-z]+(?:['’]s)?(?: House| Hill| Lodge)?) \Z")
+_FEELING = re.compile(
+    r" (?:to (?:hear|see|read|learn|find|think|say|watch|be told)|about the (?:weather|result|match|game|score))\b"
+)
+
+
+def _of_a_thing(text: str, match: Match) -> bool:
+    """Belief or origin of an institution or a dish, a house's name, forebears, and a figure of speech: "a Catholic school",
+    "St Luke's hospice", "great-grandfather's death", "depressed to hear".
+    """
+    if match.entry.label in ("religion", "ethnicity"):
+        return _THING_AFTER.match(text, match.end) is not None
+    if match.entry.label != "health":
+        return (
+            text[max(0, match.start - 12) : match.start]
+            .lower()
+            .endswith(("great-", "great ", "great-grand", "great grand"))
+        )
+    named = text[match.start : match.end].lower() in ("hospice", "hospital")
+    return (named and _INSTITUTION.search(text, max(0, match.start - 40), match.start) is not None) or (
+        _FEELING.match(text, match.end) is not None
+    )
+
+
 def _outermost(matches: list[Match]) -> list[Match]:
-    """Matches of a label that lie inside a longer one of the same label are the same words seen twice."""
+    """Matches of a label that lie inside another of the same label are the same words seen twice: of two the one that tells
+    more is kept, of equal ones the longer.
+    """
     kept: list[Match] = []
-    reach: dict[str, int] = {}
+    latest: dict[str, int] = {}
     for match in matches:
-        if match.end > reach.get(match.entry.label, -1):
+        place = latest.get(match.entry.label, -1)
+        if place < 0 or match.start >= kept[place].end:
+            latest[match.entry.label] = len(kept)
             kept.append(match)
-            reach[match.entry.label] = match.end
-    return kept
+        elif _TELLS[match.entry.weight] > _TELLS[kept[place].entry.weight]:
+            kept[place] = match
+        elif match.end > kept[place].end and _TELLS[match.entry.weight] == _TELLS[kept[place].entry.weight]:
+            latest[match.entry.label] = len(kept)
+            kept.append(match)
+    return sorted(kept, key=lambda match: match.start)
+
+
+_TELLS = {"strong": 2, "everyday": 1, "needs_company": 0}
 
 
 def _company(matches: list[Match], position: int, low: int, high: int) -> Match | None:

@@ -138,6 +138,10 @@ _GROUPS = {
         "progress8 predictedgrade targetgrade currentgrade grade mark score result readingage ks2scaledscore cats cat "
         "absences lates detentions sanction effort"
     ),
+    "login": (
+        "username user userid userlogin login loginname logon logonname networklogin password initialpassword initialpw "
+        "temppassword temporarypassword defaultpassword newpassword pw pwd passcode pin pincode"
+    ),
     "staff": (
         "staffcode employeeid jobtitle salary contract qts startdate absence bankaccount sortcode accountnumber fte "
         "grosspay netpay taxcode payscale department post role pension"
@@ -147,7 +151,7 @@ GROUP_OF = {key: group for group, keys in _GROUPS.items() for key in keys.split(
 
 
 def group_of(heading: str) -> str:
-    """The group of a column heading (name, identity, personal, class, contact, status, record, staff), or empty."""
+    """The group of a column heading (name, identity, personal, class, contact, status, record, login, staff), or empty."""
     key = heading_key(heading)
     return GROUP_OF.get(key) or GROUP_OF.get(key.rstrip("0123456789"), "")
 

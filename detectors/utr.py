@@ -20,7 +20,7 @@ class UniqueTaxpayerReference(PatternDetector):
     labels = ("utr",)
     wake = (r"\butrs?\b", r"tax ?payer", r"self[ -]assessment", r"tax (?:reference|ref|return)", r"\bhmrc\b")
     reach = 340
-    patterns = (r"(?<![\w+])(?<!\d[-.])[Kk]?\d{5} ?\d{5}[Kk]?(?!\w)(?!-\d)",)
+    patterns = (r"(?<![\w+])(?<!\d[-.])(?:[Kk] ?)?\d{5} ?\d{5}(?: ?[Kk])?(?!\w)(?!-\d)",)
     context = (
         *("utr", "utrs", "utr number", "unique taxpayer reference", "unique tax reference", "taxpayer reference"),
         *("tax reference", "tax ref", "self assessment", "self-assessment", "tax return", "hmrc"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from detectors.base import SHAPE, PatternDetector, Reading
+from detectors.base import SHAPE, Ladder, PatternDetector, Reading
 
 
 class RegistrationMark(PatternDetector):
@@ -21,9 +21,11 @@ class RegistrationMark(PatternDetector):
     reach = 340
     patterns = (
         r"(?<![\w-])(?P<age>[A-HJ-PR-Y][A-HJ-PR-Z](?P<id>\d{2}) ?[A-HJ-PR-Z]{3})(?![\w-])",
-        r"(?<![\w-])[A-HJ-NPR-TV-Y]\d{1,3} ?[A-HJ-PR-Y]{3}(?![\w-])",
+        r"(?<![\w-])[A-HJ-NP-TV-Y]\d{1,3} ?[A-HJ-PR-Y]{3}(?![\w-])",
         r"(?<![\w-])[A-HJ-PR-Y]{3} ?\d{1,3}[A-HJ-NPR-TV-Y](?![\w-])",
         # Northern Ireland: a letter and the two of a county, which have an I or a Z.
+        # Without a sign of its age, as on old and on cherished marks.
+        r"(?<![\w-])(?P<dateless>[A-HJ-PR-Y]{1,3} \d{1,4}|\d{1,4} [A-HJ-PR-Y]{2,3})(?![\w-])",
         r"(?<![\w-])[A-HJ-PR-Z](?:I[ABGJLWZ]|[JOUX]I|[A-HJ-PR-Z]Z) ?\d{1,4}(?![\w-])",
     )
     context = (
@@ -59,4 +61,6 @@ class RegistrationMark(PatternDetector):
         # DVLA INF104: age identifiers in use run 02 to 29 for March and 51 to 79 for September.
         if identifier and not (2 <= int(identifier) <= 29 or 51 <= int(identifier) <= 79):
             return None
+        if match.lastgroup == "dateless":
+            return Reading(value, Ladder(0.0, 0.0, 0.6), ("shape of a mark without a year",))
         return Reading(value, SHAPE, ("shape of a registration mark",))

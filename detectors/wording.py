@@ -638,6 +638,7 @@ _NO_NAMES = frozenset(
     national local authority service services social care children child adult pupil pupils student students staff parents
     jewish jew jews muslim muslims islam catholic catholics hindu hindus sikh sikhs christian christians buddhist god bible quran ramadan
     black white asian african caribbean pakistani indian somali polish romanian bangladeshi chinese traveller gypsy roma
+    prevent channel marac mash lado sexting nspcc barnardos childline samaritans mind
     victorian roman tudor greek latin cpoms ofcom camhs macbeth shakespeare covid
     attendance behaviour homework progress lunch dinner sponsor workshop training everyone everybody nobody
     """.split()
@@ -653,6 +654,7 @@ _NAME = re.compile(r"(?<![\w.'’/@-])([A-Z][a-zà-ÿ]{1,20}(?:['’-][A-Z][a-z�
 _VERB_AFTER = re.compile(
     r"(?:['’]s)?(?: [A-Z][\w'’-]{1,20}){0,2} (?:is|was|has|had|will|would|did|does|says|said|told|needs|takes|gets|suffers|lives|"
     r"came|went|left|got|hasn|isn|wasn|cannot|can|could|should|may|remains|receives|attends|uses|struggles)\b"
+    r"|['’]s (?:on|off|in|at|under|with|been|got|had|not|now|just|still|going|having|back|away|out|a|an|very|really|no|due|also)\b"
 )
 _INITIALS = re.compile(r"(?<![\w.])(?:[A-Z]\.? ?){2,3}(?= \(?(?:Y(?:ear)? ?\d|\d{1,2}[A-Z]{1,3}\b)|\b in \d{1,2}[A-Z])")
 

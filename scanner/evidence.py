@@ -13,12 +13,13 @@ from scanner.model import Evidence, Fact, Hit
 DOT = "•"
 # What kind of thing a label is decides how much of it a mask may show. A label that is not listed shows nothing at all.
 _NUMBERS = frozenset(
-    "nino temporary_nino nhs chi upn uln uci candidate_number trn dbs_certificate utr vat uk_passport brp driving_licence "
+    "nino temporary_nino nhs chi upn uln uci candidate_number trn teacher_registration dbs_certificate utr vat uk_passport passport "
+    "brp driving_licence "
     "sort_code_account iban payment_card phone vrn ip_address elector_number crime_reference pnc_id cro_number case_number "
     "social_care_id immigration_reference roll_number "
     "urn_school laestab".split()
 )
-_PEOPLE = frozenset({"person", "staff_name"})
+_PEOPLE = frozenset({"person", "staff_name", "pupil"})
 _PLACES = frozenset({"address", "postcode"})
 # Standing alone: in a run of eight digits day and month could pass for a year.
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")

@@ -30,7 +30,7 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
     ),
     (
         {"nhs": "NHS number", "chi": "CHI number (NHS Scotland)"},
-        "ten digits with a check digit, given to every patient",
+        "ten digits with a check digit, given to every patient, or letters and digits on papers of before 1996",
         "leads to a health record; a CHI number begins with the birth date",
         "ten-digit order, telephone and ISBN numbers, of which one in eleven passes the check by chance",
     ),
@@ -47,13 +47,21 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "years, room, paper and centre numbers",
     ),
     (
-        {"trn": "teacher reference number", "dbs_certificate": "DBS certificate number"},
-        "a teacher's reference, and the number of a criminal-record certificate",
+        {
+            "trn": "teacher reference number",
+            "teacher_registration": "registration number of a teaching council",
+            "dbs_certificate": "DBS certificate number",
+        },
+        "a teacher's reference, in Scotland, Wales and Northern Ireland the council's number, and that of a criminal-record certificate",
         "lead to a person's employment and disclosure record",
         "purchase orders, a school's DfE number",
     ),
     (
-        {"uk_passport": "passport number", "driving_licence": "driving licence number"},
+        {
+            "uk_passport": "passport number",
+            "passport": "passport or identity card number of another country",
+            "driving_licence": "driving licence number",
+        },
         "the number of a passport (nine digits or the machine-readable lines) or of a driving licence",
         "enough to pose as somebody; a licence number holds the birth date",
         "nine-digit references; software and premises licences",
@@ -132,6 +140,12 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "a name, a pupil described, initials with a class",
         "makes any fact beside it personal",
         "places, books, houses, products, people who are taught",
+    ),
+    (
+        {"pupil": "child who can be told apart"},
+        "a name or initials with a class, year or age, or a pupil of the records",
+        "whatever is said beside it is said of one child",
+        "a lesson or a member of staff before a year group",
     ),
     (
         {"staff_name": "name of a member of staff"},

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import detectors
 from detectors.base import PatternDetector, Reading
+from detectors.email_address import _NO_MAILBOX, WrittenOutAddress
 from detectors.iban import Iban
-from detectors.nhs import NhsNumber, residue
+from detectors.nhs import NhsNumber, OldNhsNumber, residue
 from detectors.passport import Passport
 from detectors.payment_card import PaymentCard, luhn
 from detectors.uci import UniqueCandidateIdentifier
@@ -144,3 +145,44 @@ def test_the_vectors_are_all_there() -> None:
     with Path(VECTORS).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert (sum(row["valid"] == "yes" for row in rows), sum(row["valid"] == "no" for row in rows)) == (69, 66)
+
+
+@given(
+    st.text("ABCDEFGHJKLMNPQRTUVWXYZ0123456789<", min_size=9, max_size=9), st.sampled_from(["GBR", "POL", "ROU", "D<<"])
+)
+@settings(max_examples=200, deadline=None)
+def test_exactly_one_check_digit_lets_a_machine_readable_zone_through(number: str, nation: str) -> None:
+    # Birth date and expiry with their own digits, 7-3-1 over the two of them checked elsewhere.
+    rest = f"{nation}1109014F3009015<<<<<<<<<<<<<<04"
+    seen = [
+        digit
+        for digit in "0123456789"
+        if (found := reading(Passport(), number + digit + rest)) and max(found.ladder) > 0.9
+    ]
+    assert len(seen) == 1
+
+
+@given(st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 /", min_size=1, max_size=16))
+@settings(max_examples=300, deadline=None)
+def test_an_old_nhs_number_has_letters_and_digits_and_at_most_fifteen_characters(text: str) -> None:
+    seen = reading(OldNhsNumber(), text)
+    if seen is not None:
+        assert len(seen.value) <= 15
+        assert any(map(str.isdigit, seen.value))
+        assert any(map(str.isalpha, seen.value))
+
+
+@given(
+    st.from_regex(r"[a-z][a-z0-9]{2,9}(?:\.[a-z]{2,9})?", fullmatch=True),
+    st.sampled_from(["example.org", "mail.example.co.uk", "school.example.com"]),
+    st.sampled_from([("[at]", "."), ("(at)", "[dot]"), (" [at] ", " [dot] "), (" at ", " dot "), (" AT ", " DOT ")]),
+)
+@settings(max_examples=200, deadline=None)
+def test_an_address_written_out_reads_as_the_address(local: str, domain: str, written: tuple[str, str]) -> None:
+    at, dot = written
+    spoken = " " in dot
+    text = (local.replace(".", dot) if spoken else local) + at + domain.replace(".", dot)
+    seen = reading(WrittenOutAddress(), text)
+    if local not in _NO_MAILBOX or "[" in at or "(" in at:
+        assert seen is not None, text
+        assert seen.value == f"{local}@{domain}"

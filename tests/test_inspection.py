@@ -25,7 +25,7 @@ WORDS = {
     "nino": r"\bQQ\d{6}[A-D]\b",
     "nhs": r"\b943\d{7}\b",
     "health": r"\basthma\b",
-    "person": r"\b(?:Ava|Ben|Jane|Hilary|Pat|Amira) ?(?:Reid|Jones|Smith|Moss|Khan)?\b",
+    "person": r"\b(?:Ava|Ben|Jane|J\.|Hilary|Pat|Amira) ?(?:Reid|Jones|Smith|Moss|Khan)?\b",
     "email": r"[\w.]+@[\w.]+",
     "phone": r"01632 960 ?\d{3}",
 }
@@ -193,6 +193,9 @@ def test_a_finding_explains_itself_and_the_quiet_rules_too(tmp_path: Path) -> No
         mail(body="Jane"),
         mail("nobody.known@printco.example", [JANE], name="Ava Reid", body="Ava Reid here. Ava."),
         mail(to=["pat.jones@gmail.com"], body="Dear Pat Jones"),
+        mail(to=["pat.jones@gmail.com"], body="Ben Jones"),
+        mail(to=["pat.jones@gmail.com", "head@elt.example"], body="Ben Jones"),
+        mail(body="J. Smith"),
         mail(to=["Ava Reid <ava@printco.example>"], body="Dear Ava Reid"),
         mail(to=["jane.smith84@gmail.com"], sender="office@elt.example", body="To Jane Smith"),
         mail(to=["gov.pat@gmail.com", "head@elt.example"], body="Hilary  Moss"),
@@ -210,7 +213,8 @@ def test_the_names_of_sender_and_recipients_are_nobodys_secret(envelope: Envelop
         (mail(body="Ava Reid"), 1),
         (mail(body="Jane Jones"), 1),
         (mail(body="Ben"), 1),
-        (mail(to=["pat.jones@gmail.com"], body="Ben Jones"), 1),
+        (mail(to=["pat.jones@gmail.com"], body="Amira Khan"), 1),
+        (mail(to=["pat.jones@gmail.com", "ava@printco.example"], body="Ben Jones"), 1),
         (mail(to=["Ava Reid <ava@printco.example>"], body="Ben Jones and Ava Reid"), 1),
     ],
 )

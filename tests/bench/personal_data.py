@@ -4,6 +4,7 @@
     python tests/bench/personal_data.py ham [--errors]      eval/mail, ham treated as outbound: findings per 1,000 mails
     python tests/bench/personal_data.py deep [--every N]    findings with names everywhere beside those behind the gate
     python tests/bench/personal_data.py fresh [--errors]    tests/bench/personal_data_fresh.yml, written later still
+    python tests/bench/personal_data.py narratives [--errors]   tests/bench/personal_data_narratives.yml, a line or two each
 
 Intervals are Wilson's at 95 %. Variations of one text (`pattern`) are not independent of each other, so their interval is
 narrower than the truth; the `hand` line is the honest one. `deep` goes over eval/mail, eval/school and our own mails.
@@ -115,6 +116,19 @@ def fresh_mails() -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
+def narratives() -> list[dict[str, object]]:
+    """The short texts of `personal_data_narratives.yml`, each in a mail to an outsider."""
+    cases = YAML(typ="safe").load((HERE / "personal_data_narratives.yml").read_text("utf-8"))
+    return [
+        {
+            "id": f"narrative-{number:03}", "kind": "hand", "expect": case["expect"], "why": "", "subject": "Monday",
+            "from": "c.doyle@thl.example", "to": "hello@brightminds-tutors.example", "attachments": [],
+            "body": f"Hi,\n\n{case['body']}\n\nColm",
+        }
+        for number, case in enumerate(cases, 1)
+    ]  # fmt: skip
+
+
 def own(mails: Sequence[dict[str, object]], errors: bool) -> None:
     bench, directory = Bench(), Directory(TRUST)
     counts: dict[str, list[int]] = {kind: [0, 0, 0, 0] for kind in ("hand", "pattern", "all")}
@@ -173,7 +187,7 @@ def deep(every: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("what", choices=("own", "ham", "deep", "fresh"))
+    parser.add_argument("what", choices=("own", "ham", "deep", "fresh", "narratives"))
     parser.add_argument(
         "--errors", action="store_true", help="name each mail that was judged wrongly, with the reasons"
     )
@@ -183,6 +197,8 @@ def main() -> None:
         own(own_mails(), options.errors)
     elif options.what == "fresh":
         own(fresh_mails(), options.errors)
+    elif options.what == "narratives":
+        own(narratives(), options.errors)
     elif options.what == "ham":
         real(options.errors)
     else:
