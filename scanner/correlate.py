@@ -22,6 +22,8 @@ WINDOW = timedelta(days=14)
 MOST_COMPANIONS = 5
 # An outbreak is forgotten so long after its last passing; chain letters come back after holidays.
 OUTBREAK_KEPT = timedelta(days=180)
+# A text in which nobody saw a sign is kept for so long: a copy with a sign may come.
+UNSIGNED_KEPT = timedelta(days=7)
 # One that was passed on within this time is still growing.
 GROWING = timedelta(days=3)
 
@@ -137,7 +139,8 @@ class Outbreak:
     """How a text went round, as far as the mailboxes in scope show it.
 
     `first` is the first sender seen here; `hops` the longest way from there; `depth` the most mails that a copy says it came
-    through; `leaving` the steps out of the organisation; `growing`: passed on within the last three days.
+    through; `leaving` the steps out of the organisation; `growing`: passed on within the last three days;
+    `unsigned`: further copies in which no sign was seen, and whose senders are for nobody to judge.
     """
 
     first: str
@@ -149,6 +152,7 @@ class Outbreak:
     depth: int
     leaving: int
     growing: bool
+    unsigned: int = 0
 
 
 _PARTS: dict[SpreadAct, str] = {"started": "started", "passed": "passed on", "replied": "replied"}
@@ -158,7 +162,8 @@ def trace(passings: Sequence[Passing], now: datetime) -> Outbreak | None:
     """The way of an outbreak, None where nobody here passed it on. Passings that no finding speaks of, such as a report to the
     IT department, are no part of it.
     """
-    taken = sorted((one for one in passings if one.accused or one.act == "received"), key=lambda one: one.sent_at)
+    told = [one for one in passings if one.signed]
+    taken = sorted((one for one in told if one.accused or one.act == "received"), key=lambda one: one.sent_at)
     if not any(one.accused for one in taken):
         return None
     hop: dict[str, int] = {}
@@ -199,4 +204,5 @@ def trace(passings: Sequence[Passing], now: datetime) -> Outbreak | None:
         depth=max(one.depth for one in taken),
         leaving=sum(step.leaves for step in steps.values()),
         growing=now - passed[-1].sent_at <= GROWING,
+        unsigned=len(passings) - len(told),
     )

@@ -49,7 +49,7 @@ from scanner.policy import DATA_TOPICS, FOR_EVERYBODY, Policy, for_examples
 from scanner.ports import Detectors, Message, NameBudget, NamesNear
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
-from scanner.sketch import passed_on, sketch
+from scanner.sketch import handed_on, passed_on, sketch
 
 NAME_CHARACTERS = 60_000  # what the name recogniser may read of one message (D6): about a second of spaCy
 FACTS_KEPT = 500
@@ -246,6 +246,8 @@ def _trail(
 
 
 REACHED_KEPT = 200
+# A text to so many at once is remembered as one that was forwarded is.
+SEVERAL = 5
 _DEEPEST = 50
 _FORWARDED_BY = re.compile(r"^[ \t>|*]{0,20}from:", re.IGNORECASE | re.MULTILINE)
 _FORWARD = re.compile(r"\b(?:fwd?|wg|tr)\s*:", re.IGNORECASE)
@@ -259,12 +261,11 @@ def _spread(
     directory: Directory,
     key: FingerprintKey | None,
 ) -> Spread | None:
-    """What recognises a passed-on text again (D22), where the message holds one."""
+    """What recognises a passed-on text again (D22), where the message holds one or may be a further copy."""
     if key is None or envelope.from_ is None or not envelope.recipients:
         return None
     words = passed_on(parts, hits)
-    if not words:
-        return None
+    signed = bool(words)
     body = next((part for part in parts if part.kind == "body"), None)
     headers = len(_FORWARDED_BY.findall(body.text)) if body is not None else 0
     owners = {segment.owner for segment in body.segments} if body is not None else set()
@@ -277,12 +278,16 @@ def _spread(
         act = "passed"
     else:
         act = "replied" if "quoted" in owners else "started"
+    if not words and ("forwarded" in owners or act == "passed" or len(envelope.recipients) >= SEVERAL):
+        words = handed_on(parts)  # one more copy, perhaps, of what shows its signs in others
+    if not words:
+        return None
     reached = [
         Reached(_known_as(item.address, directory, key), not directory.is_ours(item))
         for item in envelope.recipients[:REACHED_KEPT]
     ]
     sender = _known_as(envelope.from_.address, directory, key)
-    return Spread(sketch(words, key.secret), sender, tuple(dict.fromkeys(reached)), depth, act)
+    return Spread(sketch(words, key.secret), sender, tuple(dict.fromkeys(reached)), depth, act, signed)
 
 
 def _known_as(address: str, directory: Directory, key: FingerprintKey) -> str:

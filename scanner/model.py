@@ -471,7 +471,8 @@ class Spread:
     """What recognises a passed-on text again in other messages (D22): numbers and keyed fingerprints, no text.
 
     `sketch` is a keyed MinHash of the passage. `depth` counts the mails it was forwarded or quoted through, as its headers
-    say. `act`: `started`, `passed` or `replied` by one of ours, `received` from outside.
+    say. `act`: `started`, `passed` or `replied` by one of ours, `received` from outside. `signed`: a sign of a chain letter
+    was seen in it; without one it counts only as a further copy of a text in which one was.
     """
 
     sketch: bytes
@@ -479,6 +480,7 @@ class Spread:
     reached: tuple[Reached, ...]
     depth: int
     act: SpreadAct
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,10 +171,12 @@ class Store:
         with self.reading.begin() as connection:
             return outbreaks.of_case(connection, case_id)
 
-    def forget_outbreaks(self, before: datetime) -> None:
-        """Drops what is known of outbreaks whose last passing was sent before that time."""
+    def forget_outbreaks(self, before: datetime, unsigned_before: datetime) -> None:
+        """Drops what is known of outbreaks whose last passing was sent before the first time, and of texts that were handed on
+        and never showed a sign, before the second.
+        """
         with self.writing.begin() as connection:
-            outbreaks.forget(connection, before)
+            outbreaks.forget(connection, before, unsigned_before)
 
     def forget_clean(self, before: datetime) -> int:
         """Drops the facts of messages without a finding that were committed before that time; returns how many rows.

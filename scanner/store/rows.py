@@ -50,7 +50,7 @@ class Linked:
 class Passing:
     """A message with a text that goes round: who sent it to whom (keyed fingerprints, True: outside), and how.
 
-    `accused`: a finding says that the sender took part.
+    `accused`: a finding says that the sender took part. `signed`: a sign was seen in this copy, and not only in others.
     """
 
     sender: str
@@ -59,6 +59,7 @@ class Passing:
     act: SpreadAct
     depth: int
     accused: bool
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

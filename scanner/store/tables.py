@@ -144,6 +144,7 @@ SPREAD = sa.Table(
     sa.Column("sketch", sa.LargeBinary, nullable=False),
     sa.Column("sender", Words, nullable=False),
     sa.Column("act", Words, nullable=False),
+    sa.Column("signed", sa.Boolean, nullable=False),
     sa.Column("accused", sa.Boolean, nullable=False),
     sa.Column("depth", sa.Integer, nullable=False),
     sa.Column("sent_at", UtcTime, nullable=False),
