@@ -74,6 +74,34 @@ class BulkMail(MessageDetector):
             yield Hit("broadcast", 0, 0, str(len(envelope.recipients)), 0.8, reasons, part="headers")
 
 
+_LAUGHTER = re.compile(
+    "[\U0001f602\U0001f923\U0001f606\U0001f639\U0001f605\U0001f604\U0001f61d\U0001f92a\U0001f601\U0001f600]"
+    r"|\b(?:ha){2,6}h?\b|\blo{1,5}l\b|\b(?:lmao|rofl|hilarious|giggles?|chuckles?|funn(?:y|ies|iest)|jokes?|memes?|cartoons?|tickled me)\b"
+    r"|\b(?:made|makes|make) (?:me|you|us|him|her) (?:laugh|smile|cry)|\bcracked? (?:me|us) up\b|\b(?:to a t|spot on|so true|so us|so me)\b",
+    re.IGNORECASE,
+)
+SEVERAL = 3
+
+
+class PicturesRound(MessageDetector):
+    """Pictures or clips sent to several people with little more than a laugh: the picture is the joke, and nobody reads it."""
+
+    labels: ClassVar[tuple[str, ...]] = ("pictures_round",)
+
+    def detect(self, message: Message) -> Iterable[Hit]:
+        if message.direction not in ("outbound", "internal") or len(message.envelope.recipients) < SEVERAL:
+            return
+        pictures = [
+            part for part in message.parts
+            if part.kind == "attachment" and not part.inline and part.media_type.startswith(("image/", "video/"))
+        ]  # fmt: skip
+        files = sum(part.kind == "attachment" and not part.inline for part in message.parts)
+        said = message.own_words()
+        if pictures and files == len(pictures) and len(said.split()) <= _FEW_WORDS and _LAUGHTER.search(said):
+            reasons = (f"{len(pictures)} picture(s) sent round", "few words and a laugh")
+            yield Hit("pictures_round", 0, 0, "", 0.8, reasons, part="headers")
+
+
 class ForwardStack(MessageDetector):
     """How a mail came here: forwarded through many hands, whose names it drags along, with next to nothing added."""
 

@@ -21,17 +21,39 @@ _MINE = re.compile(
     re.IGNORECASE,
 )
 _SERVICE = (
-    r"(?:whats ?app|insta(?:gram)?|snap(?:chat)?|facebook|tik ?tok|discord|telegram|signal|messenger|be ?real|twitch|steam|x ?box|"
-    r"play ?station|psn|switch|roblox|minecraft|strava|threads|twitter|linked ?in|you ?tube)"
+    r"(?:whats ?app|insta(?:gram)?|snap ?(?:chat)?|facebook|fb|tik ?tok|discord|telegram|signal|messenger|be ?real|twitch|steam|x ?box|"
+    r"play ?station|psn|ps[45]|switch|roblox|minecraft|fortnite|strava|threads|twitter|blue ?sky|linked ?in|you ?tube|reddit|pinterest)"
 )
-_HANDLE = r"(?<![\w.@])@[\w.]{3,30}|\b[A-Za-z][\w.]{2,24}#\d{3,5}\b"
+# A name as accounts have it: marked with @ or #, or with a line, dot or digit among its letters.
+_MARKED = r"(?:(?<![\w.@])@[\w.]{3,30}|\b[A-Za-z][\w.]{2,24}#\d{3,5}\b)"
+_HANDLE = (
+    rf"(?:{_MARKED}|(?<![\w.@/])[a-z](?=[a-z]{{0,24}}(?:[_\d]|\.[a-z]))(?!\w{{0,30}}\.(?:com|uk|org|net|gg|co|example)\b)"
+    r"[\w.]{3,28}(?![\w@/]))"
+)
 _ACCOUNT = re.compile(
-    rf"\b{_SERVICE}\b[^\n]{{0,60}}?(?:{_HANDLE})"
-    rf"|(?:{_HANDLE})[^\n]{{0,40}}?\b{_SERVICE}\b"
-    rf"|\bmy (?:own |private |personal )?{_SERVICE}(?: (?:name|handle|account|tag|id|user ?name))?(?:['’]s| is|:) [\w.@#]{{3,30}}"
-    rf"|\b(?:add|follow|find|message|dm|ask|snap|friend|catch|try|get) me (?:back )?(?:on|at|via) (?:my )?{_SERVICE}\b"
-    rf"|\b(?:i am|i['’]m|im|you['’]ll find me|you can (?:find|add|follow|message) me) (?:also )?on {_SERVICE}\b"
-    rf"|\b(?:join|add you to|set up|made|started|our|my)\b[^\n.]{{0,30}}\b(?:private )?{_SERVICE}[^\n.]{{0,15}}\bgroup\b",
+    rf"\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,60}}?{_MARKED}"
+    rf"|{_MARKED}[^\n]{{0,40}}?\b{_SERVICE}\b"
+    rf"|\b(?:i am|i['’]?m|im|me|mine|my)\b[^\n.]{{0,40}}?{_HANDLE}[^\n.]{{0,25}}?\b{_SERVICE}\b"
+    rf"|\b(?:i am|i['’]?m|im|me|mine|my|i['’]?ve|add|better|easier|find|look for|try)\b[^\n]{{0,60}}?\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,40}}?{_HANDLE}"
+    rf"|\b{_SERVICE}(?:['’]s)?(?: is)? (?:better|easier|best|quicker|fine)\b[^\n]{{0,30}}?{_HANDLE}"
+    rf"|\bmy (?:own |private |personal )?{_SERVICE}(?: (?:name|handle|account|tag|id|user ?name|code))?(?:['’]s| is|:) [\w.@#]{{3,30}}"
+    rf"|\b(?:add|follow|find|message|dm|ask|snap|friend|catch|try|get|ping) me (?:back |up )?(?:on|at|via|over on) (?:my )?{_SERVICE}\b"
+    rf"|\b(?:i am|i['’]m|im|you['’]ll find me|you can (?:find|add|follow|message) me) (?:also |usually |mostly )?on {_SERVICE}\b"
+    rf"|\b(?:join|add you to|set up|made|started|our|my|i['’]?ve|i have|i run|run)\b[^\n.]{{0,30}}\b(?:private )?(?:{_SERVICE}[^\n.]{{0,15}}\b"
+    rf"(?:group|server|channel|chat)|(?:group|server|channel|chat)[^\n.]{{0,10}}\b{_SERVICE})\b",
+    re.IGNORECASE,
+)
+# Beside a number, in a signature as well: it is the writer's own and not the school's.
+_OWN_NUMBER = re.compile(
+    r"\((?:own|private|personal|home|mine)\)|\b(?:my own|own|private|personal|home) (?:mobile|mob|phone|number|no|line|cell|tel)\b"
+    r"|\b(?:mobile|mob|phone|number|tel|cell|m|t)\.? ?[(\[,-]? ?(?:own|private|personal|home|not school)\b",
+    re.IGNORECASE,
+)
+# The school's own, or somebody else's: these take the meaning away.
+_NOT_MINE = re.compile(
+    r"\b(?:school|trip|office|work|department|reception|trust|academy|club|duty)(?:'s)? (?:trip )?"
+    r"(?:mobile|phone|number|line|e-?mail|landline)"
+    r"|\b(?:your|his|her|their) (?:own |new |home )?(?:mobile|number|phone|e-?mail|contact)",
     re.IGNORECASE,
 )
 # The school's own, or somebody else's: these take the meaning away.
@@ -56,6 +78,8 @@ def _to_pupil_or_parent(message: Message) -> bool:
         person = message.directory.person(item.address)
         if (person is not None and person.role == "pupil") or message.directory.contact(item.address) is not None:
             return True
+        if message.directory.stands_for(item):
+            return True
     return False
 
 
@@ -79,13 +103,18 @@ class PrivateContact(MessageDetector):
             if part.kind != "body":
                 continue
             for hit in message.hits:
-                if hit.part != part.path or hit.owner != "sender":
+                if hit.part != part.path or hit.owner not in ("sender", "signature"):
                     continue
                 if hit.label == "phone" or (hit.label == "email" and is_private_provider(hit.value.rpartition("@")[2])):
                     around = part.text[max(0, hit.start - _NEAR) : hit.start + 40]
                     line = part.text[part.text.rfind("\n", 0, hit.start) + 1 : hit.end]
-                    mine = _MINE.search(around) or (
-                        hit.label == "email" and sender and _is_theirs(hit.value, sender, message)
+                    # What stands below every mail must say itself that it is no number of the school's.
+                    mine = _OWN_NUMBER.search(line) is not None or (
+                        hit.owner == "sender"
+                        and (
+                            _MINE.search(around) is not None
+                            or (hit.label == "email" and sender is not None and _is_theirs(hit.value, sender, message))
+                        )
                     )
                     if mine and not _NOT_MINE.search(line):
                         reason = f"a {'number' if hit.label == 'phone' else 'private address'} given as one's own"

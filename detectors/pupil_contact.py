@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable
 
 from detectors.base import MessageDetector
+from detectors.names import words
 from detectors.relations import Relations
-from scanner.model import Hit
+from scanner.model import Hit, Person
 from scanner.ports import Message
 
 _SECRET = re.compile(
@@ -34,6 +35,11 @@ _ELSEWHERE = re.compile(
 )
 
 
+def _one_family(staff: Person | None, pupil: Person) -> bool:
+    """A parent who works here writes to their own child: the same surname is all that the directory shows of it."""
+    return staff is not None and words(staff.name)[-1:] == words(pupil.name)[-1:]
+
+
 class PupilContact(MessageDetector):
     """A member of staff and a pupil, and a private address or the wish for one between them."""
 
@@ -52,7 +58,10 @@ class PupilContact(MessageDetector):
         to_staff = any(person is not None and person.role == "staff" for person in people)
         if message.direction == "inbound":
             found = self._relations.of(origin.address, origin.name, message)
-            to_pupil = any(person is not None and person.role == "pupil" for person in people)
+            to_pupil = any(
+                person is not None and person.role == "pupil" and not _one_family(found.person, person)
+                for person in people
+            )
             if found.kind == "colleague" and found.person is not None and found.person.role == "staff" and to_pupil:
                 yield _hit(0.88, "staff write to a pupil from a private address", origin.address)
             elif found.kind == "pupil" and to_staff:
@@ -75,10 +84,10 @@ class PupilContact(MessageDetector):
 
     def _from_pupil(self, message: Message, confidence: float) -> Iterable[Hit]:
         """A pupil may well write from home by mistake: what they want, or that it is not the first time, makes the difference."""
-        words = message.own_words()[:5_000]
+        said = message.own_words()[:5_000]
         origin = message.envelope.from_
         address = origin.address if origin is not None else ""
-        meant = _ELSEWHERE.search(words) or _SECRET.search(words) or _TOGETHER.search(words)
+        meant = _ELSEWHERE.search(said) or _SECRET.search(said) or _TOGETHER.search(said)
         if meant or "re:" in message.envelope.subject.casefold()[:4]:
             yield _hit(0.85, "a pupil writes to staff from a private address, and not by mistake", address)
         elif confidence >= 0.75:

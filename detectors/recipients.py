@@ -14,7 +14,7 @@ from detectors.base import MessageDetector
 from detectors.names import fold, is_private_provider, same_first_name, words
 from detectors.relations import families, pupils_first_names, pupils_of
 from scanner.directory import Directory
-from scanner.model import Hit, Recipient
+from scanner.model import Hit, Person, Recipient
 from scanner.ports import Message
 
 _TELLING = frozenset(
@@ -244,10 +244,13 @@ def _namesake_inside(message: Message) -> Iterable[Hit]:
     directory = message.directory
     reached = directory.person(recipients[0].address)
     greeting = _GREETING.search(message.own_words())
-    if reached is None or greeting is None or reached.role != "staff":
+    if reached is None or greeting is None or reached.role not in ("staff", "pupil"):
         return
-    greeted = words(greeting.group(1))
+    greeted = tuple(word for word in words(greeting.group(1)) if len(word) > 1)
     own = words(reached.name)
+    if _another_is_greeted(greeted, reached, directory) and (reached.role == "pupil" or _tells(message)):
+        yield _hit("wrong_salutation", reached.email, 0.8, f"it greets a colleague and went to another {reached.role}")
+        return
     if len(greeted) < 2 or not own or greeted[-1] == own[-1] or not same_first_name(greeted[0], own[0]):
         return
     for person in directory.people.people:
@@ -257,6 +260,21 @@ def _namesake_inside(message: Message) -> Iterable[Hit]:
                 "wrong_salutation", reached.email, 0.85, "it greets a colleague and went to one of the same first name"
             )
             return
+
+
+def _another_is_greeted(greeted: tuple[str, ...], reached: Person, directory: Directory) -> bool:
+    """By a first name or in full, a member of staff is greeted whose name has nothing in common with the reader's."""
+    if not greeted or any(word in _NOBODY for word in greeted):
+        return False
+    own = words(reached.name)
+    if any(same_first_name(word, name) for word in greeted for name in own):
+        return False
+    return any(
+        person.role == "staff"
+        and (words(person.name)[:1] == greeted[:1] or (len(greeted) == 1 and words(person.name)[-1:] == greeted))
+        and set(greeted) <= set(words(person.name))
+        for person in directory.people.people
+    )
 
 
 _GROUP = re.compile(

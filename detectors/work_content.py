@@ -9,9 +9,10 @@ from itertools import pairwise
 
 from detectors.base import MessageDetector
 from detectors.names import disposable_domains, fold, is_private_provider, own_domain, read_data
+from detectors.names import words as name_words
 from detectors.relations import pupils_first_names, pupils_of
 from scanner.errors import ConfigError
-from scanner.model import Hit
+from scanner.model import Hit, Part
 from scanner.ports import Message
 
 _DOCUMENTS = (
@@ -124,13 +125,35 @@ class WorkContent(MessageDetector):
         for weight, _ in signs:
             doubt *= 1.0 - weight
         confidence = 1.0 - doubt
-        if private and not pupils and not telling & _ABOUT_OTHERS:
+        if _own_papers(message, documents, texts, names) and not pupils and not telling & _ABOUT_OTHERS:
+            confidence -= 0.4  # one's own payslip is nobody's work
+        elif private and len(words) < 4 * len(private) and not pupils and not telling & _ABOUT_OTHERS:
             confidence -= 0.2 * min(len(private), 2)
         if _to_hr_alone(message) and not pupils and _MY.search(message.own_words()[:2_000]):
             confidence -= 0.3  # one's own pay, leave or contract is one's own affair
         if signs and confidence > 0.2:
             reasons = tuple(reason for _, reason in signs)
             yield Hit("work_content", 0, 0, "", round(min(confidence, 0.95), 2), reasons, part="headers")
+
+
+# What an employer hands to somebody about themselves.
+_OWN_PAPER = re.compile(
+    r"\b(?:pay ?slips?|p45|p60|p11d|pension (?:statement|forecast)|(?:student )?loan statement|tax code|contract of employment|"
+    r"offer letter|cv|curriculum vitae|fit note|sick note|annual leave (?:card|balance)|mileage claim|dbs certificate)\b",
+    re.IGNORECASE,
+)
+
+
+def _own_papers(message: Message, documents: list[Part], texts: list[str], names: str) -> bool:
+    """A paper that people get about themselves, and nobody besides the sender is named in it."""
+    if message.direction == "inbound" or not any(_OWN_PAPER.search(text) for text in (*texts, names)):
+        return False
+    origin = message.envelope.from_
+    sender = message.directory.person(origin.address) if origin is not None else None
+    own = set(name_words(sender.name if sender is not None else origin.name if origin is not None else ""))
+    attached = {part.path for part in documents}
+    named = [hit for hit in message.hits if hit.label in ("person", "staff_name") and hit.part in {"body", *attached}]
+    return all(own & set(name_words(hit.value)) for hit in named if hit.owner == "sender")
 
 
 def _pupils_named(message: Message) -> int:
