@@ -21,8 +21,11 @@ _ORDINARY = frozenset({"testimony", "deadline"})
 # Of these one is enough beside words that only speak of sending something to many; guilt and journeys are everywhere.
 _HARD = frozenset({"luck", "reward", "hoax", "no_share", "send_back", "money_list"})
 _ASKING = ("mass", "many", "plain", "keep_going")
+# What somebody did is no request: "we have sent copies to twenty families".
+_ASKED = frozenset({"mass", "many", "money_list"})
+_NARRATED = re.compile(r"\b(?:I|we|he|she|they)(?:['’](?:ve|d|ll)| have| had| will)?\s\Z|\b(?:have|has|had|was|were|been)\s\Z", re.IGNORECASE)
 KINDS = ("mass", "many", "plain", *sorted(_TELLING), *sorted(_ORDINARY), "against", "joke")
-_CONDITION = re.compile(r"\b(?:if|unless) (?:you|u|ya|anyone|they|she|he)(?: \w{1,10})?\s{0,2}\Z", re.IGNORECASE)
+_CONDITION = re.compile(r"\b(?:if|unless) (?:you|u|ya|anyone|they|she|he)(?: [\w'’]{1,10})?\s{0,2}\Z", re.IGNORECASE)
 # "Do not ignore this": the chain speaks.
 _NEGATION = re.compile(r"\b(?:not|don['’]?t|never)\s{1,2}\Z", re.IGNORECASE)
 # "Ignore it and your luck dies": what comes after the advice is a threat.
@@ -73,7 +76,17 @@ def _clusters(matches: list[Match]) -> Iterator[list[Match]]:
 
 
 def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
-    cluster = [match for match in cluster if match.entry.weight != "against" or _speaks_against(text, match)]
+    told = [
+        (match.start, match.end)
+        for match in cluster
+        if match.entry.weight in _ASKED and _NARRATED.search(text, max(0, match.start - 12), match.start)
+    ]
+    cluster = [
+        match
+        for match in cluster
+        if (match.entry.weight != "against" or _speaks_against(text, match))
+        and not (match.entry.weight in _ASKED and any(start <= match.start < end for start, end in told))
+    ]
     kinds = {match.entry.weight: match.entry.means for match in cluster}
     if kinds.keys().isdisjoint(_ASKING):
         return
@@ -84,7 +97,8 @@ def _chain(text: str, cluster: list[Match]) -> Iterator[Hit]:
     if asks_many:
         confidence = (0.5, 0.8 if telling else 0.6, 0.9 if telling else 0.7)[min(2, number)]
     elif telling:
-        confidence = 0.55 if len(telling) == 1 and len(ordinary) < 2 else 0.78
+        hard = len({match.entry.pattern for match in cluster if match.entry.weight in _HARD})
+        confidence = 0.55 if len(telling) == 1 and len(ordinary) < 2 and hard < 2 else 0.78
     else:
         return
     if len(telling) > 1:
