@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from detectors.base import MessageDetector
 from detectors.names import is_private_provider, likeness
+from detectors.wording import sentence_around
 from scanner.model import Hit, Person
 from scanner.ports import Message
 
@@ -34,7 +35,8 @@ _ACCOUNT = re.compile(
     rf"\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,60}}?{_MARKED}"
     rf"|{_MARKED}[^\n]{{0,40}}?\b{_SERVICE}\b"
     rf"|\b(?:i am|i['’]?m|im|me|mine|my)\b[^\n.]{{0,40}}?{_HANDLE}[^\n.]{{0,25}}?\b{_SERVICE}\b"
-    rf"|\b(?:i am|i['’]?m|im|me|mine|my|i['’]?ve|add|better|easier|find|look for|try)\b[^\n]{{0,60}}?\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,40}}?{_HANDLE}"
+    rf"|\b(?:i am|i['’]?m|im|me|mine|my|i['’]?ve|i['’]?ll|hmu|hit me up|add|better|easier|find|look for|try)\b[^\n]{{0,60}}?\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,40}}?{_HANDLE}"
+    rf"|\b{_SERVICE}\b[^\n]{{0,30}}?\b(?:gamer ?tag|handle|user ?name|tag|friend code|nickname|profile)(?:['’]s| is|:| =)? [\w.@#]{{3,30}}"
     rf"|\b{_SERVICE}(?:['’]s)?(?: is)? (?:better|easier|best|quicker|fine)\b[^\n]{{0,30}}?{_HANDLE}"
     rf"|\bmy (?:own |private |personal )?{_SERVICE}(?: (?:name|handle|account|tag|id|user ?name|code))?(?:['’]s| is|:) [\w.@#]{{3,30}}"
     rf"|\b(?:add|follow|find|message|dm|ask|snap|friend|catch|try|get|ping) me (?:back |up )?(?:on|at|via|over on) (?:my )?{_SERVICE}\b"
@@ -49,6 +51,12 @@ _OWN_NUMBER = re.compile(
     r"|\b(?:mobile|mob|phone|number|tel|cell|m|t)\.? ?[(\[,-]? ?(?:own|private|personal|home|not school)\b",
     re.IGNORECASE,
 )
+# In the sentence of a number: the writer speaks of themselves. A mobile is then theirs; a fixed line must be at home.
+_SELF = re.compile(r"\b(?:i|i['’]?m|i['’]?ll|i['’]?ve|me|my|mine|us|we|our)\b", re.IGNORECASE)
+_AT_HOME = re.compile(
+    r"\b(?:home|house|husband|wife|partner|my own|private|personal|evenings?|weekends?|after (?:six|seven|eight|nine|\d))\b",
+    re.IGNORECASE,
+)
 # The school's own, or somebody else's: these take the meaning away.
 _NOT_MINE = re.compile(
     r"\b(?:school|trip|office|work|department|reception|trust|academy|club|duty)(?:'s)? (?:trip )?"
@@ -60,7 +68,10 @@ _NOT_MINE = re.compile(
 _NOT_MINE = re.compile(
     r"\b(?:school|trip|office|work|department|reception|trust|academy|club|duty)(?:'s)? (?:trip )?"
     r"(?:mobile|phone|number|line|e-?mail|landline)"
-    r"|\b(?:your|his|her|their) (?:own |new |home )?(?:mobile|number|phone|e-?mail|contact)",
+    r"|\b(?:your|his|her|their|whose) (?:own |new |home |work )?(?:mobile|number|phone|e-?mail|contact|line)"
+    r"|\b(?:firm|company|surgery|clinic|gp|doctor|hospital|helpline|charity|council|provider|centre|service|hotel|coach(?:es)?|bus|driver|"
+    r"venue|museum|farm|hostel|garage|shop|consultant|therapist|nurse)(?:['’]s)?\b[^.\n]{0,30}\b(?:number|phone|mobile|line|is on|are on)\b"
+    r"|\b(?:number|phone|mobile|line) (?:for|of) (?:the|your|his|her|their)\b|\b(?:have|got|reach(?:ed)?|ring|rang|called?|try|tried|contact) (?:you|her|him|them)[^.\n]{0,20}\b(?:on|at)\b|\bext(?:ension)?\b|\bswitchboard\b|\bdirect (?:line|dial)\b",
     re.IGNORECASE,
 )
 # The account is the school's, or a lesson speaks of what strangers write.
@@ -89,6 +100,29 @@ def _is_theirs(address: str, sender: Person, message: Message) -> bool:
     return (listed is not None and listed.email == sender.email) or likeness(address, sender.name) >= 0.78
 
 
+def _digits(number: str) -> str:
+    """A number as it is dialled in the country: +44 7700 900123 is 07700900123."""
+    digits = "".join(character for character in number if character.isdecimal())
+    return "0" + digits[2:] if digits.startswith("44") else digits
+
+
+def _is_own_number(text: str, hit: Hit) -> bool:
+    """The writer speaks of themselves in the sentence that gives the number."""
+    first, last = sentence_around(text, hit.start, hit.end)
+    said = text[first:last]
+    return _SELF.search(said) is not None and (
+        _digits(hit.value).startswith("07") or _AT_HOME.search(said) is not None
+    )
+
+
+def _clause(text: str, hit: Hit) -> str:
+    """What is said of the number itself: its line, or only what follows the last comma where the writer is in that."""
+    first = text.rfind("\n", 0, hit.start) + 1
+    line = text[first : hit.end] + text[hit.end : hit.end + 30].partition("\n")[0]
+    comma = line.rfind(",", 0, hit.start - first) + 1
+    return line[comma:] if _SELF.search(line, comma, hit.start - first) else line
+
+
 class PrivateContact(MessageDetector):
     """A private number, address or account of the sender's own is given in the sender's own words."""
 
@@ -99,6 +133,7 @@ class PrivateContact(MessageDetector):
             return
         origin = message.envelope.from_
         sender = message.directory.person(origin.address) if origin is not None else None
+        published = {_digits(one) for one in message.directory.people.published}
         for part in message.parts:
             if part.kind != "body":
                 continue
@@ -107,12 +142,15 @@ class PrivateContact(MessageDetector):
                     continue
                 if hit.label == "phone" or (hit.label == "email" and is_private_provider(hit.value.rpartition("@")[2])):
                     around = part.text[max(0, hit.start - _NEAR) : hit.start + 40]
-                    line = part.text[part.text.rfind("\n", 0, hit.start) + 1 : hit.end]
+                    line = _clause(part.text, hit)
+                    if hit.label == "phone" and _digits(hit.value) in published:
+                        continue
                     # What stands below every mail must say itself that it is no number of the school's.
                     mine = _OWN_NUMBER.search(line) is not None or (
                         hit.owner == "sender"
                         and (
                             _MINE.search(around) is not None
+                            or (hit.label == "phone" and _is_own_number(part.text, hit))
                             or (hit.label == "email" and sender is not None and _is_theirs(hit.value, sender, message))
                         )
                     )

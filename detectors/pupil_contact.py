@@ -27,6 +27,8 @@ _ELSEWHERE = re.compile(
     r"\b(?:not|isn['’]?t|don['’]?t (?:use|write|mail|message)[^.\n]{0,20}) (?:on |to |use |via )?(?:the |this |your |my )?"
     r"(?:school|official|work) (?:one|mail|e-?mail|account|address|system)\b"
     r"|\b(?:can['’]?t|cannot|could not|won['’]?t) (?:say|write|talk|tell you)[^.\n]{0,30}\b(?:here|on (?:here|this|the school))\b"
+    r"|\b(?:school|official|work) (?:one|mail|e-?mail|account|teams)(?:['’]?s)?(?: is| gets| are)? (?:being )?"
+    r"(?:watched|monitored|read|checked|spied on|looked at)"
     r"|\b(?:they|the school|it|people|staff) (?:can |could |all )?(?:reads?|sees?|checks?|monitors?) (?:everything|it|these|this|all|our)"
     r"|\b(?:set up|make|get|open) (?:a new|another|your own|a private|a different) (?:one|account|e-?mail|address)\b"
     r"|\b(?:write|mail|message|text|talk|chat|reply)[^.\n]{0,20}\b(?:on this|on here|from there|from home)\b"

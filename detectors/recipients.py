@@ -64,10 +64,7 @@ class Recipients(MessageDetector):
 
 
 def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
-    greeting = _GREETING.search(message.own_words())
-    if greeting is None:
-        return
-    greeted = [word for word in words(greeting.group(1)) if len(word) > 1 and word != "and"]
+    greeted = [word for word in _greeted(message) if len(word) > 1 and word != "and"]
     if not greeted or any(word in _NOBODY for word in greeted):
         return
     directory = message.directory
@@ -86,6 +83,8 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
         yield _hit(
             "wrong_salutation", recipient.address, 0.85, "the greeting names somebody else whom the records know"
         )
+    elif _colleague_by_first_name(greeted, directory) and _REMARK.search(message.own_words()[:20_000]):
+        yield _hit("wrong_salutation", recipient.address, 0.8, "a remark to a colleague reached somebody outside")
     elif _colleague_by_first_name(greeted, directory) and _tells(message):
         # Many share a first name: something else has to say that a colleague was meant.
         if local in _COUNTERS:
@@ -102,6 +101,23 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
             )
     elif known:
         yield _hit("wrong_salutation", recipient.address, 0.55, "the greeting is not the recipient's name")
+
+
+# "Lynne, between us …": no greeting, and yet somebody is spoken to.
+_SPOKEN_TO = re.compile(r"\A\s*([^\W\d_a-z][^\W\d_]{1,20})[,:–-]\s")
+
+
+def _greeted(message: Message) -> tuple[str, ...]:
+    """The words of the name in the greeting, or with which the text begins."""
+    greeting = _GREETING.search(message.own_words())
+    if greeting is not None:
+        return words(greeting.group(1))
+    body = next((part for part in message.parts if part.kind == "body"), None)
+    spoken = _SPOKEN_TO.match(body.text) if body is not None and body.owner_at(0) == "sender" else None
+    if spoken is None:
+        return ()
+    named = words(spoken.group(1))
+    return named if _colleague_by_first_name(list(named), message.directory) else ()
 
 
 def _person_name(address: str, directory: Directory) -> str:
@@ -219,8 +235,12 @@ def _namesake_outside(message: Message, outside: list[Recipient]) -> Iterable[Hi
     recipient = to[0]
     local = words(recipient.address.rpartition("@")[0])
     shown = words(recipient.name) or local
-    if len(shown) > 1 and any(
-        set(words(person.name)) == set(shown) for person in directory.people.people if person.role == "staff"
+    mailbox = recipient.address.rpartition("@")[0]
+    if any(
+        (len(shown) > 1 and set(words(person.name)) == set(shown))
+        or (len(mailbox) > 5 and mailbox == person.email.lower().rpartition("@")[0] and words(person.name)[-1] in mailbox)
+        for person in directory.people.people
+        if person.role == "staff" and words(person.name)
     ):
         yield _hit("wrong_salutation", recipient.address, 0.8, "a namesake of a colleague at another organisation")
         return
@@ -321,14 +341,19 @@ _SENT_IN_ERROR = re.compile(
     r"|\bwrong (?:recipient|e-?mail address|sarah|parent|person)\b[^.!?\n]{0,40}\b(?:delete|ignore|sorry)\b",
     re.IGNORECASE,
 )
-# An apology and the wish that something be deleted: each is harmless alone.
+# That it belongs to somebody else, and the wish that it be undone: each is harmless alone.
 _ASKS_TO_DELETE = re.compile(
-    r"\b(?:delete|bin|destroy|erase|shred|get rid of|not (?:to )?open|don['’]?t open|disregard)\b[^.!?\n]{0,25}"
-    r"\b(?:(?:e-?)?mail|message|attachment|file|it|that|them|copy|letter|list)\b",
+    r"\b(?:delete|bin|destroy|erase|shred|get rid of|not (?:to )?open|don['’]?t (?:open|read|look)|disregard|ignore|return|send back|"
+    r"throw away)\b[^.!?\n]{0,25}\b(?:(?:e-?)?mail|message|attachment|file|it|that|them|this|copy|letter|list|one|sheet|report)\b",
     re.IGNORECASE,
 )
 _SORRY = re.compile(
-    r"\b(?:somebody|someone) else['’]s\b|\bnot (?:yours|for you|meant for you)\b|\banother (?:family|child|pupil|parent|person|"
+    r"\b(?:was|were|is|are)(?:n['’]?t| not) (?:yours|for you|meant for you|intended for you|about your|your (?:child|son|daughter)['’]?s?)\b"
+    r"|\b(?:should(?:n['’]?t| not)|ought not to|was never meant to|were never meant to) (?:have )?(?:come|gone|go|reach(?:ed)?|been sent|"
+    r"been attached|been in|land(?:ed)?)\b"
+    r"|\b(?:belong(?:s|ed)?|meant|intended|was|were|for|about) (?:to |for |with )?(?:an?|the)? ?(?:different|another|other) "
+    r"(?:household|family|child|pupil|student|parent|person|class|recipient|school|carer|mother|father)\b"
+    r"|\b(?:somebody|someone) else['’]s\b|\bnot (?:yours|for you|meant for you)\b|\banother (?:family|child|pupil|parent|person|"
     r"student|member of staff)(?:['’]s)?\b|\bwrong (?:address|person|parent|family|recipient|\w+['’]s)\b",
     re.IGNORECASE,
 )
@@ -352,13 +377,25 @@ def _lookalikes(outside: list[Recipient], directory: Directory) -> Iterable[Hit]
             reason = "one keystroke away from a domain of ours or a trusted one"
         elif any(len(known) >= 6 and _squeezed(domain) == _squeezed(known) for known in wanted):
             reason = "a domain of ours or a trusted one with dots and hyphens in other places"
-        elif any(_same_host_mistyped(domain, known) for known in wanted):
+        elif any(_same_host_mistyped(domain, known) for known in wanted) or _our_mailbox_elsewhere(recipient, directory):
             reason = "the name of our host mistyped"
         elif not is_private_provider(domain) and any(_one_slip(domain, known) for known in _MUCH_USED):
             reason = "one keystroke away from a provider that everybody uses"
         else:
             continue
         yield _hit("lookalike_domain", recipient.address, 0.9, reason)
+
+
+def _our_mailbox_elsewhere(recipient: Recipient, directory: Directory) -> bool:
+    """c.stagg@elt-trust.example for c.stagg@elt.example: a mailbox of ours below a longer form of our domain's name."""
+    local, _, domain = recipient.address.lower().rpartition("@")
+    label = domain.partition(".")[0]
+    for person in directory.people.people:
+        ours, _, home = person.email.lower().rpartition("@")
+        name = home.partition(".")[0]
+        if ours == local and len(local) > 4 and len(name) > 2 and label != name and re.match(rf"{re.escape(name)}[-_]?[a-z]", label):
+            return True
+    return False
 
 
 # The providers that most people mean when they mistype one; real neighbours such as mail.com and ymail.com are providers too.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeVar
 
-from detectors.names import disposable_domains, fold, is_private_provider, likeness, own_domain, words
+from detectors.names import disposable_domains, fold, forms_of, is_private_provider, likeness, own_domain, words
 from scanner.directory import Directory
 from scanner.model import Person
 from scanner.ports import Message
@@ -134,7 +134,7 @@ class Relations:
             if likeness(address, person.name) >= 0.9 and not other_person(display_name, person.name):
                 return Relation("colleague", 0.8, "a private address with the name of a member of staff", person)
         if message.direction == "inbound":
-            found = self._shown_as(address, display_name, local, directory)
+            found = self._shown_as(address, display_name, local, message)
             if found is not None:
                 return Relation("colleague", 0.78, "name and private address fit a member of staff", found)
         parent = self._parent_by_words(local, message)
@@ -149,13 +149,17 @@ class Relations:
             return Relation("household", 0.6, "the sender's surname with another first name, and no formal greeting")
         return None
 
-    def _shown_as(self, address: str, display_name: str, local: str, directory: Directory) -> Person | None:
-        """`Sarah Barrow` or `S Barrow` from an address that fits her as well, if only by an initial or a name cut short."""
-        shown = directory.person_named(" ".join(display_name.split()))
+    def _shown_as(self, address: str, display_name: str, local: str, message: Message) -> Person | None:
+        """`Sarah Barrow` or `S Barrow` from an address that fits her as well, if only by an initial or a name cut short; where no
+        name is shown, the mail must say it ("Sarah here").
+        """
+        shown = message.directory.person_named(" ".join(display_name.split()))
         candidates = [shown] if shown is not None and shown.role == "staff" else self._with_surname(self._staff, local)
         for person in candidates:
             fits = likeness(address, person.name) > 0 and not other_person(display_name, person.name)
             if fits and len(words(display_name)) > 1:
+                return person
+            if fits and not words(display_name) and forms_of(words(person.name)[0]) & set(words(message.own_words()[:5_000])):
                 return person
         return None
 
@@ -227,6 +231,13 @@ def pupils_of(directory: Directory) -> frozenset[str]:
 def pupils_first_names(directory: Directory) -> frozenset[str]:
     """Their first names, where there is a surname as well."""
     return frozenset(named[0] for name in pupils_of(directory) if len(named := words(name)) > 1)
+
+
+@lru_cache(maxsize=4)
+def staff_first_names(directory: Directory) -> frozenset[str]:
+    """First names of our staff, where there is a surname as well."""
+    named = (words(person.name) for person in directory.people.people if person.role == "staff")
+    return frozenset(name[0] for name in named if len(name) > 1 and len(name[0]) > 2)
 
 
 @lru_cache(maxsize=4)
