@@ -87,18 +87,21 @@ _OWN_LIFE = tuple(
         # kin and belongings
         r"\b(?:my|our|her|his)(?: [a-z]{3,10})? (?:niece|nephew|sister|brother|mum|dad|mother|father|husband|wife|partner|daughter|son|"
         r"cousin|friend|mates?|neighbours?|in-laws|house|bungalow|flat|caravan|garden|shed|loft|car|bike|dog|cat|puppy|kitten|church|band|"
-        r"choir|club|allotment|lodger|wedding|birthday)\b|\bat (?:mine|my place|our place|my house|ours)\b|\bI am running\b",
+        r"choir|club|allotment|lodger|wedding|birthday)\b|\b(?:friend|mate|chum|pal|cousin|neighbour)s? of (?:mine|ours)\b|\bat (?:mine|my place|our place|my house|ours)\b|\bI am running\b",
         # something offered, sold, collected or asked for
         r"\b(?:spare|tickets?|for sale|going (?:cheap|free|spare)|first refusal|cost price|half price|on the market|bring a (?:friend|bottle)|"
         r"new faces|all welcome|any amount|every penny|not a penny|sponsor\w*|donat\w+|a head|winner|the pot|prize|purse|launching|range|"
         r"join (?:us|me)|come along|sign up|vote|polling day|lend|borrow|swap|adopt|for free|free to|offers|o\.?n\.?o|collect from|deposit|"
-        r"(?:a )?(?:fiver|tenner|quid)|raffle|give it a home)\b|£ ?\d",
+        r"(?:a )?(?:fiver|tenner|quid)|raffle|give it a home|a case|want in|shout if|interested|any takers|first come)\b|£ ?\d",
         # leisure, faith, politics, the house
         r"\b(?:fantasy|league|lottery|marathon|10k|fun run|theatre|playhouse|concert|gig|cinema|festival|film|knit\w*|crochet|choir|quiz|"
         r"football|rugby|cricket|darts|match|holiday|villa|cottage|pub|party|prosecco|gin|wine|nibbles|barbecue|bbq|curry|yoga|pilates|zumba|"
         r"slimming|hospice|church|chapel|methodist|parish|mosque|temple|village hall|tories|labour|lib dems?|reform|brexit|councillor|"
         r"election|petition|recipe|baking|sofa|wardrobe|cot|pram|buggy|bungalow|beds?|garden|plants|eggs|honey|candles|jewellery|make-?up|"
-        r"beauty|skincare|tattoo|horoscope|netflix|strictly|bake off|eurovision)\b",
+        r"beauty|skincare|tattoo|horoscope|netflix|strictly|bake off|eurovision|puppy|puppies|"
+        r"kittens?|rioja|beer|whisky|cider|cosmetics|perfume|slippers|handbags?|trainers|concert|cruise)\b",
+        # showing round
+        r"\b(?:meet|say hello to|pictures? of|pictures on|photos of|weeks old|adorable|so proud|look who|new arrival)\b",
         # banter and complaint
         r"\b(?:whoever|some of us|you know who you are|own up|just saying|hear hear|haha|lo+l|hands off|rant over|sick (?:and tired|of)|"
         r"for the love of|do ?n['’]?t let|pls stop|please stop|stop (?:turning|moving|using|leaving|taking|stealing|eating))\b",

@@ -37,6 +37,9 @@ _ACCOUNT = re.compile(
     rf"|\b(?:i am|i['’]?m|im|me|mine|my)\b[^\n.]{{0,40}}?{_HANDLE}[^\n.]{{0,25}}?\b{_SERVICE}\b"
     rf"|\b(?:i am|i['’]?m|im|me|mine|my|i['’]?ve|i['’]?ll|hmu|hit me up|add|better|easier|find|look for|try)\b[^\n]{{0,60}}?\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,40}}?{_HANDLE}"
     rf"|\b{_SERVICE}\b[^\n]{{0,30}}?\b(?:gamer ?tag|handle|user ?name|tag|friend code|nickname|profile)(?:['’]s| is|:| =)? [\w.@#]{{3,30}}"
+    # written out, so that no machine reads it
+    r"|[\w.]{2,30} ?(?:\(at\)|\[at\]|\bat\b) ?(?:gmail|googlemail|hotmail|outlook|icloud|yahoo|live|aol|btinternet|sky|proton|protonmail)"
+    r" ?(?:\bdot\b|\(dot\)|\[dot\]|\.) ?(?:com|co|net|me|uk)\b"
     rf"|\b{_SERVICE}(?:['’]s)?(?: is)? (?:better|easier|best|quicker|fine)\b[^\n]{{0,30}}?{_HANDLE}"
     rf"|\bmy (?:own |private |personal )?{_SERVICE}(?: (?:name|handle|account|tag|id|user ?name|code))?(?:['’]s| is|:) [\w.@#]{{3,30}}"
     rf"|\b(?:add|follow|find|message|dm|ask|snap|friend|catch|try|get|ping) me (?:back |up )?(?:on|at|via|over on) (?:my )?{_SERVICE}\b"
@@ -68,7 +71,7 @@ _NOT_MINE = re.compile(
 _NOT_MINE = re.compile(
     r"\b(?:school|trip|office|work|department|reception|trust|academy|club|duty)(?:'s)? (?:trip )?"
     r"(?:mobile|phone|number|line|e-?mail|landline)"
-    r"|\b(?:your|his|her|their|whose) (?:own |new |home |work )?(?:mobile|number|phone|e-?mail|contact|line)"
+    r"|\b(?:your|his|her|their|whose) (?:own |new |home |work )?(?:mobile|number|phone|e-?mail|contact|line)\b"
     r"|\b(?:firm|company|surgery|clinic|gp|doctor|hospital|helpline|charity|council|provider|centre|service|hotel|coach(?:es)?|bus|driver|"
     r"venue|museum|farm|hostel|garage|shop|consultant|therapist|nurse)(?:['’]s)?\b[^.\n]{0,30}\b(?:number|phone|mobile|line|is on|are on)\b"
     r"|\b(?:number|phone|mobile|line) (?:for|of) (?:the|your|his|her|their)\b|\b(?:have|got|reach(?:ed)?|ring|rang|called?|try|tried|contact) (?:you|her|him|them)[^.\n]{0,20}\b(?:on|at)\b|\bext(?:ension)?\b|\bswitchboard\b|\bdirect (?:line|dial)\b",
@@ -161,5 +164,5 @@ class PrivateContact(MessageDetector):
                 if part.owner_at(match.start()) != "sender" or _NOT_MINE.search(match.group()):
                     continue
                 if not _OFFICIAL.search(part.text, max(0, match.start() - 60), match.end() + 20):
-                    why = ("a social account or private group",)
+                    why = ("a private account, group or address",)
                     yield Hit("private_contact", match.start(), match.end(), match.group(), 0.8, why, part=part.path)

@@ -14,7 +14,7 @@ from detectors.base import MessageDetector
 from detectors.names import fold, is_private_provider, same_first_name, words
 from detectors.relations import families, pupils_first_names, pupils_of
 from scanner.directory import Directory
-from scanner.model import Hit, Person, Recipient
+from scanner.model import Contact, Hit, Person, Recipient
 from scanner.ports import Message
 
 _TELLING = frozenset(
@@ -174,6 +174,7 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
     ]  # fmt: skip
     named = {fold(hit.value) for hit in named_hits}
     said = message.own_words()[:20_000]
+    yield from _families_together(message, contacts, set(words(said)))
     spoken = set(words(said))
     first_named = {fold(match.group()) for match in _CAPITALISED.finditer(said)} & pupils_first_names(directory)
     for recipient, contact in contacts:
@@ -201,6 +202,20 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
                     0.78,
                     "it is about a child whose first name is none of the recipient's",
                 )
+
+
+def _families_together(
+    message: Message, contacts: list[tuple[Recipient, Contact]], spoken: set[str]
+) -> Iterable[Hit]:
+    """Two families in one mail, each told something sensitive about the other's child."""
+    families: dict[frozenset[str], frozenset[str]] = {}
+    for _, contact in contacts:
+        children = frozenset(fold(pupil.name) for pupil in contact.pupils)
+        families[children] = frozenset(words(name)[0] for name in children if words(name))
+    apart = [children for children in families if not any(children & other for other in families if other != children)]
+    told = [children for children in apart if families[children] & spoken]
+    if len(told) > 1 and _tells(message):
+        yield _hit("wrong_family", "", 0.8, "families are told something sensitive about one another's children")
 
 
 _CHILD_MATTER = re.compile(
@@ -264,9 +279,14 @@ def _namesake_inside(message: Message) -> Iterable[Hit]:
     directory = message.directory
     reached = directory.person(recipients[0].address)
     greeting = _GREETING.search(message.own_words())
-    if reached is None or greeting is None or reached.role not in ("staff", "pupil"):
+    if greeting is None:
         return
     greeted = tuple(word for word in words(greeting.group(1)) if len(word) > 1)
+    if directory.stands_for(recipients[0]) and _colleague_by_first_name(list(greeted), directory):
+        yield _hit("wrong_salutation", recipients[0].address, 0.8, "it greets one colleague and went to a whole group")
+        return
+    if reached is None or reached.role not in ("staff", "pupil"):
+        return
     own = words(reached.name)
     if _another_is_greeted(greeted, reached, directory) and (reached.role == "pupil" or _tells(message)):
         yield _hit("wrong_salutation", reached.email, 0.8, f"it greets a colleague and went to another {reached.role}")
