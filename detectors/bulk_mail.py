@@ -87,9 +87,11 @@ _OWN_LIFE = tuple(
         # kin and belongings
         r"\b(?:my|our|her|his)(?: [a-z]{3,10})? (?:niece|nephew|sister|brother|mum|dad|mother|father|husband|wife|partner|daughter|son|"
         r"cousin|friend|mates?|neighbours?|in-laws|house|bungalow|flat|caravan|garden|shed|loft|car|bike|dog|cat|puppy|kitten|church|band|"
-        r"choir|club|allotment|lodger|wedding|birthday)\b|\b(?:friend|mate|chum|pal|cousin|neighbour)s? of (?:mine|ours)\b|\bat (?:mine|my place|our place|my house|ours)\b|\bI am running\b",
+        r"choir|club|allotment|lodger|wedding|birthday)\b|"
+        r"\b(?:friend|mate|chum|pal|cousin|neighbour)s? of (?:mine|ours)\b|\bat (?:mine|my place|our place|my house|ours)\b|\bI am running\b",
         # something offered, sold, collected or asked for
-        r"\b(?:spare|tickets?|for sale|going (?:cheap|free|spare)|first refusal|cost price|half price|on the market|bring a (?:friend|bottle)|"
+        r"\b(?:spare|tickets?|for sale|going (?:cheap|free|spare)|first refusal|cost price|half price|on the market|"
+        r"bring a (?:friend|bottle)|"
         r"new faces|all welcome|any amount|every penny|not a penny|sponsor\w*|donat\w+|a head|winner|the pot|prize|purse|launching|range|"
         r"join (?:us|me)|come along|sign up|vote|polling day|lend|borrow|swap|adopt|for free|free to|offers|o\.?n\.?o|collect from|deposit|"
         r"(?:a )?(?:fiver|tenner|quid)|raffle|give it a home|a case|want in|shout if|interested|any takers|first come)\b|£ ?\d",
@@ -132,14 +134,19 @@ class OwnAffairToAll(MessageDetector):
             return
         kinds = sum(kind.search(said) is not None for kind in _OWN_LIFE)
         if kinds >= 2:
-            reasons = ("an affair of the sender's own", f"{kinds} kinds of private words", "nothing of the school's business")
+            reasons = (
+                "an affair of the sender's own",
+                f"{kinds} kinds of private words",
+                "nothing of the school's business",
+            )
             yield Hit("own_affair_to_all", 0, 0, "", 0.8, reasons, part="headers")
 
 
 _LAUGHTER = re.compile(
     "[\U0001f602\U0001f923\U0001f606\U0001f639\U0001f605\U0001f604\U0001f61d\U0001f92a\U0001f601\U0001f600]"
     r"|\b(?:ha){2,6}h?\b|\blo{1,5}l\b|\b(?:lmao|rofl|hilarious|giggles?|chuckles?|funn(?:y|ies|iest)|jokes?|memes?|cartoons?|tickled me)\b"
-    r"|\b(?:made|makes|make) (?:me|you|us|him|her) (?:laugh|smile|cry)|\bcracked? (?:me|us) up\b|\b(?:to a t|spot on|so true|so us|so me)\b",
+    r"|\b(?:made|makes|make) (?:me|you|us|him|her) (?:laugh|smile|cry)|\bcracked? (?:me|us) up\b"
+    r"|\b(?:to a t|spot on|so true|so us|so me)\b",
     re.IGNORECASE,
 )
 SEVERAL = 3

@@ -23,7 +23,10 @@ _HARD = frozenset({"luck", "reward", "hoax", "no_share", "send_back", "money_lis
 _ASKING = ("mass", "many", "plain", "keep_going")
 # What somebody did is no request: "we have sent copies to twenty families".
 _ASKED = frozenset({"mass", "many", "money_list"})
-_NARRATED = re.compile(r"\b(?:I|we|he|she|they)(?:['’](?:ve|d|ll)| have| had| will)?\s\Z|\b(?:have|has|had|was|were|been)\s\Z", re.IGNORECASE)
+_NARRATED = re.compile(
+    r"\b(?:I|we|he|she|they)(?:['’](?:ve|d|ll)| have| had| will)?\s\Z|\b(?:have|has|had|was|were|been)\s\Z",
+    re.IGNORECASE,
+)
 KINDS = ("mass", "many", "plain", *sorted(_TELLING), *sorted(_ORDINARY), "against", "joke")
 _CONDITION = re.compile(r"\b(?:if|unless) (?:you|u|ya|anyone|they|she|he)(?: [\w'’]{1,10})?\s{0,2}\Z", re.IGNORECASE)
 # "Do not ignore this": the chain speaks.

@@ -113,9 +113,7 @@ def _is_own_number(text: str, hit: Hit) -> bool:
     """The writer speaks of themselves in the sentence that gives the number."""
     first, last = sentence_around(text, hit.start, hit.end)
     said = text[first:last]
-    return _SELF.search(said) is not None and (
-        _digits(hit.value).startswith("07") or _AT_HOME.search(said) is not None
-    )
+    return _SELF.search(said) is not None and (_digits(hit.value).startswith("07") or _AT_HOME.search(said) is not None)
 
 
 def _clause(text: str, hit: Hit) -> str:

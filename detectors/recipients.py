@@ -204,9 +204,7 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
                 )
 
 
-def _families_together(
-    message: Message, contacts: list[tuple[Recipient, Contact]], spoken: set[str]
-) -> Iterable[Hit]:
+def _families_together(message: Message, contacts: list[tuple[Recipient, Contact]], spoken: set[str]) -> Iterable[Hit]:
     """Two families in one mail, each told something sensitive about the other's child."""
     families: dict[frozenset[str], frozenset[str]] = {}
     for _, contact in contacts:
@@ -253,7 +251,11 @@ def _namesake_outside(message: Message, outside: list[Recipient]) -> Iterable[Hi
     mailbox = recipient.address.rpartition("@")[0]
     if any(
         (len(shown) > 1 and set(words(person.name)) == set(shown))
-        or (len(mailbox) > 5 and mailbox == person.email.lower().rpartition("@")[0] and words(person.name)[-1] in mailbox)
+        or (
+            len(mailbox) > 5
+            and mailbox == person.email.lower().rpartition("@")[0]
+            and words(person.name)[-1] in mailbox
+        )
         for person in directory.people.people
         if person.role == "staff" and words(person.name)
     ):
@@ -397,7 +399,9 @@ def _lookalikes(outside: list[Recipient], directory: Directory) -> Iterable[Hit]
             reason = "one keystroke away from a domain of ours or a trusted one"
         elif any(len(known) >= 6 and _squeezed(domain) == _squeezed(known) for known in wanted):
             reason = "a domain of ours or a trusted one with dots and hyphens in other places"
-        elif any(_same_host_mistyped(domain, known) for known in wanted) or _our_mailbox_elsewhere(recipient, directory):
+        elif any(_same_host_mistyped(domain, known) for known in wanted) or _our_mailbox_elsewhere(
+            recipient, directory
+        ):
             reason = "the name of our host mistyped"
         elif not is_private_provider(domain) and any(_one_slip(domain, known) for known in _MUCH_USED):
             reason = "one keystroke away from a provider that everybody uses"
@@ -413,7 +417,13 @@ def _our_mailbox_elsewhere(recipient: Recipient, directory: Directory) -> bool:
     for person in directory.people.people:
         ours, _, home = person.email.lower().rpartition("@")
         name = home.partition(".")[0]
-        if ours == local and len(local) > 4 and len(name) > 2 and label != name and re.match(rf"{re.escape(name)}[-_]?[a-z]", label):
+        if (
+            ours == local
+            and len(local) > 4
+            and len(name) > 2
+            and label != name
+            and re.match(rf"{re.escape(name)}[-_]?[a-z]", label)
+        ):
             return True
     return False
 

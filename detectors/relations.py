@@ -159,7 +159,11 @@ class Relations:
             fits = likeness(address, person.name) > 0 and not other_person(display_name, person.name)
             if fits and len(words(display_name)) > 1:
                 return person
-            if fits and not words(display_name) and forms_of(words(person.name)[0]) & set(words(message.own_words()[:5_000])):
+            if (
+                fits
+                and not words(display_name)
+                and forms_of(words(person.name)[0]) & set(words(message.own_words()[:5_000]))
+            ):
                 return person
         return None
 

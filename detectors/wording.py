@@ -230,9 +230,7 @@ class _Notation:
                 while term[self.at : self.at + 1] == " ":
                     self.at += 1
                 pieces.append(
-                    _Piece(
-                        _WIDE_GAP if wide else _GAP, kind="gap", width=_WIDE_GAP_WIDTH if wide else _GAP_WIDTH
-                    )
+                    _Piece(_WIDE_GAP if wide else _GAP, kind="gap", width=_WIDE_GAP_WIDTH if wide else _GAP_WIDTH)
                 )
                 continue
             piece = self._piece(character, depth)

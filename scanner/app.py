@@ -609,7 +609,7 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
                 for ref in page.items:
                     yield ref.id, partial(source.fetch, ref)
 
-    locks = correlate.Locks()
+    locks, habits = correlate.Locks(), correlate.Habits()
     # What may hold the key of another message's file waits until all have been read: its file may come last.
     waiting: list[tuple[str, Outcome]] = []
     for path, outcomes in pool.judge_all(items(), explain=explain):
@@ -618,15 +618,21 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
             continue
         for outcome in outcomes:
             locks.add(path, outcome.member, outcome.verdict)
-            if outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key:
+            habits.add(outcome.verdict)
+            key = outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key
+            # What asks for the past waits as well: an older message may come later.
+            if key or outcome.verdict.pending:
                 waiting.append((path, outcome))
             else:
                 yield Line(path + outcome.member, outcome.verdict, outcome.silences)
     for path, outcome in waiting:
         near = locks.near(path, outcome.member, outcome.verdict)
         judged = _judged_beside(source, pool, path, outcome, near, explain) if near else outcome
-        yield Line(path + outcome.member, judged.verdict, judged.silences)
+        seen = habits.seen(judged.verdict)
+        verdict = correlate.settled(judged.verdict, correlate.past_of(seen) if seen is not None else frozenset())
+        yield Line(path + outcome.member, verdict, judged.silences)
     locks.close()
+    habits.close()
 
 
 def _judged_beside(

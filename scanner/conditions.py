@@ -26,7 +26,6 @@ from scanner.model import (
     Hit,
     ItemKind,
     Part,
-    Person,
     PersonRole,
     SegmentOwner,
     Share,

@@ -7,6 +7,7 @@ from typing import Literal
 
 from scanner.model import Address, AddressKind, Contact, Direction, Envelope, People, Person, Recipient
 
+MOST_NAMESAKES = 20
 # A group's name says whom it reaches, in the plural: Pupil Services and the Parents' Evening Team are staff.
 _NO_TEAM = r"(?!['’._ -]{0,2}(?:evening|support|team|services?|office|liaison|voice|council|welfare|admissions))"
 _PARENTS = re.compile(rf"(?:parents|carers|families)(?![a-z]){_NO_TEAM}", re.IGNORECASE)
@@ -29,6 +30,10 @@ class Directory:
             for private in person.personal_addresses:
                 self._private[private.lower()] = person
         self._contacts = {contact.email.lower(): contact for contact in people.contacts}
+        self._by_first_name: dict[str, list[str]] = {}
+        for one in (*(person for person in people.people if person.role == "staff"), *people.contacts):
+            if " " in one.name:
+                self._by_first_name.setdefault(one.name.casefold().split(" ")[0], []).append(one.email.lower())
         self._ours = frozenset(domain.lower() for domain in people.domains)
         self._trusted = tuple(domain.lower() for domain in people.trusted_domains)
         self._protected = frozenset(entry.lower() for entry in people.protected)
@@ -80,6 +85,11 @@ class Directory:
     def holders(self, role: str) -> frozenset[str]:
         """Every address that holds a role, for whatever school; in lower case."""
         return frozenset(address.lower() for address in self.people.roles.get(role, {}).values() if address)
+
+    def namesakes(self, name: str, address: str) -> tuple[str, ...]:
+        """Other addresses, of staff, parents and carers, whose first name is the same: those that autocomplete may offer."""
+        first = name.casefold().split(" ")[0]
+        return tuple(other for other in self._by_first_name.get(first, ()) if other != address.lower())[:MOST_NAMESAKES]
 
     def holder(self, role: str, school: str = "") -> str:
         """The address that holds a role, for the school first and then for the trust; empty where nobody does."""

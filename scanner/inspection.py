@@ -33,6 +33,7 @@ from scanner.model import (
     Finding,
     Hit,
     Part,
+    PastFact,
     Problem,
     ProblemKind,
     Reached,
@@ -41,6 +42,8 @@ from scanner.model import (
     SegmentOwner,
     Spread,
     SpreadAct,
+    Tie,
+    Ties,
     Trail,
     Verdict,
     Versions,
@@ -214,7 +217,7 @@ def inspect(
     return Verdict(
         message_id=envelope.internet_id,
         direction=direction,
-        findings=findings,
+        findings=tuple(finding for finding in findings if not finding.past),
         problems=tuple(problems),
         complete=all(problem.kind in PROBLEMS_THAT_LEAVE_COMPLETE for problem in problems),
         unread_protected=sum(problem.kind == "encrypted" for problem in problems),
@@ -228,6 +231,8 @@ def inspect(
         spread=_spread(envelope, direction, parts, hits, directory, instruments.spread_key)
         if only_topics is None
         else None,
+        ties=_ties(envelope, direction, parts, directory, instruments.key) if only_topics is None else None,
+        pending=tuple(finding for finding in findings if finding.past),
     )
 
 
@@ -245,6 +250,37 @@ def _trail(
     return Trail(key.fingerprint("sender", envelope.from_.address), tuple(recipients), locks, holds)
 
 
+# A mail to more people says nothing about who writes to whom.
+TIES_KEPT = 30
+
+
+def _ties(
+    envelope: Envelope, direction: Direction, parts: tuple[Part, ...], directory: Directory, key: FingerprintKey
+) -> Ties | None:
+    """Who writes to whom (D22), as the past is asked and told."""
+    if envelope.from_ is None or not envelope.recipients or len(envelope.recipients) > TIES_KEPT:
+        return None
+    to = {}
+    for item in envelope.recipients:
+        person = directory.person(item.address)
+        private = directory.kind(item.address) == "outside" and person is None
+        contact = directory.contact(item.address)
+        name = person.name if person is not None else contact.name if contact is not None else item.name
+        twins = directory.namesakes(name, item.address) if name else ()
+        address = _known_as(item.address, directory, key)
+        to[address] = Tie(
+            address,
+            not directory.is_ours(item),
+            private,
+            tuple(_known_as(other, directory, key) for other in twins),
+            tuple(key.fingerprint(label, item.address) for label in _PRIVATE_LABELS) if private else (),
+        )
+    files = sum(part.kind == "attachment" and part.path.count("/") == 2 and not part.inline for part in parts)
+    thread = key.fingerprint("thread", envelope.thread_id) if envelope.thread_id else ""
+    return Ties(_known_as(envelope.from_.address, directory, key), thread, tuple(to.values()), files)
+
+
+_PRIVATE_LABELS = ("address_self", "address_household", "address_colleague")
 REACHED_KEPT = 200
 # A text to so many at once is remembered as one that was forwarded is.
 SEVERAL = 5
@@ -552,7 +588,7 @@ def _judge(
     if not policy.binds(envelope, directory):
         only_topics = FOR_EVERYBODY if only_topics is None else FOR_EVERYBODY & only_topics
     scenes: dict[tuple[SegmentOwner, frozenset[AddressKind]], Scene] = {}
-    fired: dict[tuple[str, SegmentOwner, bool, str | None], list[_Fired]] = {}
+    fired: dict[tuple[str, SegmentOwner, bool, str | None, tuple[PastFact, ...]], list[_Fired]] = {}
     seen = frozenset(hit.label for hit in hits)
     for rule in regime.rulebook.rules:
         if not rule.runs or rule.id in policy.off or (only_topics is not None and rule.topic not in only_topics):
@@ -590,7 +626,7 @@ def _judge(
             severity = next((step.severity for step in rule.raises if step.when.ask(scene).holds), rule.severity)
             excuses = regime.exemptions.for_rule(rule.id, today)
             excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
-            group = fired.setdefault((rule.topic, owner, rule.state == "shadow", excuse), [])
+            group = fired.setdefault((rule.topic, owner, rule.state == "shadow", excuse, rule.past), [])
             group.append(_Fired(rule, policy.grade(rule.topic, severity), answer.hits))
     findings = [
         _finding(
@@ -607,7 +643,7 @@ def _judge(
             content_hash,
             facts,
         )
-        for (topic, owner, shadow, excuse), group in fired.items()
+        for (topic, owner, shadow, excuse, _), group in fired.items()
     ]
     return tuple(sorted(findings, key=lambda item: (-SEVERITIES.index(item.severity), item.topic, item.owner)))
 
@@ -655,6 +691,7 @@ def _finding(
         ),
         advice=" ".join(filter(None, (lead.rule.advice, policy.advice(topic)))),
         shadow=shadow or topic in policy.patterns,
+        past=lead.rule.past,
     )  # fmt: skip
 
 
@@ -747,7 +784,8 @@ def prove(
             number += 1
             silences: list[Silence] = []
             verdict = inspect(envelope_of(example), directory, alone, instruments, silences=silences)
-            flagged = any(finding.rule == rule.id and not finding.exempted_by for finding in verdict.findings)
+            told = [finding for finding in verdict.pending if set(finding.past) <= set(example.past)]
+            flagged = any(finding.rule == rule.id and not finding.exempted_by for finding in (*verdict.findings, *told))
             if flagged != example.must_flag:
                 reason = next((item.reason for item in silences), "") if example.must_flag else "it was flagged"
                 failures.append(Failure(rule.id, example.place, example.must_flag, example.why, reason))

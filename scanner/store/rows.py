@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from scanner.errors import MailwardenError
@@ -44,6 +44,33 @@ class Linked:
     internet_id: str
     recipient: str
     sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRecipient:
+    """What came before between a sender and one recipient: messages to them, from them, and to the one of their first name who
+    gets most; whether they had part in the conversation, and whether a reviewer confirmed the address as private to our staff.
+    """
+
+    outside: bool
+    written: int
+    heard: int
+    twin: int
+    in_thread: bool
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came before a message: how many the sender wrote and since when, the files that went to private addresses within a
+    month, and how many people the conversation has.
+    """
+
+    sent: int
+    known_for: timedelta
+    files: int
+    in_thread: int
+    recipients: tuple[SeenRecipient, ...]
 
 
 @dataclass(frozen=True, slots=True)
