@@ -88,7 +88,8 @@ _OWN_LIFE = tuple(
         r"\b(?:my|our|her|his)(?: [a-z]{3,10})? (?:niece|nephew|sister|brother|mum|dad|mother|father|husband|wife|partner|daughter|son|"
         r"cousin|friend|mates?|neighbours?|in-laws|house|bungalow|flat|caravan|garden|shed|loft|car|bike|dog|cat|puppy|kitten|church|band|"
         r"choir|club|allotment|lodger|wedding|birthday)\b|"
-        r"\b(?:friend|mate|chum|pal|cousin|neighbour)s? of (?:mine|ours)\b|\bat (?:mine|my place|our place|my house|ours)\b|\bI am running\b",
+        r"\b(?:friend|mate|chum|pal|cousin|neighbour)s? of (?:mine|ours)\b"
+        r"|\bat (?:mine|my place|our place|my house|ours)\b|\bI am running\b",
         # something offered, sold, collected or asked for
         r"\b(?:spare|tickets?|for sale|going (?:cheap|free|spare)|first refusal|cost price|half price|on the market|"
         r"bring a (?:friend|bottle)|"

@@ -35,7 +35,8 @@ _ACCOUNT = re.compile(
     rf"\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,60}}?{_MARKED}"
     rf"|{_MARKED}[^\n]{{0,40}}?\b{_SERVICE}\b"
     rf"|\b(?:i am|i['’]?m|im|me|mine|my)\b[^\n.]{{0,40}}?{_HANDLE}[^\n.]{{0,25}}?\b{_SERVICE}\b"
-    rf"|\b(?:i am|i['’]?m|im|me|mine|my|i['’]?ve|i['’]?ll|hmu|hit me up|add|better|easier|find|look for|try)\b[^\n]{{0,60}}?\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,40}}?{_HANDLE}"
+    rf"|\b(?:i am|i['’]?m|im|me|mine|my|i['’]?ve|i['’]?ll|hmu|hit me up|add|better|easier|find|look for|try)\b"
+    rf"[^\n]{{0,60}}?\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,40}}?{_HANDLE}"
     rf"|\b{_SERVICE}\b[^\n]{{0,30}}?\b(?:gamer ?tag|handle|user ?name|tag|friend code|nickname|profile)(?:['’]s| is|:| =)? [\w.@#]{{3,30}}"
     # written out, so that no machine reads it
     r"|[\w.]{2,30} ?(?:\(at\)|\[at\]|\bat\b) ?(?:gmail|googlemail|hotmail|outlook|icloud|yahoo|live|aol|btinternet|sky|proton|protonmail)"
@@ -44,7 +45,8 @@ _ACCOUNT = re.compile(
     rf"|\bmy (?:own |private |personal )?{_SERVICE}(?: (?:name|handle|account|tag|id|user ?name|code))?(?:['’]s| is|:) [\w.@#]{{3,30}}"
     rf"|\b(?:add|follow|find|message|dm|ask|snap|friend|catch|try|get|ping) me (?:back |up )?(?:on|at|via|over on) (?:my )?{_SERVICE}\b"
     rf"|\b(?:i am|i['’]m|im|you['’]ll find me|you can (?:find|add|follow|message) me) (?:also |usually |mostly )?on {_SERVICE}\b"
-    rf"|\b(?:join|add you to|set up|made|started|our|my|i['’]?ve|i have|i run|run)\b[^\n.]{{0,30}}\b(?:private )?(?:{_SERVICE}[^\n.]{{0,15}}\b"
+    rf"|\b(?:join|add you to|set up|made|started|our|my|i['’]?ve|i have|i run|run)\b[^\n.]{{0,30}}\b(?:private )?"
+    rf"(?:{_SERVICE}[^\n.]{{0,15}}\b"
     rf"(?:group|server|channel|chat)|(?:group|server|channel|chat)[^\n.]{{0,10}}\b{_SERVICE})\b",
     re.IGNORECASE,
 )
@@ -74,7 +76,9 @@ _NOT_MINE = re.compile(
     r"|\b(?:your|his|her|their|whose) (?:own |new |home |work )?(?:mobile|number|phone|e-?mail|contact|line)\b"
     r"|\b(?:firm|company|surgery|clinic|gp|doctor|hospital|helpline|charity|council|provider|centre|service|hotel|coach(?:es)?|bus|driver|"
     r"venue|museum|farm|hostel|garage|shop|consultant|therapist|nurse)(?:['’]s)?\b[^.\n]{0,30}\b(?:number|phone|mobile|line|is on|are on)\b"
-    r"|\b(?:number|phone|mobile|line) (?:for|of) (?:the|your|his|her|their)\b|\b(?:have|got|reach(?:ed)?|ring|rang|called?|try|tried|contact) (?:you|her|him|them)[^.\n]{0,20}\b(?:on|at)\b|\bext(?:ension)?\b|\bswitchboard\b|\bdirect (?:line|dial)\b",
+    r"|\b(?:number|phone|mobile|line) (?:for|of) (?:the|your|his|her|their)\b"
+    r"|\b(?:have|got|reach(?:ed)?|ring|rang|called?|try|tried|contact) (?:you|her|him|them)[^.\n]{0,20}\b(?:on|at)\b"
+    r"|\bext(?:ension)?\b|\bswitchboard\b|\bdirect (?:line|dial)\b",
     re.IGNORECASE,
 )
 # The account is the school's, or a lesson speaks of what strangers write.

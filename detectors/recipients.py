@@ -370,7 +370,8 @@ _ASKS_TO_DELETE = re.compile(
     re.IGNORECASE,
 )
 _SORRY = re.compile(
-    r"\b(?:was|were|is|are)(?:n['’]?t| not) (?:yours|for you|meant for you|intended for you|about your|your (?:child|son|daughter)['’]?s?)\b"
+    r"\b(?:was|were|is|are)(?:n['’]?t| not) (?:yours|for you|meant for you|intended for you|about your|"
+    r"your (?:child|son|daughter)['’]?s?)\b"
     r"|\b(?:should(?:n['’]?t| not)|ought not to|was never meant to|were never meant to) (?:have )?(?:come|gone|go|reach(?:ed)?|been sent|"
     r"been attached|been in|land(?:ed)?)\b"
     r"|\b(?:belong(?:s|ed)?|meant|intended|was|were|for|about) (?:to |for |with )?(?:an?|the)? ?(?:different|another|other) "

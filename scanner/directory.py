@@ -31,9 +31,10 @@ class Directory:
                 self._private[private.lower()] = person
         self._contacts = {contact.email.lower(): contact for contact in people.contacts}
         self._by_first_name: dict[str, list[str]] = {}
-        for one in (*(person for person in people.people if person.role == "staff"), *people.contacts):
-            if " " in one.name:
-                self._by_first_name.setdefault(one.name.casefold().split(" ")[0], []).append(one.email.lower())
+        named = [(one.name, one.email) for one in people.people if one.role == "staff"]
+        for name, address in (*named, *((one.name, one.email) for one in people.contacts)):
+            if " " in name:
+                self._by_first_name.setdefault(name.casefold().split(" ")[0], []).append(address.lower())
         self._ours = frozenset(domain.lower() for domain in people.domains)
         self._trusted = tuple(domain.lower() for domain in people.trusted_domains)
         self._protected = frozenset(entry.lower() for entry in people.protected)

@@ -60,7 +60,8 @@ TOPICS = (
 CATEGORIES = ("personal_data", "chain_mail", "language", "personal_address", "conduct", "security", "safeguarding")
 STATES = ("on", "shadow", "off")
 RULE_KEYS = (
-    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "only_where", "past", "examples",
+    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "only_where", "past",
+    "examples",
 )  # fmt: skip
 _NEEDED = ("title", "topic", "category", "severity", "owner", "advice", "when", "examples")
 _ID = re.compile(r"[a-z][a-z0-9_]{2,60}\Z")
