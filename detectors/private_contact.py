@@ -23,7 +23,7 @@ _MINE = re.compile(
 )
 _SERVICE = (
     r"(?:whats ?app|insta(?:gram)?|snap ?(?:chat)?|facebook|fb|tik ?tok|discord|telegram|signal|messenger|be ?real|twitch|steam|x ?box|"
-    r"play ?station|psn|ps[45]|switch|roblox|minecraft|fortnite|strava|threads|twitter|blue ?sky|linked ?in|you ?tube|reddit|pinterest)"
+    r"play ?station|psn|ps[45]|switch|roblox|minecraft|fortnite|strava|threads|twitter|blue ?sky|linked ?in|you ?tube|reddit|pinterest|kik|skype|face ?time)"
 )
 # A name as accounts have it: marked with @ or #, or with a line, dot or digit among its letters.
 _MARKED = r"(?:(?<![\w.@])@[\w.]{3,30}|\b[A-Za-z][\w.]{2,24}#\d{3,5}\b)"
@@ -38,6 +38,13 @@ _ACCOUNT = re.compile(
     rf"|\b(?:i am|i['’]?m|im|me|mine|my|i['’]?ve|i['’]?ll|hmu|hit me up|add|better|easier|find|look for|try)\b"
     rf"[^\n]{{0,60}}?\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,40}}?{_HANDLE}"
     rf"|\b{_SERVICE}\b[^\n]{{0,30}}?\b(?:gamer ?tag|handle|user ?name|tag|friend code|nickname|profile)(?:['’]s| is|:| =)? [\w.@#]{{3,30}}"
+    r"|\b(?:save|add|keep|lost|here['’]?s|take|ask [a-z ]{2,20} for)\b[^\n.?!]{0,15}\bmy (?:own |other |personal |new )?"
+    r"(?:number|mobile|digits|mob|cell)\b"
+    r"|\bmy (?:own |other |personal |private )?(?:number|mobile|digits)(?:['’]s| is| has| hasn['’]?t)? (?:on|in|at|under|the same|below|changed|written|still|always)\b"
+    r"|\b(?:whats ?app|skype|face ?time|snap ?chat|dm|friend|friending|request) me\b|\bput your number in(?:to)? my phone\b"
+    r"|\b(?:come|pop|call|bring [a-z ]{2,20}) (?:round |over )?(?:to|at) (?:the|my|our) (?:house|flat|home|place)\b"
+    r"|\bfollow(?:ing)? (?:me|my (?:own|personal|private|training))\b|\bmy (?:own|personal|private) (?:insta\w*|snap\w*|facebook|strava|discord|account)\b"
+    r"|\b(?:text|ring|message|phone|call) me\b[^\n.?!]{0,40}\b(?:home safe|any ?time|same number|on a text|at night|tonight|other phone)\b"
     # written out, so that no machine reads it
     r"|[\w.]{2,30} ?(?:\(at\)|\[at\]|\bat\b) ?(?:gmail|googlemail|hotmail|outlook|icloud|yahoo|live|aol|btinternet|sky|proton|protonmail)"
     r" ?(?:\bdot\b|\(dot\)|\[dot\]|\.) ?(?:com|co|net|me|uk)\b"
