@@ -12,6 +12,8 @@ from scanner.model import Hit, Person
 from scanner.ports import Message
 
 _NEAR = 120
+# Who gives an account away does so in a letter, and not in a book.
+_READ = 10_000
 # "my own mobile", "ring me at home", "add me on Instagram": the words that make a detail the writer's private one.
 _MINE = re.compile(
     r"\b(?:my (?:own |personal |private |home |new )?(?:mobile|number|phone|cell|landline|home number|whats ?app|e-?mail|gmail|hotmail|"
@@ -23,13 +25,14 @@ _MINE = re.compile(
 )
 _SERVICE = (
     r"(?:whats ?app|insta(?:gram)?|snap ?(?:chat)?|facebook|fb|tik ?tok|discord|telegram|signal|messenger|be ?real|twitch|steam|x ?box|"
-    r"play ?station|psn|ps[45]|switch|roblox|minecraft|fortnite|strava|threads|twitter|blue ?sky|linked ?in|you ?tube|reddit|pinterest|kik|skype|face ?time)"
+    r"play ?station|psn|ps[45]|switch|roblox|minecraft|fortnite|strava|threads|twitter|blue ?sky|linked ?in|you ?tube|reddit|pinterest|"
+    r"kik|skype|face ?time)"
 )
 # A name as accounts have it: marked with @ or #, or with a line, dot or digit among its letters.
 _MARKED = r"(?:(?<![\w.@])@[\w.]{3,30}|\b[A-Za-z][\w.]{2,24}#\d{3,5}\b)"
 _HANDLE = (
     rf"(?:{_MARKED}|(?<![\w.@/])[a-z](?=[a-z]{{0,24}}(?:[_\d]|\.[a-z]))(?!\w{{0,30}}\.(?:com|uk|org|net|gg|co|example)\b)"
-    r"[\w.]{3,28}(?![\w@/]))"
+    r"[\w.]{3,28}+(?![\w@/]))"
 )
 _ACCOUNT = re.compile(
     rf"\b{_SERVICE}(?:['’]s)?\b[^\n]{{0,60}}?{_MARKED}"
@@ -40,10 +43,12 @@ _ACCOUNT = re.compile(
     rf"|\b{_SERVICE}\b[^\n]{{0,30}}?\b(?:gamer ?tag|handle|user ?name|tag|friend code|nickname|profile)(?:['’]s| is|:| =)? [\w.@#]{{3,30}}"
     r"|\b(?:save|add|keep|lost|here['’]?s|take|ask [a-z ]{2,20} for)\b[^\n.?!]{0,15}\bmy (?:own |other |personal |new )?"
     r"(?:number|mobile|digits|mob|cell)\b"
-    r"|\bmy (?:own |other |personal |private )?(?:number|mobile|digits)(?:['’]s| is| has| hasn['’]?t)? (?:on|in|at|under|the same|below|changed|written|still|always)\b"
+    r"|\bmy (?:own |other |personal |private )?(?:number|mobile|digits)(?:['’]s| is| has| hasn['’]?t)? "
+    r"(?:on|in|at|under|the same|below|changed|written|still|always)\b"
     r"|\b(?:whats ?app|skype|face ?time|snap ?chat|dm|friend|friending|request) me\b|\bput your number in(?:to)? my phone\b"
     r"|\b(?:come|pop|call|bring [a-z ]{2,20}) (?:round |over )?(?:to|at) (?:the|my|our) (?:house|flat|home|place)\b"
-    r"|\bfollow(?:ing)? (?:me|my (?:own|personal|private|training))\b|\bmy (?:own|personal|private) (?:insta\w*|snap\w*|facebook|strava|discord|account)\b"
+    r"|\bfollow(?:ing)? (?:me|my (?:own|personal|private|training))\b"
+    r"|\bmy (?:own|personal|private) (?:insta\w*|snap\w*|facebook|strava|discord|account)\b"
     r"|\b(?:text|ring|message|phone|call) me\b[^\n.?!]{0,40}\b(?:home safe|any ?time|same number|on a text|at night|tonight|other phone)\b"
     # written out, so that no machine reads it
     r"|[\w.]{2,30} ?(?:\(at\)|\[at\]|\bat\b) ?(?:gmail|googlemail|hotmail|outlook|icloud|yahoo|live|aol|btinternet|sky|proton|protonmail)"
@@ -169,7 +174,7 @@ class PrivateContact(MessageDetector):
                     if mine and not _NOT_MINE.search(line):
                         reason = f"a {'number' if hit.label == 'phone' else 'private address'} given as one's own"
                         yield Hit("private_contact", hit.start, hit.end, hit.value, 0.85, (reason,), part=part.path)
-            for match in _ACCOUNT.finditer(part.text):
+            for match in _ACCOUNT.finditer(part.text, 0, _READ):
                 if part.owner_at(match.start()) != "sender" or _NOT_MINE.search(match.group()):
                     continue
                 if not _OFFICIAL.search(part.text, max(0, match.start() - 60), match.end() + 20):
