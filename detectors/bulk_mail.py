@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from detectors.base import MessageDetector
-from scanner.model import Hit
+from detectors.work_content import listed_words
+from scanner.model import Hit, Recipient
 from scanner.ports import Message
 
 # Fewer may be a department or a year team; the largest team of a primary school stays below it.
@@ -40,6 +41,16 @@ def _small_talk(message: Message) -> bool:
     return len(said.split()) <= _REPLY_WORDS and not _NEEDED.search(said)
 
 
+def _all_user_group(message: Message) -> Recipient | None:
+    for recipient in message.envelope.recipients:
+        name = recipient.name.strip()
+        if message.directory.kind(recipient.address) == "ours" and (
+            _EVERYBODY.fullmatch(recipient.address.partition("@")[0]) or (name and _EVERYBODY.match(name))
+        ):
+            return recipient
+    return None
+
+
 class BulkMail(MessageDetector):
     """A message to an all-user group, or to twelve and more people, by somebody with no standing leave to broadcast."""
 
@@ -57,21 +68,108 @@ class BulkMail(MessageDetector):
             lasts = grant.until is None or sent is None or sent <= grant.until
             if grant.kind == "broadcast" and grant.who.lower() == origin.address and lasts:
                 return
-        for recipient in envelope.recipients:
-            local = recipient.address.partition("@")[0]
-            name = recipient.name.strip()
-            if message.directory.kind(recipient.address) == "ours" and (
-                _EVERYBODY.fullmatch(local) or (name and _EVERYBODY.match(name))
-            ):
-                reasons = ("sent to an all-user group", "no standing leave to broadcast")
-                yield Hit("broadcast", 0, 0, recipient.address, 0.9, reasons, part="headers")
-                if _REPLY.match(envelope.subject) and _small_talk(message):
-                    reasons = ("a short reply to everybody", "nothing in it that everybody needs")
-                    yield Hit("broadcast_reply", 0, 0, "", 0.8, reasons, part="headers")
-                return
-        if len(envelope.recipients) >= MANY:
+        group = _all_user_group(message)
+        if group is not None:
+            reasons = ("sent to an all-user group", "no standing leave to broadcast")
+            yield Hit("broadcast", 0, 0, group.address, 0.9, reasons, part="headers")
+            if _REPLY.match(envelope.subject) and _small_talk(message):
+                reasons = ("a short reply to everybody", "nothing in it that everybody needs")
+                yield Hit("broadcast_reply", 0, 0, "", 0.8, reasons, part="headers")
+        elif len(envelope.recipients) >= MANY:
             reasons = (f"sent to {len(envelope.recipients)} people", "no standing leave to broadcast")
             yield Hit("broadcast", 0, 0, str(len(envelope.recipients)), 0.8, reasons, part="headers")
+
+
+# What makes a mail to everybody the sender's own affair, by kind; two kinds are needed, and nothing of the school's in it.
+_OWN_LIFE = tuple(
+    re.compile(expression, re.IGNORECASE)
+    for expression in (
+        # kin and belongings
+        r"\b(?:my|our|her|his)(?: [a-z]{3,10})? (?:niece|nephew|sister|brother|mum|dad|mother|father|husband|wife|partner|daughter|son|"
+        r"cousin|friend|mates?|neighbours?|in-laws|house|bungalow|flat|caravan|garden|shed|loft|car|bike|dog|cat|puppy|kitten|church|band|"
+        r"choir|club|allotment|lodger|wedding|birthday)\b|"
+        r"\b(?:friend|mate|chum|pal|cousin|neighbour)s? of (?:mine|ours)\b"
+        r"|\bat (?:mine|my place|our place|my house|ours)\b|\bI am running\b",
+        # something offered, sold, collected or asked for
+        r"\b(?:spare|tickets?|for sale|going (?:cheap|free|spare)|first refusal|cost price|half price|on the market|"
+        r"bring a (?:friend|bottle)|"
+        r"new faces|all welcome|any amount|every penny|not a penny|sponsor\w*|donat\w+|a head|winner|the pot|prize|purse|launching|range|"
+        r"join (?:us|me)|come along|sign up|vote|polling day|lend|borrow|swap|adopt|for free|free to|offers|o\.?n\.?o|collect from|deposit|"
+        r"(?:a )?(?:fiver|tenner|quid)|raffle|give it a home|a case|want in|shout if|interested|any takers|first come)\b|£ ?\d",
+        # leisure, faith, politics, the house
+        r"\b(?:fantasy|league|lottery|marathon|10k|fun run|theatre|playhouse|concert|gig|cinema|festival|film|knit\w*|crochet|choir|quiz|"
+        r"football|rugby|cricket|darts|match|holiday|villa|cottage|pub|party|prosecco|gin|wine|nibbles|barbecue|bbq|curry|yoga|pilates|zumba|"
+        r"slimming|hospice|church|chapel|methodist|parish|mosque|temple|village hall|tories|labour|lib dems?|reform|brexit|councillor|"
+        r"election|petition|recipe|baking|sofa|wardrobe|cot|pram|buggy|bungalow|beds?|garden|plants|eggs|honey|candles|jewellery|make-?up|"
+        r"beauty|skincare|tattoo|horoscope|netflix|strictly|bake off|eurovision|puppy|puppies|"
+        r"kittens?|rioja|beer|whisky|cider|cosmetics|perfume|slippers|handbags?|trainers|concert|cruise)\b",
+        # showing round
+        r"\b(?:meet|say hello to|pictures? of|pictures on|photos of|weeks old|adorable|so proud|look who|new arrival)\b",
+        # banter and complaint
+        r"\b(?:whoever|some of us|you know who you are|own up|just saying|hear hear|haha|lo+l|hands off|rant over|sick (?:and tired|of)|"
+        r"for the love of|do ?n['’]?t let|pls stop|please stop|stop (?:turning|moving|using|leaving|taking|stealing|eating))\b",
+    )
+)
+_SCHOOL_MATTER = re.compile(
+    r"\b(?:school|academy|trust|pta|ptfa|pupils?|students?|parents?|families|governors?|year \d{1,2}|y\d{1,2}|form|tutor\w*|class(?:es)?|"
+    r"lesson|period \d|cover|duty|assembly|library|canteen|reception|in the office|timetable|briefing|staff (?:meeting|training|survey|"
+    r"social|party|do|wellbeing|well-being|association)|inset|cpd|leaving|collection|card for|lost property|handed in|contractors?|fire|"
+    r"alarm|first aid|union|wellbeing|occupational|portal|deadline|system|network|password)\b",
+    re.IGNORECASE,
+)
+_MOST_OWN_WORDS = 150
+
+
+class OwnAffairToAll(MessageDetector):
+    """A member of staff writes to everybody about an affair of their own: two kinds of private words and nothing of the school's."""
+
+    labels: ClassVar[tuple[str, ...]] = ("own_affair_to_all",)
+
+    def detect(self, message: Message) -> Iterable[Hit]:
+        if message.direction not in ("outbound", "internal"):
+            return
+        if _all_user_group(message) is None and len(message.envelope.recipients) < MANY:
+            return
+        said = message.own_words()
+        if len(said.split()) > _MOST_OWN_WORDS or _SCHOOL_MATTER.search(said) or listed_words("work").search(said):
+            return
+        kinds = sum(kind.search(said) is not None for kind in _OWN_LIFE)
+        if kinds >= 2:
+            reasons = (
+                "an affair of the sender's own",
+                f"{kinds} kinds of private words",
+                "nothing of the school's business",
+            )
+            yield Hit("own_affair_to_all", 0, 0, "", 0.8, reasons, part="headers")
+
+
+_LAUGHTER = re.compile(
+    "[\U0001f602\U0001f923\U0001f606\U0001f639\U0001f605\U0001f604\U0001f61d\U0001f92a\U0001f601\U0001f600]"
+    r"|\b(?:ha){2,6}h?\b|\blo{1,5}l\b|\b(?:lmao|rofl|hilarious|giggles?|chuckles?|funn(?:y|ies|iest)|jokes?|memes?|cartoons?|tickled me)\b"
+    r"|\b(?:made|makes|make) (?:me|you|us|him|her) (?:laugh|smile|cry)|\bcracked? (?:me|us) up\b"
+    r"|\b(?:to a t|spot on|so true|so us|so me)\b",
+    re.IGNORECASE,
+)
+SEVERAL = 3
+
+
+class PicturesRound(MessageDetector):
+    """Pictures or clips sent to several people with little more than a laugh: the picture is the joke, and nobody reads it."""
+
+    labels: ClassVar[tuple[str, ...]] = ("pictures_round",)
+
+    def detect(self, message: Message) -> Iterable[Hit]:
+        if message.direction not in ("outbound", "internal") or len(message.envelope.recipients) < SEVERAL:
+            return
+        pictures = [
+            part for part in message.parts
+            if part.kind == "attachment" and not part.inline and part.media_type.startswith(("image/", "video/"))
+        ]  # fmt: skip
+        files = sum(part.kind == "attachment" and not part.inline for part in message.parts)
+        said = message.own_words()
+        if pictures and files == len(pictures) and len(said.split()) <= _FEW_WORDS and _LAUGHTER.search(said):
+            reasons = (f"{len(pictures)} picture(s) sent round", "few words and a laugh")
+            yield Hit("pictures_round", 0, 0, "", 0.8, reasons, part="headers")
 
 
 class ForwardStack(MessageDetector):

@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable
 
 from detectors.base import MessageDetector
+from detectors.names import words
 from detectors.relations import Relations
-from scanner.model import Hit
+from scanner.model import Hit, Person
 from scanner.ports import Message
 
 _SECRET = re.compile(
@@ -26,12 +27,19 @@ _ELSEWHERE = re.compile(
     r"\b(?:not|isn['’]?t|don['’]?t (?:use|write|mail|message)[^.\n]{0,20}) (?:on |to |use |via )?(?:the |this |your |my )?"
     r"(?:school|official|work) (?:one|mail|e-?mail|account|address|system)\b"
     r"|\b(?:can['’]?t|cannot|could not|won['’]?t) (?:say|write|talk|tell you)[^.\n]{0,30}\b(?:here|on (?:here|this|the school))\b"
+    r"|\b(?:school|official|work) (?:one|mail|e-?mail|account|teams)(?:['’]?s)?(?: is| gets| are)? (?:being )?"
+    r"(?:watched|monitored|read|checked|spied on|looked at)"
     r"|\b(?:they|the school|it|people|staff) (?:can |could |all )?(?:reads?|sees?|checks?|monitors?) (?:everything|it|these|this|all|our)"
     r"|\b(?:set up|make|get|open) (?:a new|another|your own|a private|a different) (?:one|account|e-?mail|address)\b"
     r"|\b(?:write|mail|message|text|talk|chat|reply)[^.\n]{0,20}\b(?:on this|on here|from there|from home)\b"
     r"|\b(?:using|use|from) my (?:own|private|home|personal) (?:e-?mail|account|mail|phone)\b",
     re.IGNORECASE,
 )
+
+
+def _one_family(staff: Person | None, pupil: Person) -> bool:
+    """A parent who works here writes to their own child: the same surname is all that the directory shows of it."""
+    return staff is not None and words(staff.name)[-1:] == words(pupil.name)[-1:]
 
 
 class PupilContact(MessageDetector):
@@ -52,7 +60,10 @@ class PupilContact(MessageDetector):
         to_staff = any(person is not None and person.role == "staff" for person in people)
         if message.direction == "inbound":
             found = self._relations.of(origin.address, origin.name, message)
-            to_pupil = any(person is not None and person.role == "pupil" for person in people)
+            to_pupil = any(
+                person is not None and person.role == "pupil" and not _one_family(found.person, person)
+                for person in people
+            )
             if found.kind == "colleague" and found.person is not None and found.person.role == "staff" and to_pupil:
                 yield _hit(0.88, "staff write to a pupil from a private address", origin.address)
             elif found.kind == "pupil" and to_staff:
@@ -75,10 +86,10 @@ class PupilContact(MessageDetector):
 
     def _from_pupil(self, message: Message, confidence: float) -> Iterable[Hit]:
         """A pupil may well write from home by mistake: what they want, or that it is not the first time, makes the difference."""
-        words = message.own_words()[:5_000]
+        said = message.own_words()[:5_000]
         origin = message.envelope.from_
         address = origin.address if origin is not None else ""
-        meant = _ELSEWHERE.search(words) or _SECRET.search(words) or _TOGETHER.search(words)
+        meant = _ELSEWHERE.search(said) or _SECRET.search(said) or _TOGETHER.search(said)
         if meant or "re:" in message.envelope.subject.casefold()[:4]:
             yield _hit(0.85, "a pupil writes to staff from a private address, and not by mistake", address)
         elif confidence >= 0.75:

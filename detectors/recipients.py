@@ -14,7 +14,7 @@ from detectors.base import MessageDetector
 from detectors.names import fold, is_private_provider, same_first_name, words
 from detectors.relations import families, pupils_first_names, pupils_of
 from scanner.directory import Directory
-from scanner.model import Hit, Recipient
+from scanner.model import Contact, Hit, Person, Recipient
 from scanner.ports import Message
 
 _TELLING = frozenset(
@@ -64,10 +64,7 @@ class Recipients(MessageDetector):
 
 
 def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
-    greeting = _GREETING.search(message.own_words())
-    if greeting is None:
-        return
-    greeted = [word for word in words(greeting.group(1)) if len(word) > 1 and word != "and"]
+    greeted = [word for word in _greeted(message) if len(word) > 1 and word != "and"]
     if not greeted or any(word in _NOBODY for word in greeted):
         return
     directory = message.directory
@@ -86,6 +83,8 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
         yield _hit(
             "wrong_salutation", recipient.address, 0.85, "the greeting names somebody else whom the records know"
         )
+    elif _colleague_by_first_name(greeted, directory) and _REMARK.search(message.own_words()[:20_000]):
+        yield _hit("wrong_salutation", recipient.address, 0.8, "a remark to a colleague reached somebody outside")
     elif _colleague_by_first_name(greeted, directory) and _tells(message):
         # Many share a first name: something else has to say that a colleague was meant.
         if local in _COUNTERS:
@@ -102,6 +101,23 @@ def _wrong_salutation(message: Message, recipient: Recipient) -> Iterable[Hit]:
             )
     elif known:
         yield _hit("wrong_salutation", recipient.address, 0.55, "the greeting is not the recipient's name")
+
+
+# "Lynne, between us …": no greeting, and yet somebody is spoken to.
+_SPOKEN_TO = re.compile(r"\A\s*([^\W\d_a-z][^\W\d_]{1,20})[,:–-]\s")
+
+
+def _greeted(message: Message) -> tuple[str, ...]:
+    """The words of the name in the greeting, or with which the text begins."""
+    greeting = _GREETING.search(message.own_words())
+    if greeting is not None:
+        return words(greeting.group(1))
+    body = next((part for part in message.parts if part.kind == "body"), None)
+    spoken = _SPOKEN_TO.match(body.text) if body is not None and body.owner_at(0) == "sender" else None
+    if spoken is None:
+        return ()
+    named = words(spoken.group(1))
+    return named if _colleague_by_first_name(list(named), message.directory) else ()
 
 
 def _person_name(address: str, directory: Directory) -> str:
@@ -158,6 +174,7 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
     ]  # fmt: skip
     named = {fold(hit.value) for hit in named_hits}
     said = message.own_words()[:20_000]
+    yield from _families_together(message, contacts, set(words(said)))
     spoken = set(words(said))
     first_named = {fold(match.group()) for match in _CAPITALISED.finditer(said)} & pupils_first_names(directory)
     for recipient, contact in contacts:
@@ -185,6 +202,18 @@ def _wrong_family(message: Message, outside: list[Recipient]) -> Iterable[Hit]:
                     0.78,
                     "it is about a child whose first name is none of the recipient's",
                 )
+
+
+def _families_together(message: Message, contacts: list[tuple[Recipient, Contact]], spoken: set[str]) -> Iterable[Hit]:
+    """Two families in one mail, each told something sensitive about the other's child."""
+    families: dict[frozenset[str], frozenset[str]] = {}
+    for _, contact in contacts:
+        children = frozenset(fold(pupil.name) for pupil in contact.pupils)
+        families[children] = frozenset(words(name)[0] for name in children if words(name))
+    apart = [children for children in families if not any(children & other for other in families if other != children)]
+    told = [children for children in apart if families[children] & spoken]
+    if len(told) > 1 and _tells(message):
+        yield _hit("wrong_family", "", 0.8, "families are told something sensitive about one another's children")
 
 
 _CHILD_MATTER = re.compile(
@@ -219,8 +248,16 @@ def _namesake_outside(message: Message, outside: list[Recipient]) -> Iterable[Hi
     recipient = to[0]
     local = words(recipient.address.rpartition("@")[0])
     shown = words(recipient.name) or local
-    if len(shown) > 1 and any(
-        set(words(person.name)) == set(shown) for person in directory.people.people if person.role == "staff"
+    mailbox = recipient.address.rpartition("@")[0]
+    if any(
+        (len(shown) > 1 and set(words(person.name)) == set(shown))
+        or (
+            len(mailbox) > 5
+            and mailbox == person.email.lower().rpartition("@")[0]
+            and words(person.name)[-1] in mailbox
+        )
+        for person in directory.people.people
+        if person.role == "staff" and words(person.name)
     ):
         yield _hit("wrong_salutation", recipient.address, 0.8, "a namesake of a colleague at another organisation")
         return
@@ -244,10 +281,18 @@ def _namesake_inside(message: Message) -> Iterable[Hit]:
     directory = message.directory
     reached = directory.person(recipients[0].address)
     greeting = _GREETING.search(message.own_words())
-    if reached is None or greeting is None or reached.role != "staff":
+    if greeting is None:
         return
-    greeted = words(greeting.group(1))
+    greeted = tuple(word for word in words(greeting.group(1)) if len(word) > 1)
+    if directory.stands_for(recipients[0]) and _colleague_by_first_name(list(greeted), directory):
+        yield _hit("wrong_salutation", recipients[0].address, 0.8, "it greets one colleague and went to a whole group")
+        return
+    if reached is None or reached.role not in ("staff", "pupil"):
+        return
     own = words(reached.name)
+    if _another_is_greeted(greeted, reached, directory) and (reached.role == "pupil" or _tells(message)):
+        yield _hit("wrong_salutation", reached.email, 0.8, f"it greets a colleague and went to another {reached.role}")
+        return
     if len(greeted) < 2 or not own or greeted[-1] == own[-1] or not same_first_name(greeted[0], own[0]):
         return
     for person in directory.people.people:
@@ -257,6 +302,21 @@ def _namesake_inside(message: Message) -> Iterable[Hit]:
                 "wrong_salutation", reached.email, 0.85, "it greets a colleague and went to one of the same first name"
             )
             return
+
+
+def _another_is_greeted(greeted: tuple[str, ...], reached: Person, directory: Directory) -> bool:
+    """By a first name or in full, a member of staff is greeted whose name has nothing in common with the reader's."""
+    if not greeted or any(word in _NOBODY for word in greeted):
+        return False
+    own = words(reached.name)
+    if any(same_first_name(word, name) for word in greeted for name in own):
+        return False
+    return any(
+        person.role == "staff"
+        and (words(person.name)[:1] == greeted[:1] or (len(greeted) == 1 and words(person.name)[-1:] == greeted))
+        and set(greeted) <= set(words(person.name))
+        for person in directory.people.people
+    )
 
 
 _GROUP = re.compile(
@@ -303,14 +363,20 @@ _SENT_IN_ERROR = re.compile(
     r"|\bwrong (?:recipient|e-?mail address|sarah|parent|person)\b[^.!?\n]{0,40}\b(?:delete|ignore|sorry)\b",
     re.IGNORECASE,
 )
-# An apology and the wish that something be deleted: each is harmless alone.
+# That it belongs to somebody else, and the wish that it be undone: each is harmless alone.
 _ASKS_TO_DELETE = re.compile(
-    r"\b(?:delete|bin|destroy|erase|shred|get rid of|not (?:to )?open|don['’]?t open|disregard)\b[^.!?\n]{0,25}"
-    r"\b(?:(?:e-?)?mail|message|attachment|file|it|that|them|copy|letter|list)\b",
+    r"\b(?:delete|bin|destroy|erase|shred|get rid of|not (?:to )?open|don['’]?t (?:open|read|look)|disregard|ignore|return|send back|"
+    r"throw away)\b[^.!?\n]{0,25}\b(?:(?:e-?)?mail|message|attachment|file|it|that|them|this|copy|letter|list|one|sheet|report)\b",
     re.IGNORECASE,
 )
 _SORRY = re.compile(
-    r"\b(?:somebody|someone) else['’]s\b|\bnot (?:yours|for you|meant for you)\b|\banother (?:family|child|pupil|parent|person|"
+    r"\b(?:was|were|is|are)(?:n['’]?t| not) (?:yours|for you|meant for you|intended for you|about your|"
+    r"your (?:child|son|daughter)['’]?s?)\b"
+    r"|\b(?:should(?:n['’]?t| not)|ought not to|was never meant to|were never meant to) (?:have )?(?:come|gone|go|reach(?:ed)?|been sent|"
+    r"been attached|been in|land(?:ed)?)\b"
+    r"|\b(?:belong(?:s|ed)?|meant|intended|was|were|for|about) (?:to |for |with )?(?:an?|the)? ?(?:different|another|other) "
+    r"(?:household|family|child|pupil|student|parent|person|class|recipient|school|carer|mother|father)\b"
+    r"|\b(?:somebody|someone) else['’]s\b|\bnot (?:yours|for you|meant for you)\b|\banother (?:family|child|pupil|parent|person|"
     r"student|member of staff)(?:['’]s)?\b|\bwrong (?:address|person|parent|family|recipient|\w+['’]s)\b",
     re.IGNORECASE,
 )
@@ -345,10 +411,32 @@ def _lookalikes(outside: list[Recipient], directory: Directory) -> Iterable[Hit]
     for recipient in outside:
         domain = recipient.domain.lower()
         reason = lookalike(domain, wanted)
+        if not reason and (
+            any(_same_host_mistyped(domain, known) for known in wanted) or _our_mailbox_elsewhere(recipient, directory)
+        ):
+            reason = "the name of our host mistyped"
         if not reason and not is_private_provider(domain) and any(_one_slip(domain, known) for known in _MUCH_USED):
             reason = "one keystroke away from a provider that everybody uses"
         if reason:
             yield _hit("lookalike_domain", recipient.address, 0.9, reason)
+
+
+def _our_mailbox_elsewhere(recipient: Recipient, directory: Directory) -> bool:
+    """c.stagg@elt-trust.example for c.stagg@elt.example: a mailbox of ours below a longer form of our domain's name."""
+    local, _, domain = recipient.address.lower().rpartition("@")
+    label = domain.partition(".")[0]
+    for person in directory.people.people:
+        ours, _, home = person.email.lower().rpartition("@")
+        name = home.partition(".")[0]
+        if (
+            ours == local
+            and len(local) > 4
+            and len(name) > 2
+            and label != name
+            and re.match(rf"{re.escape(name)}[-_]?[a-z]", label)
+        ):
+            return True
+    return False
 
 
 # The providers that most people mean when they mistype one; real neighbours such as mail.com and ymail.com are providers too.

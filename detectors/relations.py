@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeVar
 
-from detectors.names import disposable_domains, fold, is_private_provider, likeness, own_domain, words
+from detectors.names import disposable_domains, fold, forms_of, is_private_provider, likeness, own_domain, words
 from scanner.directory import Directory
 from scanner.model import Person
 from scanner.ports import Message
@@ -21,8 +21,8 @@ Kind = Literal[
     "self", "colleague", "household", "parent", "pupil", "governor", "contractor", "applicant", "supplier", "unknown"
 ]
 Named = TypeVar("Named")
-# A mailbox that somebody else keeps for a child, or a club's.
-_NOT_THE_CHILD = re.compile(r"mum|mom|dad|parent|mother|father|family|fam\b|nan|gran|carer|club", re.IGNORECASE)
+# A mailbox that somebody else keeps for a child, or a club's; looked for in what the address holds besides the child's name.
+_NOT_THE_CHILD = re.compile(r"mum|mom|dad|parent|mother|father|family|fam$|nan|gran|carer|club")
 _APPLICANT = re.compile(
     r"\b(?:your application|application (?:form )?(?:for|as)|invite(?:d)? (?:you )?(?:to|for) (?:an )?interview|interview invitation"
     r"|applying for|post of|job offer|shortlist\w*)\b",
@@ -56,6 +56,15 @@ class Relation:
 UNKNOWN = Relation("unknown", 0.3, "nothing is known of the address")
 
 
+def _as_a_parent(address: str, message: Message) -> bool:
+    """The address is a parent's on record, and the mail names their child."""
+    contact = message.directory.contact(address)
+    if contact is None:
+        return False
+    said = set(words(message.own_words()[:5_000]))
+    return any(words(pupil.name)[:1] and words(pupil.name)[0] in said for pupil in contact.pupils)
+
+
 class Relations:
     """Answers for one directory; keeps its index as long as the directory is the same."""
 
@@ -69,7 +78,7 @@ class Relations:
         directory = message.directory
         origin = message.envelope.from_
         sender = directory.person(origin.address) if origin is not None else None
-        recorded = self._recorded(address, directory, sender)
+        recorded = self._recorded(address, message, sender)
         if recorded is not None:
             return recorded
         domain = address.rpartition("@")[2]
@@ -88,9 +97,13 @@ class Relations:
                 return found
         return self._by_words(domain, message, private=private)
 
-    def _recorded(self, address: str, directory: Directory, sender: Person | None) -> Relation | None:
+    @staticmethod
+    def _recorded(address: str, message: Message, sender: Person | None) -> Relation | None:
+        directory = message.directory
         owner = directory.private_owner(address)
         if owner is not None:
+            if (sender is None or owner.email != sender.email) and _as_a_parent(address, message):
+                return Relation("parent", 0.95, "a member of staff, written to as the parent of a child of ours")
             if sender is not None and owner.email == sender.email:
                 return Relation("self", 0.95, "listed as the sender's private address", owner)
             return Relation("colleague", 0.95, "the listed private address of a member of staff", owner)
@@ -110,15 +123,18 @@ class Relations:
         directory = message.directory
         self._index(directory)
         local = "".join(words(address.rpartition("@")[0]))
-        if not _NOT_THE_CHILD.search(address.rpartition("@")[0]):
-            for name in self._with_surname(self._pupils, local):
-                if likeness(address, name) >= 0.9 and not other_person(display_name, name):
+        for name in self._with_surname(self._pupils, local):
+            if likeness(address, name) >= 0.9 and not other_person(display_name, name):
+                besides = local
+                for word in words(name):
+                    besides = besides.replace(word, " ", 1)
+                if not _NOT_THE_CHILD.search(besides):
                     return Relation("pupil", 0.85, "a private address made from a pupil's name")
         for person in self._with_surname(self._staff, local):
             if likeness(address, person.name) >= 0.9 and not other_person(display_name, person.name):
                 return Relation("colleague", 0.8, "a private address with the name of a member of staff", person)
         if message.direction == "inbound":
-            found = self._shown_as(address, display_name, local, directory)
+            found = self._shown_as(address, display_name, local, message)
             if found is not None:
                 return Relation("colleague", 0.78, "name and private address fit a member of staff", found)
         parent = self._parent_by_words(local, message)
@@ -133,13 +149,21 @@ class Relations:
             return Relation("household", 0.6, "the sender's surname with another first name, and no formal greeting")
         return None
 
-    def _shown_as(self, address: str, display_name: str, local: str, directory: Directory) -> Person | None:
-        """`Sarah Barrow` or `S Barrow` from an address that fits her as well, if only by an initial or a name cut short."""
-        shown = directory.person_named(" ".join(display_name.split()))
+    def _shown_as(self, address: str, display_name: str, local: str, message: Message) -> Person | None:
+        """`Sarah Barrow` or `S Barrow` from an address that fits her as well, if only by an initial or a name cut short; where no
+        name is shown, the mail must say it ("Sarah here").
+        """
+        shown = message.directory.person_named(" ".join(display_name.split()))
         candidates = [shown] if shown is not None and shown.role == "staff" else self._with_surname(self._staff, local)
         for person in candidates:
             fits = likeness(address, person.name) > 0 and not other_person(display_name, person.name)
             if fits and len(words(display_name)) > 1:
+                return person
+            if (
+                fits
+                and not words(display_name)
+                and forms_of(words(person.name)[0]) & set(words(message.own_words()[:5_000]))
+            ):
                 return person
         return None
 
@@ -211,6 +235,13 @@ def pupils_of(directory: Directory) -> frozenset[str]:
 def pupils_first_names(directory: Directory) -> frozenset[str]:
     """Their first names, where there is a surname as well."""
     return frozenset(named[0] for name in pupils_of(directory) if len(named := words(name)) > 1)
+
+
+@lru_cache(maxsize=4)
+def staff_first_names(directory: Directory) -> frozenset[str]:
+    """First names of our staff, where there is a surname as well."""
+    named = (words(person.name) for person in directory.people.people if person.role == "staff")
+    return frozenset(name[0] for name in named if len(name) > 1 and len(name[0]) > 2)
 
 
 @lru_cache(maxsize=4)

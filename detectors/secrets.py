@@ -166,7 +166,7 @@ _NOT_YET = frozenset(
         "ask office",
         "given out",
         "own choice",
-    )  # fmt: skip
+    )
 )
 
 # No honest text tells more secrets than this; the rest is left out, and said so.
@@ -187,16 +187,45 @@ class Secrets(TextDetector):
 
     labels: ClassVar[tuple[str, ...]] = ("password", "file_password", "login_secret")
     wake: ClassVar[tuple[str, ...]] = (
-        r"\bpass", r"\bpwd\b", r"\bp/?w\b", r"\bpin\b", r"\bkey\b", r"[_ -]key\b", r"api[ _-]?(?:key|token|secret)", r"\btoken\b",
-        r"\bsecret\b", r"\bcodes?\b",
-        r"\bkeys\b", r"accesskey", r"accountkey", r"AKIA[0-9A-Z]{8}", r"gh[pousr]_[a-z0-9]{8}", r"xox[abprs]-",
-        r"\buser(?:name|id)?s?\b", r"\blog(?:s|ged|ging)?[ -]?(?:in|on|into|ins?)\b", r"\bssid\b", r"\baccount\b",
-        r"who you are", r"\buse (?:mine|ours|his|hers)\b", r"sign(?:s|ed)?[ -]?in\b",
-        r"\bwi-?fi\b", r"\bcombination\b", r"\botp\b", r"\b(?:sims|arbor|bromcom|cpoms|cctv|router|mailbox)\b", r"\bAIza",
-        r"\bsk[_-][a-z0-9]", r"glpat-", r"PRIVATE KEY", r"\beyJ[a-z0-9_-]{10}", r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
-        r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b", r"credentials?",
-        r"[a-z0-9_.@] ?/ ?[^\s/]{6}", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n", r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
-    )  # fmt: skip
+        r"\bpass",
+        r"\bpwd\b",
+        r"\bp/?w\b",
+        r"\bpin\b",
+        r"\bkey\b",
+        r"[_ -]key\b",
+        r"api[ _-]?(?:key|token|secret)",
+        r"\btoken\b",
+        r"\bsecret\b",
+        r"\bcodes?\b",
+        r"\bkeys\b",
+        r"accesskey",
+        r"accountkey",
+        r"AKIA[0-9A-Z]{8}",
+        r"gh[pousr]_[a-z0-9]{8}",
+        r"xox[abprs]-",
+        r"\buser(?:name|id)?s?\b",
+        r"\blog(?:s|ged|ging)?[ -]?(?:in|on|into|ins?)\b",
+        r"\bssid\b",
+        r"\baccount\b",
+        r"who you are",
+        r"\buse (?:mine|ours|his|hers)\b",
+        r"sign(?:s|ed)?[ -]?in\b",
+        r"\bwi-?fi\b",
+        r"\bcombination\b",
+        r"\botp\b",
+        r"\b(?:sims|arbor|bromcom|cpoms|cctv|router|mailbox)\b",
+        r"\bAIza",
+        r"\bsk[_-][a-z0-9]",
+        r"glpat-",
+        r"PRIVATE KEY",
+        r"\beyJ[a-z0-9_-]{10}",
+        r"://[^\s:/@]{1,40}:[^\s:/@]{3,60}@",
+        r"(?:opens?|unlocks?|log(?:ged)? (?:in|on)|sign(?:ed)? in) with\b",
+        r"credentials?",
+        r"[a-z0-9_.@] ?/ ?[^\s/]{6}",
+        r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*\r?\n",
+        r"^\s{0,20}[^\s/:@<>]{8,40}[ \t]*$",
+    )
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         seen: set[int] = set()

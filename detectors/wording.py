@@ -7,7 +7,7 @@ in a small notation, chosen so that nothing in it can run super-linearly:
 - a blank stands for blanks, line ends or hyphens; a hyphen may also be left out or be a blank; an apostrophe may be left out
 - `(a|b)` alternatives, `(a|b)?` or `x?` optional, `[ab]` one of these characters, `{1,3}` so many times
 - `#` a digit, `~` up to twelve more letters
-- `…` up to six other words of the same sentence
+- `…` up to six other words of the same sentence, `……` up to fourteen
 - `<name>` one of the slot's alternatives
 
 Terms match whole words only, which is what keeps Scunthorpe, Cockburn and grape harmless.
@@ -52,6 +52,8 @@ MORE_BLANKS = "\x1c-\x1f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u300
 _BETWEEN = r"(?:[^\w.!?;\n]{1,3}|[^\w.!?;\n]{0,2}\n[^\w.!?;\n]{0,2})"
 _GAP = rf"(?:{_BETWEEN}\w{{1,30}}){{0,6}}?{_BETWEEN}"
 _GAP_WIDTH = 220
+_WIDE_GAP = rf"(?:{_BETWEEN}\w{{1,30}}){{0,14}}?{_BETWEEN}"
+_WIDE_GAP_WIDTH = 480
 MOST_PER_ENTRY = 300
 MOST_PER_TEXT = 5_000
 MOST_READ = 2_500_000
@@ -223,9 +225,13 @@ class _Notation:
                     raise self.fail("has … inside parentheses; it may only stand between them")
                 while pieces and pieces[-1].kind == "blank":
                     pieces.pop()
+                wide = term[self.at : self.at + 1] == "…"
+                self.at += wide
                 while term[self.at : self.at + 1] == " ":
                     self.at += 1
-                pieces.append(_Piece(_GAP, kind="gap", width=_GAP_WIDTH))
+                pieces.append(
+                    _Piece(_WIDE_GAP if wide else _GAP, kind="gap", width=_WIDE_GAP_WIDTH if wide else _GAP_WIDTH)
+                )
                 continue
             piece = self._piece(character, depth)
             if term[self.at : self.at + 1] == "?":

@@ -9,9 +9,10 @@ from itertools import pairwise
 
 from detectors.base import MessageDetector
 from detectors.names import disposable_domains, fold, is_private_provider, own_domain, read_data
-from detectors.relations import pupils_first_names, pupils_of
+from detectors.names import words as name_words
+from detectors.relations import pupils_first_names, pupils_of, staff_first_names
 from scanner.errors import ConfigError
-from scanner.model import Hit
+from scanner.model import Hit, Part
 from scanner.ports import Message
 
 _DOCUMENTS = (
@@ -50,7 +51,8 @@ _CLASS = re.compile(
 
 
 @cache
-def _words(group: str) -> re.Pattern[str]:
+def listed_words(group: str) -> re.Pattern[str]:
+    """The words of `work_words.yml`: `work` or `private`."""
     listed = read_data("work_words.yml").get(group)
     if not isinstance(listed, list) or not listed:
         raise ConfigError("rules/lists/work_words.yml", f"needs the key {group}: a list of words")
@@ -87,8 +89,8 @@ class WorkContent(MessageDetector):
             return
         texts = [part.text[:_CONTENT_READ] for part in message.parts if part.kind in ("subject", "body")]
         names = " ".join(part.name.replace("_", " ") for part in message.parts if part.name)
-        words = {match.group().casefold() for text in (*texts, names) for match in _words("work").finditer(text)}
-        private = {match.group().casefold() for text in texts for match in _words("private").finditer(text)}
+        words = {match.group().casefold() for text in (*texts, names) for match in listed_words("work").finditer(text)}
+        private = {match.group().casefold() for text in texts for match in listed_words("private").finditer(text)}
         documents = [
             part for part in message.parts
             if part.kind == "attachment" and not part.inline and part.media_type.startswith(_DOCUMENTS)
@@ -96,7 +98,7 @@ class WorkContent(MessageDetector):
         attached_words = {
             match.group().casefold()
             for part in documents
-            for match in _words("work").finditer(part.text[:_CONTENT_READ])
+            for match in listed_words("work").finditer(part.text[:_CONTENT_READ])
         }
         classes = any(_CLASS.search(text) for text in (*texts, names))
         pupils = _pupils_named(message)
@@ -112,8 +114,11 @@ class WorkContent(MessageDetector):
             signs.append((0.7, "personal or confidential data"))
         if pupils:
             signs.append((0.8, f"{pupils} of our pupils by name"))
-        elif _first_names(message) > 1:
+        elif _first_names(message, pupils_first_names(message.directory)) > 1:
             signs.append((0.6, "several of our pupils by first name"))
+        colleagues = _first_names(message, staff_first_names(message.directory))
+        if colleagues:
+            signs.append((0.5 if colleagues > 1 else 0.35, "colleagues by first name"))
         if classes and not pupils:
             signs.append((0.5, "a class or year group"))
         if any(_INSTEAD.search(text) for text in texts):
@@ -124,13 +129,35 @@ class WorkContent(MessageDetector):
         for weight, _ in signs:
             doubt *= 1.0 - weight
         confidence = 1.0 - doubt
-        if private and not pupils and not telling & _ABOUT_OTHERS:
+        if _own_papers(message, documents, texts, names) and not pupils and not telling & _ABOUT_OTHERS:
+            confidence -= 0.4  # one's own payslip is nobody's work
+        elif private and len(words) < 4 * len(private) and not pupils and not telling & _ABOUT_OTHERS:
             confidence -= 0.2 * min(len(private), 2)
         if _to_hr_alone(message) and not pupils and _MY.search(message.own_words()[:2_000]):
             confidence -= 0.3  # one's own pay, leave or contract is one's own affair
         if signs and confidence > 0.2:
             reasons = tuple(reason for _, reason in signs)
             yield Hit("work_content", 0, 0, "", round(min(confidence, 0.95), 2), reasons, part="headers")
+
+
+# What an employer hands to somebody about themselves.
+_OWN_PAPER = re.compile(
+    r"\b(?:pay ?slips?|p45|p60|p11d|pension (?:statement|forecast)|(?:student )?loan statement|tax code|contract of employment|"
+    r"offer letter|cv|curriculum vitae|fit note|sick note|annual leave (?:card|balance)|mileage claim|dbs certificate)\b",
+    re.IGNORECASE,
+)
+
+
+def _own_papers(message: Message, documents: list[Part], texts: list[str], names: str) -> bool:
+    """A paper that people get about themselves, and nobody besides the sender is named in it."""
+    if message.direction == "inbound" or not any(_OWN_PAPER.search(text) for text in (*texts, names)):
+        return False
+    origin = message.envelope.from_
+    sender = message.directory.person(origin.address) if origin is not None else None
+    own = set(name_words(sender.name if sender is not None else origin.name if origin is not None else ""))
+    attached = {part.path for part in documents}
+    named = [hit for hit in message.hits if hit.label in ("person", "staff_name") and hit.part in {"body", *attached}]
+    return all(own & set(name_words(hit.value)) for hit in named if hit.owner == "sender")
 
 
 def _pupils_named(message: Message) -> int:
@@ -153,10 +180,8 @@ _MY = re.compile(r"\b(?:my|mine|me)\b", re.IGNORECASE)
 _WRITTEN_NAME = re.compile(r"\b[^\W\d_a-z][^\W\d_]{1,20}\b")
 
 
-def _first_names(message: Message) -> int:
-    """How many first names of our pupils, that nobody who reads or writes the mail bears, are written in it as names are."""
-    directory = message.directory
-    known = pupils_first_names(directory)
+def _first_names(message: Message, known: frozenset[str]) -> int:
+    """How many first names of these, that nobody who reads or writes the mail bears, are written in it as names are."""
     listed = [message.envelope.from_, *message.envelope.recipients]
     own = {word for item in listed if item is not None for word in _NAME.findall(fold(item.name))}
     written = {fold(match.group()) for match in _WRITTEN_NAME.finditer(message.own_words()[:_CONTENT_READ])}

@@ -610,8 +610,9 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
                 for ref in page.items:
                     yield ref.id, partial(source.fetch, ref)
 
-    trails = correlate.Trails()
-    # What may hold the key of another message's file, or has a lock, waits until all have been read: the other may come last.
+    trails, habits = correlate.Trails(), correlate.Habits()
+    # What may hold the key of another message's file, has a lock or asks for the past waits until all have been read: the other
+    # message may come last.
     waiting: dict[tuple[str, str], Outcome] = {}
     for path, outcomes in pool.judge_all(items(), explain=explain):
         if isinstance(outcomes, Exception):
@@ -619,7 +620,8 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
             continue
         for outcome in outcomes:
             trails.add(path, outcome.member, outcome.verdict)
-            if outcome.verdict.trail is not None:
+            habits.add(outcome.verdict)
+            if outcome.verdict.trail is not None or outcome.verdict.pending:
                 waiting[path, outcome.member] = outcome
             else:
                 yield Line(path + outcome.member, outcome.verdict, outcome.silences)
@@ -634,9 +636,12 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
         near = trails.near(*place, waiting[place].verdict, locked=False)
         beside = correlate.beside(openers, near)
         waiting[place], _ = _judged_beside(source, pool, place, waiting[place], beside, explain)
-    trails.close()
     for (path, member), outcome in waiting.items():
-        yield Line(path + member, outcome.verdict, outcome.silences)
+        seen = habits.seen(outcome.verdict)
+        verdict = correlate.settled(outcome.verdict, correlate.past_of(seen) if seen is not None else frozenset())
+        yield Line(path + member, verdict, outcome.silences)
+    trails.close()
+    habits.close()
 
 
 def _judged_beside(

@@ -523,6 +523,8 @@ def _excused(
 def _fires(rule: Rule, old: Rule | None, past: PastFinding | None, memory: Memory) -> Truth:
     if memory.owner != "sender" and not memory.places:
         return False
+    if rule.past:
+        return None  # what came before the message is not asked here
     given: frozenset[Condition] = frozenset()
     if past is not None and old is not None and past.rule == old.id and past.rule_version == old.version:
         # It led the finding, so each of its conditions held then.

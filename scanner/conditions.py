@@ -26,7 +26,6 @@ from scanner.model import (
     Hit,
     ItemKind,
     Part,
-    Person,
     PersonRole,
     SegmentOwner,
     Share,
@@ -518,7 +517,9 @@ class SenderRole(EnvelopeCondition):
 
 @dataclass(frozen=True, slots=True)
 class RecipientRole(EnvelopeCondition):
-    """recipient_role: some recipient is staff, pupil, governor, contractor, shared, or a parent or carer (`contact`)."""
+    """recipient_role: some recipient is staff, pupil, governor, contractor, shared, or a parent or carer (`contact`); a
+    group of ours that is named for pupils or for parents counts as one of them.
+    """
 
     roles: tuple[str, ...]
 
@@ -527,6 +528,8 @@ class RecipientRole(EnvelopeCondition):
             person = scene.directory.person(item.address)
             if person is not None and person.role in self.roles:
                 return Answer(True)
+            if scene.directory.stands_for(item) in self.roles:
+                return Answer(True)
             if "contact" in self.roles and scene.directory.contact(item.address) is not None:
                 return Answer(True)
         return Answer(False, reason=f"no recipient is {_listed(self.roles)}")
@@ -534,16 +537,22 @@ class RecipientRole(EnvelopeCondition):
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """A group of people: by address, by school, by job title. One that fits any of the lists given belongs to it."""
+    """A group of people: by address, by school, by job title, by a route role that they hold. One that fits any of the lists
+    given belongs to it.
+    """
 
     addresses: tuple[str, ...] = ()
     schools: tuple[str, ...] = ()
     job_titles: tuple[str, ...] = ()
+    holders: tuple[str, ...] = ()
 
-    def has(self, address: str, person: Person | None) -> bool:
+    def has(self, address: str, directory: Directory) -> bool:
         """Addresses allow `*`; a job title fits where the person's holds it as whole words."""
         if any(fnmatchcase(address.lower(), wanted.lower()) for wanted in self.addresses):
             return True
+        if any(address.lower() in directory.holders(role) for role in self.holders):
+            return True
+        person = directory.person(address)
         if person is None:
             return False
         title = f" {person.job_title.casefold()} "
@@ -551,7 +560,7 @@ class Who:
 
     @property
     def shown(self) -> str:
-        return _listed([*self.addresses, *self.schools, *self.job_titles])
+        return _listed([*self.addresses, *self.schools, *self.job_titles, *self.holders])
 
 
 @dataclass(frozen=True, slots=True)
@@ -562,7 +571,7 @@ class SenderIs(EnvelopeCondition):
 
     def ask(self, scene: Scene) -> Answer:
         origin = scene.envelope.from_
-        if origin is not None and self.who.has(origin.address, scene.directory.person(origin.address)):
+        if origin is not None and self.who.has(origin.address, scene.directory):
             return Answer(True)
         return Answer(False, reason=f"the sender is not one of {self.who.shown}")
 
@@ -575,7 +584,7 @@ class RecipientIs(EnvelopeCondition):
     every: bool = False
 
     def ask(self, scene: Scene) -> Answer:
-        found = [self.who.has(item.address, scene.directory.person(item.address)) for item in scene.envelope.recipients]
+        found = [self.who.has(item.address, scene.directory) for item in scene.envelope.recipients]
         if found and (all(found) if self.every else any(found)):
             return Answer(True)
         return Answer(False, reason=f"{'not every' if self.every else 'no'} recipient is one of {self.who.shown}")
@@ -977,7 +986,7 @@ def _recipient_role(reader: Reader, node: Node, depth: int) -> Condition:
 
 def _who(reader: Reader, node: Node, key: str) -> tuple[Who, dict[str, Node]]:
     found = reader.mapping(node, tuple(KEYS[key].settings))
-    groups = ("addresses", "schools", "job_titles")
+    groups = ("addresses", "schools", "job_titles", "holders")
     if isinstance(node.value, dict) and not any(name in found for name in groups):
         reader.wrong(node, f"names nobody: give at least one of {', '.join(groups)}")
     for name in groups:
@@ -1086,6 +1095,7 @@ _WHO = {
     "addresses": Setting("addresses; * allowed, such as *@elt.example", TEXTS),
     "schools": Setting("schools as the directory writes them", TEXTS),
     "job_titles": Setting("words of the job title in the directory", TEXTS),
+    "holders": Setting("route roles whose holders are meant, such as it_security, dpo", TEXTS),
 }
 
 KEYS: dict[str, Key] = {

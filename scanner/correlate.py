@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from scanner.model import SpreadAct, Trail, Verdict
-from scanner.store import Passing
+from scanner.model import SEVERITIES, PastFact, SpreadAct, Trail, Verdict
+from scanner.store import Passing, Seen, SeenRecipient
 
 # A password that comes later than this, or came earlier, is no longer sent with its file.
 WINDOW = timedelta(days=14)
@@ -23,6 +23,8 @@ WINDOW = timedelta(days=14)
 MOST_COMPANIONS = 5
 # An outbreak is forgotten so long after its last passing; chain letters come back after holidays.
 OUTBREAK_KEPT = timedelta(days=180)
+# A text in which nobody saw a sign is kept for so long: a copy with a sign may come.
+UNSIGNED_KEPT = timedelta(days=7)
 # One that was passed on within this time is still growing.
 GROWING = timedelta(days=3)
 
@@ -124,6 +126,138 @@ class Trails:
         return nearest(here, found.items())
 
 
+# --- who wrote to whom ----------------------------------------------------------------------------------------------
+
+# Who writes to whom is kept for so long.
+TIES_KEPT = timedelta(days=180)
+# A sender of whom less is known has no habits yet that a message could break.
+KNOWN_SENDER = 20
+KNOWN_FOR = timedelta(days=14)
+# Somebody writes to the twin by habit.
+HABIT = 5
+# So many files to private addresses within a month are a mailbox on its way out.
+EMPTYING = 25
+EMPTYING_WITHIN = timedelta(days=30)
+_SAID: dict[PastFact, str] = {
+    "first_time": "the sender never wrote to this recipient before",
+    "twin": "the sender usually writes to somebody else of that first name",
+    "outside_thread": "the recipient had no part in the conversation so far",
+    "known_self": "the address was confirmed before as a private one of our staff",
+    "emptying": "many files went to private addresses within a month",
+}
+# A new reader is worth saying where something is found about people.
+_WORTH_SAYING = frozenset({"personal_data", "confidential_info", "misdirected_mail"})
+
+
+def past_of(seen: Seen) -> frozenset[PastFact]:
+    """What the messages before say of a message, by the counts that the store gives."""
+    facts: set[PastFact] = set()
+    settled_in = seen.sent >= KNOWN_SENDER and seen.known_for >= KNOWN_FOR
+    for one in seen.recipients:
+        new = one.written == 0 and one.heard == 0
+        if new and one.outside and settled_in:
+            facts.add("first_time")
+        if one.written <= 1 and one.heard == 0 and one.twin >= HABIT:
+            facts.add("twin")
+        if one.outside and seen.in_thread >= 2 and not one.in_thread:
+            facts.add("outside_thread")
+        if one.confirmed:
+            facts.add("known_self")
+    if seen.files >= EMPTYING:
+        facts.add("emptying")
+    return frozenset(facts)
+
+
+def settled(verdict: Verdict, facts: frozenset[PastFact]) -> Verdict:
+    """The verdict with what was waiting for the past: one finding a topic and owner (D5), with the higher of two severities."""
+    findings = list(verdict.findings)
+    for new in verdict.pending:
+        if not set(new.past) <= facts:
+            continue
+        said = (*new.reasons, *(_SAID[fact] for fact in new.past))
+        place = next(
+            (
+                number
+                for number, old in enumerate(findings)
+                if (old.topic, old.owner, old.shadow) == (new.topic, new.owner, new.shadow) and not old.exempted_by
+            ),
+            None,
+        )
+        if place is None:
+            findings.append(replace(new, reasons=said, past=()))
+            continue
+        old = findings[place]
+        higher = max(old.severity, new.severity, key=SEVERITIES.index)
+        findings[place] = replace(old, severity=higher, reasons=tuple(dict.fromkeys((*old.reasons, *said)))[:20])
+    for number, old in enumerate(findings):
+        if old.topic in _WORTH_SAYING:
+            said = tuple(_SAID[fact] for fact in ("first_time", "outside_thread") if fact in facts)
+            findings[number] = replace(old, reasons=tuple(dict.fromkeys((*old.reasons, *said)))[:20])
+    return replace(verdict, findings=tuple(findings), pending=())
+
+
+class Habits:
+    """Who wrote to whom in one run over files, in a temporary SQLite that is gone with the process."""
+
+    def __init__(self) -> None:
+        self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._database.execute(
+            "CREATE TABLE tie (sender TEXT, address TEXT, day INTEGER, files INTEGER, private INTEGER)"
+        )
+        self._database.execute("CREATE INDEX tie_pair ON tie (sender, address, day)")
+        self._database.execute("CREATE TABLE thread (thread TEXT, address TEXT, day INTEGER)")
+        self._database.execute("CREATE INDEX thread_of ON thread (thread, day)")
+
+    def close(self) -> None:
+        self._database.close()
+
+    def add(self, verdict: Verdict) -> None:
+        ties = verdict.ties
+        if ties is None or verdict.sent_at is None:
+            return
+        day = verdict.sent_at.astimezone(UTC).toordinal()
+        self._database.executemany(
+            "INSERT INTO tie VALUES (?, ?, ?, ?, ?)",
+            [(ties.sender, one.address, day, ties.files, one.private) for one in ties.to],
+        )
+        if ties.thread:
+            parties = {ties.sender, *(one.address for one in ties.to)}
+            self._database.executemany(
+                "INSERT INTO thread VALUES (?, ?, ?)", [(ties.thread, one, day) for one in parties]
+            )
+
+    def seen(self, verdict: Verdict) -> Seen | None:
+        """What came before the day of the message, as the store counts it; None for one without a date or a sender."""
+        ties = verdict.ties
+        if ties is None or verdict.sent_at is None:
+            return None
+        now = verdict.sent_at.astimezone(UTC).toordinal()
+
+        def count(sender: str, address: str) -> int:
+            query = "SELECT count(*) FROM tie WHERE sender = ? AND address = ? AND day < ?"
+            return int(self._database.execute(query, (sender, address, now)).fetchone()[0])
+
+        query = "SELECT count(*), min(day) FROM tie WHERE sender = ? AND day < ?"
+        sent, first = self._database.execute(query, (ties.sender, now)).fetchone()
+        query = "SELECT total(files) FROM tie WHERE sender = ? AND private AND day BETWEEN ? AND ?"
+        since = now - EMPTYING_WITHIN.days
+        files = int(self._database.execute(query, (ties.sender, since, now - 1)).fetchone()[0])
+        query = "SELECT DISTINCT address FROM thread WHERE thread = ? AND day < ?"
+        parties = {row[0] for row in self._database.execute(query, (ties.thread, now))} if ties.thread else set()
+        recipients = tuple(
+            SeenRecipient(
+                outside=one.outside,
+                written=count(ties.sender, one.address),
+                heard=count(one.address, ties.sender),
+                twin=max((count(ties.sender, other) for other in one.twins), default=0),
+                in_thread=one.address in parties,
+                confirmed=False,  # nobody decides on a scan of files
+            )
+            for one in ties.to
+        )
+        return Seen(sent, timedelta(days=now - first) if sent else timedelta(0), files, len(parties), recipients)
+
+
 # --- a text that goes round -----------------------------------------------------------------------------------------
 
 
@@ -157,7 +291,8 @@ class Outbreak:
     """How a text went round, as far as the mailboxes in scope show it.
 
     `first` is the first sender seen here; `hops` the longest way from there; `depth` the most mails that a copy says it came
-    through; `leaving` the steps out of the organisation; `growing`: passed on within the last three days.
+    through; `leaving` the steps out of the organisation; `growing`: passed on within the last three days;
+    `unsigned`: further copies in which no sign was seen, and whose senders are for nobody to judge.
     """
 
     first: str
@@ -169,6 +304,7 @@ class Outbreak:
     depth: int
     leaving: int
     growing: bool
+    unsigned: int = 0
 
 
 _PARTS: dict[SpreadAct, str] = {"started": "started", "passed": "passed on", "replied": "replied"}
@@ -178,7 +314,8 @@ def trace(passings: Sequence[Passing], now: datetime) -> Outbreak | None:
     """The way of an outbreak, None where nobody here passed it on. Passings that no finding speaks of, such as a report to the
     IT department, are no part of it.
     """
-    taken = sorted((one for one in passings if one.accused or one.act == "received"), key=lambda one: one.sent_at)
+    told = [one for one in passings if one.signed]
+    taken = sorted((one for one in told if one.accused or one.act == "received"), key=lambda one: one.sent_at)
     if not any(one.accused for one in taken):
         return None
     hop: dict[str, int] = {}
@@ -219,4 +356,5 @@ def trace(passings: Sequence[Passing], now: datetime) -> Outbreak | None:
         depth=max(one.depth for one in taken),
         leaving=sum(step.leaves for step in steps.values()),
         growing=now - passed[-1].sent_at <= GROWING,
+        unsigned=len(passings) - len(told),
     )

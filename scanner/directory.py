@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from typing import Literal
+
 from scanner.model import Address, AddressKind, Contact, Direction, Envelope, People, Person, Recipient
+
+MOST_NAMESAKES = 20
+# A group's name says whom it reaches, in the plural: Pupil Services and the Parents' Evening Team are staff.
+_NO_TEAM = r"(?!['’._ -]{0,2}(?:evening|support|team|services?|office|liaison|voice|council|welfare|admissions))"
+_PARENTS = re.compile(rf"(?:parents|carers|families)(?![a-z]){_NO_TEAM}", re.IGNORECASE)
+_PUPILS = re.compile(rf"(?:pupils|students)(?![a-z]){_NO_TEAM}", re.IGNORECASE)
 
 
 class Directory:
@@ -21,6 +30,11 @@ class Directory:
             for private in person.personal_addresses:
                 self._private[private.lower()] = person
         self._contacts = {contact.email.lower(): contact for contact in people.contacts}
+        self._by_first_name: dict[str, list[str]] = {}
+        named = [(one.name, one.email) for one in people.people if one.role == "staff"]
+        for name, address in (*named, *((one.name, one.email) for one in people.contacts)):
+            if " " in name:
+                self._by_first_name.setdefault(name.casefold().split(" ")[0], []).append(address.lower())
         self._ours = frozenset(domain.lower() for domain in people.domains)
         self._trusted = tuple(domain.lower() for domain in people.trusted_domains)
         self._protected = frozenset(entry.lower() for entry in people.protected)
@@ -57,6 +71,26 @@ class Directory:
     def contact(self, address: str) -> Contact | None:
         """The parent or carer behind an address, from the school's records."""
         return self._contacts.get(address.lower())
+
+    def stands_for(self, recipient: Recipient) -> Literal["pupil", "contact", ""]:
+        """Whom a group address of ours reaches, by its name: `year11-pupils@…`, `parents-y5@…`."""
+        person = self.person(recipient.address)
+        if self.kind(recipient.address) != "ours" or (person is not None and person.role != "shared"):
+            return ""
+        local = recipient.address.partition("@")[0]
+        called = f"{local} {person.name if person is not None else recipient.name}"
+        if _PARENTS.search(called):
+            return "contact"
+        return "pupil" if _PUPILS.search(called) else ""
+
+    def holders(self, role: str) -> frozenset[str]:
+        """Every address that holds a role, for whatever school; in lower case."""
+        return frozenset(address.lower() for address in self.people.roles.get(role, {}).values() if address)
+
+    def namesakes(self, name: str, address: str) -> tuple[str, ...]:
+        """Other addresses, of staff, parents and carers, whose first name is the same: those that autocomplete may offer."""
+        first = name.casefold().split(" ")[0]
+        return tuple(other for other in self._by_first_name.get(first, ()) if other != address.lower())[:MOST_NAMESAKES]
 
     def holder(self, role: str, school: str = "") -> str:
         """The address that holds a role, for the school first and then for the trust; empty where nobody does."""

@@ -35,6 +35,7 @@ from scanner.model import (
     Finding,
     Hit,
     Part,
+    PastFact,
     Problem,
     ProblemKind,
     Reached,
@@ -43,6 +44,8 @@ from scanner.model import (
     SegmentOwner,
     Spread,
     SpreadAct,
+    Tie,
+    Ties,
     Trail,
     Verdict,
     Versions,
@@ -51,7 +54,7 @@ from scanner.policy import DATA_TOPICS, FOR_EVERYBODY, Policy, for_examples
 from scanner.ports import Detectors, Message, NameBudget, NamesNear
 from scanner.routing import Line, route
 from scanner.rulebook import Example, Rule, Rulebook
-from scanner.sketch import passed_on, sketch
+from scanner.sketch import handed_on, passed_on, sketch
 
 NAME_CHARACTERS = 60_000  # what the name recogniser may read of one message (D6): about a second of spaCy
 FACTS_KEPT = 500
@@ -219,7 +222,7 @@ def inspect(
     return Verdict(
         message_id=envelope.internet_id,
         direction=direction,
-        findings=findings,
+        findings=tuple(finding for finding in findings if not finding.past),
         problems=tuple(problems),
         complete=all(problem.kind in PROBLEMS_THAT_LEAVE_COMPLETE for problem in problems),
         unread_protected=sum(problem.kind == "encrypted" for problem in problems),
@@ -237,6 +240,8 @@ def inspect(
         if only_topics is None
         else None,
         opens=tuple(sorted({one.companion - 1 for one in reading.opened if one.companion})),
+        ties=_ties(envelope, direction, parts, directory, instruments.key) if only_topics is None else None,
+        pending=tuple(finding for finding in findings if finding.past),
     )
 
 
@@ -253,7 +258,40 @@ def _trail(
     return Trail(key.fingerprint("sender", envelope.from_.address), tuple(recipients), locks, holds)
 
 
+# A mail to more people says nothing about who writes to whom.
+TIES_KEPT = 30
+
+
+def _ties(
+    envelope: Envelope, direction: Direction, parts: tuple[Part, ...], directory: Directory, key: FingerprintKey
+) -> Ties | None:
+    """Who writes to whom (D22), as the past is asked and told."""
+    if envelope.from_ is None or not envelope.recipients or len(envelope.recipients) > TIES_KEPT:
+        return None
+    to = {}
+    for item in envelope.recipients:
+        person = directory.person(item.address)
+        private = directory.kind(item.address) == "outside" and person is None
+        contact = directory.contact(item.address)
+        name = person.name if person is not None else contact.name if contact is not None else item.name
+        twins = directory.namesakes(name, item.address) if name else ()
+        address = _known_as(item.address, directory, key)
+        to[address] = Tie(
+            address,
+            not directory.is_ours(item),
+            private,
+            tuple(_known_as(other, directory, key) for other in twins),
+            tuple(key.fingerprint(label, item.address) for label in _PRIVATE_LABELS) if private else (),
+        )
+    files = sum(part.kind == "attachment" and part.path.count("/") == 2 and not part.inline for part in parts)
+    thread = key.fingerprint("thread", envelope.thread_id) if envelope.thread_id else ""
+    return Ties(_known_as(envelope.from_.address, directory, key), thread, tuple(to.values()), files)
+
+
+_PRIVATE_LABELS = ("address_self", "address_household", "address_colleague")
 REACHED_KEPT = 200
+# A text to so many at once is remembered as one that was forwarded is.
+SEVERAL = 5
 _DEEPEST = 50
 _FORWARDED_BY = re.compile(r"^[ \t>|*]{0,20}from:", re.IGNORECASE | re.MULTILINE)
 _FORWARD = re.compile(r"\b(?:fwd?|wg|tr)\s*:", re.IGNORECASE)
@@ -267,12 +305,11 @@ def _spread(
     directory: Directory,
     key: FingerprintKey | None,
 ) -> Spread | None:
-    """What recognises a passed-on text again (D22), where the message holds one."""
+    """What recognises a passed-on text again (D22), where the message holds one or may be a further copy."""
     if key is None or envelope.from_ is None or not envelope.recipients:
         return None
     words = passed_on(parts, hits)
-    if not words:
-        return None
+    signed = bool(words)
     body = next((part for part in parts if part.kind == "body"), None)
     headers = len(_FORWARDED_BY.findall(body.text)) if body is not None else 0
     owners = {segment.owner for segment in body.segments} if body is not None else set()
@@ -285,12 +322,16 @@ def _spread(
         act = "passed"
     else:
         act = "replied" if "quoted" in owners else "started"
+    if not words and ("forwarded" in owners or act == "passed" or len(envelope.recipients) >= SEVERAL):
+        words = handed_on(parts)  # one more copy, perhaps, of what shows its signs in others
+    if not words:
+        return None
     reached = [
         Reached(_known_as(item.address, directory, key), not directory.is_ours(item))
         for item in envelope.recipients[:REACHED_KEPT]
     ]
     sender = _known_as(envelope.from_.address, directory, key)
-    return Spread(sketch(words, key.secret), sender, tuple(dict.fromkeys(reached)), depth, act)
+    return Spread(sketch(words, key.secret), sender, tuple(dict.fromkeys(reached)), depth, act, signed)
 
 
 def _known_as(address: str, directory: Directory, key: FingerprintKey) -> str:
@@ -578,7 +619,7 @@ def _judge(
     later = [lock.part for lock in opened if lock.by == "another"]
     behind = {id(hit) for hit in hits if later and _lies_in(hit.part, later)}
     scenes: dict[tuple[SegmentOwner, frozenset[AddressKind], bool | None], Scene] = {}
-    fired: dict[tuple[str, SegmentOwner, bool, str | None], list[_Fired]] = {}
+    fired: dict[tuple[str, SegmentOwner, bool, str | None, tuple[PastFact, ...]], list[_Fired]] = {}
     seen = frozenset(hit.label for hit in hits)
     for rule in regime.rulebook.rules:
         if not rule.runs or rule.id in policy.off or (only_topics is not None and rule.topic not in only_topics):
@@ -626,7 +667,7 @@ def _judge(
             severity = next((step.severity for step in rule.raises if step.when.ask(scene).holds), rule.severity)
             excuses = regime.exemptions.for_rule(rule.id, today)
             excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
-            group = fired.setdefault((topic, owner, rule.state == "shadow", excuse), [])
+            group = fired.setdefault((topic, owner, rule.state == "shadow", excuse, rule.past), [])
             group.append(_Fired(rule, policy.grade(rule.topic, severity), answer.hits))
     findings = [
         _finding(
@@ -644,7 +685,7 @@ def _judge(
             facts,
             opened,
         )
-        for (topic, owner, shadow, excuse), group in fired.items()
+        for (topic, owner, shadow, excuse, _), group in fired.items()
     ]
     return tuple(sorted(findings, key=lambda item: (-SEVERITIES.index(item.severity), item.topic, item.owner)))
 
@@ -693,6 +734,7 @@ def _finding(
         ),
         advice=" ".join(filter(None, (lead.rule.advice, policy.advice(topic)))),
         shadow=shadow or topic in policy.patterns,
+        past=lead.rule.past,
     )  # fmt: skip
 
 
@@ -810,7 +852,8 @@ def prove(
             number += 1
             silences: list[Silence] = []
             verdict = inspect(envelope_of(example), directory, alone, instruments, silences=silences)
-            flagged = any(finding.rule == rule.id and not finding.exempted_by for finding in verdict.findings)
+            told = [finding for finding in verdict.pending if set(finding.past) <= set(example.past)]
+            flagged = any(finding.rule == rule.id and not finding.exempted_by for finding in (*verdict.findings, *told))
             if flagged != example.must_flag:
                 reason = next((item.reason for item in silences), "") if example.must_flag else "it was flagged"
                 failures.append(Failure(rule.id, example.place, example.must_flag, example.why, reason))

@@ -314,8 +314,11 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
             "broadcast_reply": "a reply to everybody",
             "passed_on_lightly": "passed on without words of one's own",
             "forward_stack": "forwarded through many hands",
+            "pictures_round": "pictures sent round",
+            "own_affair_to_all": "an own affair sent to everybody",
         },
-        "a short reply to everybody; forwarded with next to no words of one's own, or through many hands",
+        "a short reply to everybody; forwarded with next to no words of one's own, or through many hands; pictures sent round with a "
+        "laugh; an affair of one's own to everybody, with nothing of the school's",
         "noise in every mailbox",
         "a correction that everybody needs",
     ),

@@ -412,6 +412,10 @@ class Route:
     fallback: bool = False
 
 
+# What a rule may ask of the messages that came before (D22); each is about one of the recipients.
+PastFact = Literal["first_time", "twin", "outside_thread", "known_self", "emptying"]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One breach: at most one for each topic and segment owner of a message (D5)."""
@@ -433,6 +437,8 @@ class Finding:
     route: Route | None = None
     advice: str = ""
     shadow: bool = False
+    # Holds only where the messages before show all of these.
+    past: tuple[PastFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -440,6 +446,29 @@ class Versions:
     rules: str
     policy: str
     detectors: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """A recipient as the past may know them: keyed fingerprints. `twins` are others of the same first name, `marks` what a
+    confirmed finding would have called the address if it was a private one.
+    """
+
+    address: str
+    outside: bool
+    private: bool
+    twins: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ties:
+    """Who wrote to whom, in which conversation, with how many files (D22): keyed fingerprints and counts, no text."""
+
+    sender: str
+    thread: str
+    to: tuple[Tie, ...]
+    files: int
 
 
 SpreadAct = Literal["started", "passed", "replied", "received"]
@@ -472,7 +501,8 @@ class Spread:
     """What recognises a passed-on text again in other messages (D22): numbers and keyed fingerprints, no text.
 
     `sketch` is a keyed MinHash of the passage. `depth` counts the mails it was forwarded or quoted through, as its headers
-    say. `act`: `started`, `passed` or `replied` by one of ours, `received` from outside.
+    say. `act`: `started`, `passed` or `replied` by one of ours, `received` from outside. `signed`: a sign of a chain letter
+    was seen in it; without one it counts only as a further copy of a text in which one was.
     """
 
     sketch: bytes
@@ -480,6 +510,7 @@ class Spread:
     reached: tuple[Reached, ...]
     depth: int
     act: SpreadAct
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -504,6 +535,9 @@ class Verdict:
     spread: Spread | None = None
     # Which of the messages beside it have a lock that opened with a word of this one: their places in the list, from 0.
     opens: tuple[int, ...] = ()
+    # What would be found if the messages before showed what these findings ask; `correlate.settled` decides.
+    ties: Ties | None = None
+    pending: tuple[Finding, ...] = ()
 
 
 # --- the service's own nouns ----------------------------------------------------------------------------------------

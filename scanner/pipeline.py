@@ -17,7 +17,7 @@ from threading import Event
 from scanner import correlate
 from scanner.errors import ConnectorError
 from scanner.governance import Leave, NotAuthorisedError
-from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Envelope, Problem, ProblemKind, Verdict, Versions
+from scanner.model import PROBLEMS_THAT_LEAVE_COMPLETE, Envelope, PastFact, Problem, ProblemKind, Verdict, Versions
 from scanner.ports import Folder, ItemRef, Page, RawItem, Source, SpooledItem
 from scanner.store import Committed, Store
 from scanner.work import WorkerPool
@@ -277,12 +277,21 @@ class Pipeline:
         if outcome is None:
             return None, []
         opened = [beside[number][0] for number in outcome.verdict.opens]
-        if before is not None and not correlate.better(before.verdict, outcome.verdict):
+        verdict = self._settled(outcome.verdict)
+        if before is not None and not correlate.better(before.verdict, verdict):
             return None, opened
-        if before is None and not outcome.verdict.findings:
+        if before is None and not verdict.findings:
             return None, opened
-        verdict = outcome.verdict if self.weigh is None else self.weigh(outcome.verdict, [])
+        verdict = verdict if self.weigh is None else self.weigh(verdict, [])
         return Committed(one.id, one.internet_id, one.mailbox, one.folder, verdict, again=True), opened
+
+    def _settled(self, verdict: Verdict) -> Verdict:
+        """The verdict in the light of who wrote to whom before."""
+        facts: frozenset[PastFact] = frozenset()
+        if verdict.ties is not None and verdict.sent_at is not None and (verdict.pending or verdict.findings):
+            seen = self.store.before(verdict.ties, verdict.sent_at, correlate.EMPTYING_WITHIN)
+            facts = correlate.past_of(seen)
+        return correlate.settled(verdict, facts)
 
     def _companion(self, other: ItemRef) -> Companion | None:
         """None for one that is gone, cannot be had or is too big: the others are tried without it."""
@@ -304,7 +313,7 @@ class Pipeline:
             judged = self._verdict(ref, topics)
             if judged is None:
                 return None
-            verdict = judged
+            verdict = self._settled(judged)
         log.info(
             "message parts=%d findings=%d problems=%d complete=%s ms=%.0f",
             verdict.parts, len(verdict.findings), len(verdict.problems), verdict.complete, verdict.elapsed_ms,

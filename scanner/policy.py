@@ -27,6 +27,7 @@ from scanner.model import (
     Grade,
     Part,
     PersonRole,
+    Recipient,
     Severity,
 )
 from scanner.routing import Line, read_lines
@@ -420,7 +421,7 @@ class Policy:
             found.add("weak_lock")
         if any(self.accepts(part) for part in locked):
             found.add("locked_part")
-        if any(self._is_covered(item.address, envelope.sent_at, directory) for item in envelope.recipients):
+        if any(self._is_covered(item, envelope.sent_at, directory) for item in envelope.recipients):
             found.add("contact_covered")
         if origin is not None:
             found |= _grants(origin.address, envelope, directory)
@@ -429,8 +430,11 @@ class Policy:
             found.add("report")
         return frozenset(found)
 
-    def _is_covered(self, address: str, sent_at: datetime | None, directory: Directory) -> bool:
+    def _is_covered(self, recipient: Recipient, sent_at: datetime | None, directory: Directory) -> bool:
+        address = recipient.address
         person = directory.person(address)
+        if (group := directory.stands_for(recipient)) != "":
+            return ("pupils" if group == "pupil" else "parents") in self.contact_details
         if person is not None and person.role == "pupil":
             left = person.leaves_on is not None and sent_at is not None and person.leaves_on < sent_at.date()
             return ("former_pupils" if left else "pupils") in self.contact_details

@@ -17,7 +17,7 @@ from typing import Any, get_args
 from scanner.conditions import TEXTS, Condition, Scene, read_condition, words
 from scanner.conditions import schema as condition_schema
 from scanner.errors import ConfigError
-from scanner.model import SEVERITIES, ItemKind, SegmentOwner, Severity, Share
+from scanner.model import SEVERITIES, ItemKind, PastFact, SegmentOwner, Severity, Share
 from scanner.ports import NamesNear
 from scanner.soundness import implies, impossible, too_dear
 from scanner.yaml_source import Node, Reader, load
@@ -60,7 +60,8 @@ TOPICS = (
 CATEGORIES = ("personal_data", "chain_mail", "language", "personal_address", "conduct", "security", "safeguarding")
 STATES = ("on", "shadow", "off")
 RULE_KEYS = (
-    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "only_where", "examples",
+    "title", "topic", "category", "severity", "raise", "owner", "state", "advice", "owners", "when", "was", "only_where", "past",
+    "examples",
 )  # fmt: skip
 _NEEDED = ("title", "topic", "category", "severity", "owner", "advice", "when", "examples")
 _ID = re.compile(r"[a-z][a-z0-9_]{2,60}\Z")
@@ -103,6 +104,7 @@ class Example:
     shared: tuple[Share, ...] | None = None
     headers: tuple[tuple[str, str], ...] = ()
     sent: datetime | None = None
+    past: tuple[PastFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,8 @@ class Rule:
     was: tuple[str, ...]
     # Values of a policy pack's keys under which alone the rule runs; `scanner.policy` checks the words.
     only_where: tuple[tuple[str, tuple[str, ...]], ...]
+    # What the messages before must show, all of it; such a rule speaks only where they are known.
+    past: tuple[PastFact, ...]
     examples: tuple[Example, ...]
     version: str
     # Worked out once, because every message asks for them: without one of `needs` it cannot hold.
@@ -227,6 +231,8 @@ def _shadowed(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
 
 
 def _covers(other: Rule, rule: Rule) -> bool:
+    if not set(other.past) <= set(rule.past):
+        return False
     if other.id == rule.id or {other.state, rule.state} != {"on"} or not set(rule.owners) <= set(other.owners):
         return False
     # Where a pack lets only `rule` run, `other` says nothing in its place.
@@ -280,6 +286,7 @@ def _rule(reader: Reader, node: Node, stem: str, shown: str, version: str) -> Ru
         when=_when(reader, found["when"]),
         was=reader.texts(found.get("was")),
         only_where=_only_where(reader, found.get("only_where")),
+        past=reader.choices(found["past"], get_args(PastFact)) if "past" in found else (),  # type: ignore[arg-type]
         examples=_examples(reader, found.get("examples")),
         version=version,
     )
@@ -311,7 +318,21 @@ def _examples(reader: Reader, node: Node | None) -> tuple[Example, ...]:
 
 
 def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
-    keys = ("from", "sender", "to", "cc", "bcc", "subject", "body", "attachments", "kind", "shared", "headers", "sent")
+    keys = (
+        "from",
+        "sender",
+        "to",
+        "cc",
+        "bcc",
+        "subject",
+        "body",
+        "attachments",
+        "kind",
+        "shared",
+        "headers",
+        "sent",
+        "past",
+    )
     is_shared = isinstance(node.value, dict) and "shared" in node.value
     found = reader.mapping(node, keys, needed=() if is_shared else ("from", "to"))
     attachments = []
@@ -352,6 +373,7 @@ def _example(reader: Reader, node: Node, must_flag: bool, why: str) -> Example:
         shared=tuple(_share(reader, item) for item in reader.items(found["shared"])) if "shared" in found else None,
         headers=headers,
         sent=_sent(reader, found["sent"]) if "sent" in found else None,
+        past=reader.choices(found["past"], get_args(PastFact)) if "past" in found else (),  # type: ignore[arg-type]
     )
 
 
@@ -389,6 +411,7 @@ def schema() -> dict[str, Any]:
     mail["sent"] = {"type": "string", "minLength": 1}
     mail["kind"] = {"enum": list(get_args(ItemKind))}
     mail["shared"] = TEXTS
+    mail["past"] = words(get_args(PastFact))
     mail["attachments"] = {
         "type": "array",
         "items": {
@@ -438,6 +461,7 @@ def schema() -> dict[str, Any]:
         "owners": words(get_args(SegmentOwner)),
         "when": condition,
         "was": TEXTS,
+        "past": words(get_args(PastFact)),
         "only_where": {"type": "object", "additionalProperties": TEXTS, "minProperties": 1},
         "examples": {
             "type": "object",

@@ -307,7 +307,8 @@ class Service:
         """Forget the facts of clean messages, and the cases, whose time is over."""
         now = self.clock()
         self.store.forget_trails(now - correlate.WINDOW)
-        self.store.forget_outbreaks(now - correlate.OUTBREAK_KEPT)
+        self.store.forget_habits((now - correlate.TIES_KEPT).date())
+        self.store.forget_outbreaks(now - correlate.OUTBREAK_KEPT, now - correlate.UNSIGNED_KEPT)
         log.info("facts of %d clean messages forgotten", self.store.forget_clean(now - self.keep_clean))
         before = {severity: months_before(now, months) for severity, months in self.policy.retention.items()}
         log.info("%d cases forgotten", self.store.forget_cases(before))

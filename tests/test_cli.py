@@ -230,3 +230,28 @@ def test_settings_say_which_named_file_is_missing(run, tmp_path: Path) -> None:
     assert finished.returncode == 2
     assert "people_file" in finished.stderr.decode()
     assert "web.port = 8765" in finished.stdout.decode()
+
+
+def test_scan_sees_the_wrong_sarah_by_who_was_written_to_before(run, tmp_path: Path) -> None:
+    people = tmp_path / "people.yaml"
+    people.write_text(
+        "organisation: T\ndomains: [elt.example]\npeople:\n"
+        "  - {email: jane.smith@elt.example, name: Jane Smith, role: staff}\n"
+        "contacts:\n  - {email: sarah.arden@gmail.com, name: Sarah Arden, pupils: [Tom Arden]}\n"
+        "  - {email: sarah.birch@gmail.com, name: Sarah Birch, pupils: [Una Birch]}\n"
+    )
+    mails = tmp_path / "mails"
+    mails.mkdir()
+    told = "He was diagnosed with epilepsy; the psychologist's report on his self-harm is on its way."
+    write_mail(mails / "last.eml", told, "sarah.birch@gmail.com")
+
+    def topics() -> set[str]:
+        lines = lines_of(run("scan", str(mails), "--people", str(people), "--format", "jsonl"))
+        last = next(line for line in lines if line["path"].endswith("last.eml"))
+        return {finding["topic"] for finding in last["findings"]}
+
+    assert "misdirected_mail" not in topics()
+    for day in range(1, 7):
+        path = write_mail(mails / f"{day}.eml", "The meeting is on Thursday.", "sarah.arden@gmail.com")
+        path.write_bytes(path.read_bytes().replace(b"07 Sep 2026", f"0{day} Sep 2026".encode()))
+    assert "misdirected_mail" in topics()

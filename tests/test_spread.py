@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 from made_up import SHIPPED
 
 from scanner import correlate
-from scanner import sketch as sketch_module
 from scanner.extract.segments import segments
 from scanner.model import Finding, Hit, Part, Reached, Route, Spread, SpreadAct, Verdict, Versions
 from scanner.rulebook import load_rulebook
-from scanner.sketch import LEAST_WORDS, SAME, agreement, bands, passage, passed_on, sketch
+from scanner.sketch import LEAST_WITHOUT_SIGN, MOST_WORDS, SAME, agreement, bands, handed_on, passed_on, sketch
 from scanner.store import Appearance, Committed, Passing, Store
 from scanner.web import Explained, WebServices, create_app
 from scanner.web.spread import written
@@ -44,6 +43,10 @@ def words_of(text: str, subject: str = "") -> tuple[str, ...]:
     part = body(text, subject)
     at = text.index("Send it to") if "Send it to" in text else text.index("Send it\n")
     return passed_on([part], [Hit("chain_letter", at, at + 10, "", 0.9, part="body")])
+
+
+def tale(first: int, last: int) -> str:
+    return "Send it to all. " + " ".join(f"word{number}" for number in range(first, last))
 
 
 def forwarded(text: str, hops: int) -> str:
@@ -91,30 +94,39 @@ def test_no_sign_and_too_few_words_leave_nothing() -> None:
     assert passed_on([body("Send it to ten people!")], [Hit("chain_letter", 0, 7, "", 0.9, part="body")]) == ()
 
 
+def test_what_was_forwarded_counts_and_not_the_comment_on_it() -> None:
+    comment = "Has anybody else had this one? It came to me on Friday and I could not help but smile at the boat, " * 3
+    assert set(words_of(f"{comment}\n\n{forwarded(LETTER, 1)}")) == set(words_of(forwarded(LETTER, 1)))
+
+
+def test_the_comment_counts_where_the_sign_is_in_it() -> None:
+    text = LETTER + "\n\nOn 3 March 2026, A B wrote:\n" + "> Shall we have lunch at one, and where? " * 9
+    assert "lunch" not in words_of(text)
+
+
 @pytest.mark.parametrize("tail", ["\n>\n", "confidential viruses. ", "\n\nword", "a"])
-def test_a_long_tail_is_read_a_few_times_at_most(tail: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = 0
-    words = sketch_module._words
-
-    def counting(text: str) -> tuple[str, ...]:
-        nonlocal read
-        read += len(text)
-        return words(text)
-
-    monkeypatch.setattr(sketch_module, "_words", counting)
-    text = "Send this on to ten friends.\n\n" + tail * 30_000
-    passage(body(text), 0, 20)
-    assert read <= 2 * len(text)
+def test_of_a_long_text_the_beginning_is_read(tail: str) -> None:
+    part = Part("body", "text/plain", text="word and other word again, " * 20 + ".\n\n" + tail * 30_000)
+    assert LEAST_WITHOUT_SIGN <= len(handed_on([part])) <= MOST_WORDS
 
 
-@given(st.text(max_size=400), st.integers(0, 400), st.integers(0, 60))
-def test_any_text_gives_a_passage_or_none(text: str, start: int, length: int) -> None:
-    part = body(text)
-    start = min(start, len(text))
-    words = passage(part, start, min(len(text), start + length))
-    assert not words or len(words) >= LEAST_WORDS
-    if words:
-        assert len(sketch(words, KEY)) == 256
+def test_a_short_text_without_a_sign_is_not_remembered() -> None:
+    assert handed_on([body("Lunch at one? The usual place, I will bring the car round to the back.")]) == ()
+    assert handed_on([]) == ()
+
+
+@given(st.text(max_size=400))
+def test_any_text_gives_a_sketch_or_none(text: str) -> None:
+    words = handed_on([body(text)])
+    assert not words or len(words) >= LEAST_WITHOUT_SIGN
+    assert len(sketch(words or ("a",), KEY)) == 256
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=60))
+def test_every_sketch_has_sixteen_bands_and_agrees_with_itself(words: list[str]) -> None:
+    made = sketch(words, KEY)
+    assert len(bands(made)) == 16
+    assert agreement(made, made) == 1.0
 
 
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=3, max_size=60), st.randoms(use_true_random=False))
@@ -163,13 +175,39 @@ def test_one_case_for_an_outbreak_across_pages_and_mailboxes(store: Store) -> No
 
 
 def test_a_text_that_joins_two_outbreaks_makes_them_one(store: Store) -> None:
-    half = " ".join(f"word{n}" for n in range(40))
-    rest = " ".join(f"other{n}" for n in range(40))
-    start = "Send it to all. "
-    commit(store, passing(1, "anna", "ben", text=start + half), passing(2, "cleo", "dora", text=start + rest))
+    commit(store, passing(1, "anna", "ben", text=tale(0, 100)), passing(2, "cleo", "dora", text=tale(60, 160)))
     assert len(store.outbreak(1)) == len(store.outbreak(2)) == 1
-    commit(store, passing(3, "emil", "finn", text=f"{start}{half} {rest}"))
+    commit(store, passing(3, "emil", "finn", text=tale(20, 140)))
     assert len(store.outbreak(1)) == 3
+
+
+def test_two_letters_in_one_mail_stay_two(store: Store) -> None:
+    commit(store, passing(1, "anna", "ben", text=tale(0, 60)), passing(2, "cleo", "dora", text=tale(60, 120)))
+    commit(store, passing(3, "emil", "finn", text=tale(0, 120)))
+    assert sorted((len(store.outbreak(1)), len(store.outbreak(2)))) == [1, 2]
+
+
+def test_a_copy_without_a_sign_belongs_to_the_outbreak_and_accuses_nobody(store: Store) -> None:
+    unsigned = passing(2, "ben", "dora", topic="")
+    assert unsigned.spread is not None
+    unsigned = replace(unsigned, spread=replace(unsigned.spread, signed=False))
+    commit(store, unsigned)
+    assert commit(store, passing(1, "anna", "ben", "started"), passing(3, "dora", "cleo")) == [1]
+    found = correlate.trace(store.outbreak(1), NOW)
+    assert found is not None
+    assert found.unsigned == 1
+    part = {walker.address: walker.part for walker in found.walkers}
+    assert part == {"anna": "started", "ben": "only received", "dora": "passed on", "cleo": "only received"}
+
+
+def test_what_never_showed_a_sign_is_forgotten_early(store: Store) -> None:
+    lone = passing(1, "anna", "ben", topic="")
+    assert lone.spread is not None
+    commit(store, replace(lone, spread=replace(lone.spread, signed=False)))
+    commit(store, passing(2, "cleo", "dora", text=tale(0, 60)))
+    store.forget_outbreaks(NOW - timedelta(days=180), NOW)
+    commit(store, passing(3, "emil", "finn"), passing(4, "gina", "hal", text=tale(0, 60)))
+    assert [len(store.outbreak(case)) for case in (1, 2)] == [2, 1]
 
 
 def test_who_passes_a_text_on_after_it_was_confirmed_is_no_repeat_offender(store: Store) -> None:
@@ -205,9 +243,9 @@ def test_judged_again_a_message_counts_once(store: Store) -> None:
 
 def test_outbreaks_are_forgotten(store: Store) -> None:
     commit(store, passing(1, "anna", "ben"), passing(2, "ben", "cleo"))
-    store.forget_outbreaks(NOW - timedelta(days=30))
+    store.forget_outbreaks(NOW - timedelta(days=30), NOW)
     assert len(store.outbreak(1)) == 2
-    store.forget_outbreaks(NOW)
+    store.forget_outbreaks(NOW, NOW)
     assert store.outbreak(1) == []
 
 

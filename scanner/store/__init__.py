@@ -15,13 +15,14 @@ import sqlalchemy as sa
 
 from scanner import audit
 from scanner.audit import AuditEntry, AuditFault
-from scanner.model import Authorisation, CaseState, Cursor, People, ProblemKind, Severity, Trail, Versions
+from scanner.model import Authorisation, CaseState, Cursor, People, ProblemKind, Severity, Ties, Trail, Versions
 from scanner.store import (
     accounts,
     authorisations,
     cases,
     claims,
     database,
+    habits,
     history,
     messages,
     notices,
@@ -54,6 +55,8 @@ from scanner.store.rows import (
     ProblemRow,
     Run,
     RunCounts,
+    Seen,
+    SeenRecipient,
     StoreError,
 )
 
@@ -85,6 +88,8 @@ __all__ = [
     "Run",
     "RunCounts",
     "Said",
+    "Seen",
+    "SeenRecipient",
     "Store",
     "StoreError",
 ]
@@ -171,15 +176,27 @@ class Store:
         with self.writing.begin() as connection:
             trails.forget(connection, before)
 
+    def before(self, ties: Ties, sent_at: datetime, files_within: timedelta) -> Seen:
+        """What the messages before say of a sender, their recipients and the conversation (D22)."""
+        with self.reading.begin() as connection:
+            return habits.before(connection, ties, sent_at, files_within)
+
+    def forget_habits(self, last_day: date) -> None:
+        """Drops who wrote to whom before that day."""
+        with self.writing.begin() as connection:
+            habits.forget(connection, last_day)
+
     def outbreak(self, case_id: int) -> list[Passing]:
         """How the text of a case went round, oldest passing first; empty where it is no such case."""
         with self.reading.begin() as connection:
             return outbreaks.of_case(connection, case_id)
 
-    def forget_outbreaks(self, before: datetime) -> None:
-        """Drops what is known of outbreaks whose last passing was sent before that time."""
+    def forget_outbreaks(self, before: datetime, unsigned_before: datetime) -> None:
+        """Drops what is known of outbreaks whose last passing was sent before the first time, and of texts that were handed on
+        and never showed a sign, before the second.
+        """
         with self.writing.begin() as connection:
-            outbreaks.forget(connection, before)
+            outbreaks.forget(connection, before, unsigned_before)
 
     def forget_clean(self, before: datetime) -> int:
         """Drops the facts of messages without a finding that were committed before that time; returns how many rows.

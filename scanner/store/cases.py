@@ -174,6 +174,17 @@ def _labels(finding: Finding, known: list[str] | tuple[str, ...]) -> list[str]:
 # --- what came before -----------------------------------------------------------------------------------------------
 
 
+def last_word_is(action: Action) -> sa.ColumnElement[bool]:
+    """Of DECISION joined to CASE: the row with the reviewers' last word on the case, where it is this one."""
+    judged = DECISION.alias("judged")
+    last = (
+        sa.select(sa.func.max(judged.c.id))
+        .where(judged.c.case_id == CASE.c.id, judged.c.action.in_(("confirm", "false_alarm", "reopen")))
+        .scalar_subquery()
+    )
+    return sa.and_(DECISION.c.id == last, DECISION.c.action == action)
+
+
 def confirmed(connection: sa.Connection, sender: str, severity: Severity, since: datetime | None) -> int:
     """A case counts from its confirmation on, and no more once it is reopened or judged a false alarm.
 
@@ -181,18 +192,12 @@ def confirmed(connection: sa.Connection, sender: str, severity: Severity, since:
     """
     if not sender:
         return 0
-    judged = DECISION.alias("judged")
-    last = (
-        sa.select(sa.func.max(judged.c.id))
-        .where(judged.c.case_id == CASE.c.id, judged.c.action.in_(("confirm", "false_alarm", "reopen")))
-        .scalar_subquery()
-    )
     query = (
         sa.select(sa.func.count(sa.distinct(CASE.c.id)))
         .join(FINDING, FINDING.c.case_id == CASE.c.id)
         .join(APPEARANCE, APPEARANCE.c.finding_id == FINDING.c.id)
         .join(MESSAGE, MESSAGE.c.id == APPEARANCE.c.message_id)
-        .join(DECISION, sa.and_(DECISION.c.id == last, DECISION.c.action == "confirm"))
+        .join(DECISION, last_word_is("confirm"))
         .where(MESSAGE.c.sender == sender, CASE.c.severity == severity, APPEARANCE.c.seen_at <= DECISION.c.at)
     )
     if since is not None:

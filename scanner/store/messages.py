@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from scanner.model import Cursor, ProblemKind, Verdict, Versions
-from scanner.store import cases, outbreaks, trails
+from scanner.store import cases, habits, outbreaks, trails
 from scanner.store.database import take_turns
 from scanner.store.rows import Committed, CoverageRow, ProblemRow
 from scanner.store.tables import (
@@ -306,6 +306,9 @@ def _write_message(
             connection.execute(sa.delete(table).where(table.c.message_id == message_id))
     ledger.count(result.mailbox, day, state, kinds, +1)
     trails.write(connection, message_id, verdict.trail, _moment(verdict.sent_at))
+    sent_at = _moment(verdict.sent_at)
+    if before is None and verdict.ties is not None and sent_at is not None:
+        habits.write(connection, verdict.ties, sent_at)
     if verdict.facts:
         connection.execute(
             sa.insert(FACT),

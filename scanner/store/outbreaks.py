@@ -1,8 +1,11 @@
 """How a passed-on text went round (D22): which messages hold the same one, and who sent it to whom. Keyed numbers, no text.
 
 An outbreak goes by the content hash of the message it was first seen in. A copy joins it when its sketch shares a band and
-agrees with that of a message in it; where it agrees with two outbreaks they become one. A band is kept for the first few
-messages that have it: a thousand true copies are found through those, and no lookup reads more rows because of them.
+agrees with that of a message in it; where it is plainly the text of two outbreaks they become one. A band is kept for the first
+few messages that have it: a thousand true copies are found through those, and no lookup reads more rows because of them.
+
+A copy in which no sign is seen belongs to an outbreak as well, and never joins two. What was handed on without a sign is kept for
+some days: a copy with a sign may follow.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from scanner.store.tables import APPEARANCE, FINDING, SPREAD, SPREAD_BAND, SPREA
 # How many messages may stand under one band, and how many of them are compared with a newcomer.
 KEPT_A_BAND = 4
 MOST_COMPARED = 64
+# One copy that lies between two texts must not make them one: only one that agrees with both so far.
+ONE_TEXT = 0.5
 # A case shows this many passings; an outbreak beyond it has long become a matter for a notice to everybody.
 MOST_PASSINGS = 2_000
 
@@ -33,9 +38,10 @@ def join(
     """
     forget_message(connection, message_id)
     found = alike(connection, spread.sketch)
-    outbreak = found[0] if found else content_hash
-    if len(found) > 1:
-        connection.execute(sa.update(SPREAD).where(SPREAD.c.outbreak.in_(found[1:])).values(outbreak=outbreak))
+    outbreak = max(found, key=lambda name: found[name], default=content_hash)
+    one_text = [name for name, agreed in found.items() if agreed >= ONE_TEXT]
+    if spread.signed and len(one_text) > 1:
+        connection.execute(sa.update(SPREAD).where(SPREAD.c.outbreak.in_(one_text[1:])).values(outbreak=outbreak))
     spread_id = int(
         connection.execute(
             sa.insert(SPREAD)
@@ -46,6 +52,7 @@ def join(
                 sketch=spread.sketch,
                 sender=spread.sender,
                 act=spread.act,
+                signed=spread.signed,
                 accused=accused,
                 depth=spread.depth,
                 sent_at=sent_at,
@@ -70,18 +77,24 @@ def join(
     return outbreak
 
 
-def alike(connection: sa.Connection, sketch: bytes) -> list[str]:
-    """The outbreaks with a message of the same text, the one seen first at the head."""
+def alike(connection: sa.Connection, sketch: bytes) -> dict[str, float]:
+    """The outbreaks with a message of the same text and how far the nearest agrees: those with a sign first, then in the order
+    in which they were seen.
+    """
     query = (
-        sa.select(SPREAD.c.id, SPREAD.c.outbreak, SPREAD.c.sketch)
+        sa.select(SPREAD.c.id, SPREAD.c.outbreak, SPREAD.c.sketch, SPREAD.c.signed)
         .where(
             SPREAD.c.id.in_(sa.select(SPREAD_BAND.c.spread_id).where(SPREAD_BAND.c.band.in_(bands(sketch))).distinct())
         )
-        .order_by(SPREAD.c.id)
+        .order_by(SPREAD.c.signed.desc(), SPREAD.c.id)
         .limit(MOST_COMPARED)
     )
-    same = [row.outbreak for row in connection.execute(query) if agreement(row.sketch, sketch) >= SAME]
-    return list(dict.fromkeys(same))
+    found: dict[str, float] = {}
+    for row in connection.execute(query):
+        agreed = agreement(row.sketch, sketch)
+        if agreed >= max(SAME, found.get(row.outbreak, 0.0)):
+            found[row.outbreak] = agreed
+    return found
 
 
 def of_case(connection: sa.Connection, case_id: int) -> list[Passing]:
@@ -102,7 +115,9 @@ def of_case(connection: sa.Connection, case_id: int) -> list[Passing]:
         for item in connection.execute(some.order_by(SPREAD_REACH.c.address)):
             reached[item.spread_id].append((item.address, item.outside))
     return [
-        Passing(row.sender, tuple(reached[row.id]), row.sent_at, row.act, row.depth, accused=row.accused)
+        Passing(
+            row.sender, tuple(reached[row.id]), row.sent_at, row.act, row.depth, accused=row.accused, signed=row.signed
+        )
         for row in kept
     ]
 
@@ -111,10 +126,15 @@ def forget_message(connection: sa.Connection, message_id: int) -> None:
     _delete(connection, connection.execute(sa.select(SPREAD.c.id).where(SPREAD.c.message_id == message_id)).scalars())
 
 
-def forget(connection: sa.Connection, before: datetime) -> None:
-    """Outbreaks whose last passing was sent before that time."""
-    last = sa.select(SPREAD.c.outbreak).group_by(SPREAD.c.outbreak).having(sa.func.max(SPREAD.c.sent_at) < before)
-    _delete(connection, connection.execute(sa.select(SPREAD.c.id).where(SPREAD.c.outbreak.in_(last))).scalars())
+def forget(connection: sa.Connection, before: datetime, unsigned_before: datetime) -> None:
+    """Outbreaks whose last passing was sent before that time; those of which no copy has a sign, before another."""
+    last = sa.select(SPREAD.c.outbreak).group_by(SPREAD.c.outbreak)
+    signed = sa.func.sum(sa.case((SPREAD.c.signed, 1), else_=0))
+    for over in (
+        last.having(sa.func.max(SPREAD.c.sent_at) < before),
+        last.having(sa.func.max(SPREAD.c.sent_at) < unsigned_before, signed == 0),
+    ):
+        _delete(connection, connection.execute(sa.select(SPREAD.c.id).where(SPREAD.c.outbreak.in_(over))).scalars())
 
 
 def _delete(connection: sa.Connection, ids: Iterable[int]) -> None:

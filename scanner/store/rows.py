@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Literal
 
 from scanner.errors import MailwardenError
@@ -47,10 +47,37 @@ class Linked:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenRecipient:
+    """What came before between a sender and one recipient: messages to them, from them, and to the one of their first name who
+    gets most; whether they had part in the conversation, and whether a reviewer confirmed the address as private to our staff.
+    """
+
+    outside: bool
+    written: int
+    heard: int
+    twin: int
+    in_thread: bool
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What came before a message: how many the sender wrote and since when, the files that went to private addresses within a
+    month, and how many people the conversation has.
+    """
+
+    sent: int
+    known_for: timedelta
+    files: int
+    in_thread: int
+    recipients: tuple[SeenRecipient, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Passing:
     """A message with a text that goes round: who sent it to whom (keyed fingerprints, True: outside), and how.
 
-    `accused`: a finding says that the sender took part.
+    `accused`: a finding says that the sender took part. `signed`: a sign was seen in this copy, and not only in others.
     """
 
     sender: str
@@ -59,6 +86,7 @@ class Passing:
     act: SpreadAct
     depth: int
     accused: bool
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

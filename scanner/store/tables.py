@@ -144,6 +144,7 @@ SPREAD = sa.Table(
     sa.Column("sketch", sa.LargeBinary, nullable=False),
     sa.Column("sender", Words, nullable=False),
     sa.Column("act", Words, nullable=False),
+    sa.Column("signed", sa.Boolean, nullable=False),
     sa.Column("accused", sa.Boolean, nullable=False),
     sa.Column("depth", sa.Integer, nullable=False),
     sa.Column("sent_at", UtcTime, nullable=False),
@@ -164,6 +165,27 @@ SPREAD_BAND = sa.Table(
     sa.Column("band", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("spread_id", sa.Integer, sa.ForeignKey("spread.id"), primary_key=True),
     sa.Index("spread_band_of", "spread_id"),
+)
+
+# Who writes to whom (D22): a row for each day on which it happened.
+TIE = sa.Table(
+    "tie",
+    METADATA,
+    sa.Column("sender", Words, primary_key=True),
+    sa.Column("address", Words, primary_key=True),
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("private", sa.Boolean, nullable=False),
+    sa.Column("messages", sa.Integer, nullable=False),
+    sa.Column("files", sa.Integer, nullable=False),
+    sa.Index("tie_day", "day"),
+)
+THREAD_PARTY = sa.Table(
+    "thread_party",
+    METADATA,
+    sa.Column("thread", Words, primary_key=True),
+    sa.Column("address", Words, primary_key=True),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Index("thread_party_day", "day"),
 )
 
 PROBLEM = sa.Table(

@@ -52,6 +52,7 @@ def outbreak_view(services: WebServices, visitor: Visitor, case_id: int) -> dict
     who = names(services, visitor, found)
     took_part = [walker for walker in found.walkers if walker.part != "only received"]
     before = wording.count_of(found.depth, "mail", "mails")
+    further = wording.count_of(found.unsigned, "further copy", "further copies")
     sent_out = wording.count_of(found.leaving, "passing", "passings") if found.leaving else "None"
     return {
         "sentence": (
@@ -61,6 +62,8 @@ def outbreak_view(services: WebServices, visitor: Visitor, case_id: int) -> dict
             f"It went {wording.count_of(found.hops, 'step', 'steps')} from where it was first seen"
             + (f"; a copy says that it came through {before} before. " if found.depth else ". ")
             + f"{sent_out} left the organisation."
+            + (f" {further} of the same text showed no sign and is not judged." if found.unsigned == 1 else "")
+            + (f" {further} of the same text showed no sign and are not judged." if found.unsigned > 1 else "")
         ),
         "growing": "It is still growing."
         if found.growing

@@ -3,8 +3,9 @@
     python tests/bench/spread.py [--outbreaks 50] [--copies 200] [--others 190000] [--sizes 10000,100000,1000000] [--measures found,growth]
 
 Copies are made hop by hop: forwarded with headers, quoted, pasted, re-wrapped, with comments and small print, two words of a
-hundred changed at each hop. The signs in them are found by the real detector. The other mails are letters of their own from
-the same words and formulas; every one of them is stored as if it were a chain letter, which in life hardly any is.
+hundred changed at each hop, to one to twelve people. The signs in them are found by the real detector. The other mails are
+letters of their own from the same words and formulas; every one of them is stored as if it were a chain letter, which in life
+hardly any is.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ import sqlalchemy as sa
 
 import detectors
 from scanner.extract.segments import segments
+from scanner.inspection import SEVERAL
 from scanner.model import Hit, Part, Reached, Spread
-from scanner.sketch import bands, passage, passed_on, sketch
+from scanner.sketch import bands, handed_on, passed_on, sketch
 from scanner.store import Store, outbreaks
 from scanner.store.tables import MESSAGE, SPREAD, SPREAD_BAND
 
@@ -89,8 +91,8 @@ def letter(dice: random.Random) -> str:
     return "\n\n".join(" ".join(part) for part in (story[:cut], story[cut:]) if part)
 
 
-def passed(text: str, dice: random.Random) -> str:
-    """The next hop's mail."""
+def passed(text: str, dice: random.Random) -> tuple[str, bool]:
+    """The next hop's mail, and whether its subject says that it is handed on, or it went to several at once."""
     words = text.split(" ")
     for at in range(len(words)):
         if words[at].isalpha() and dice.random() < 0.005:
@@ -108,7 +110,9 @@ def passed(text: str, dice: random.Random) -> str:
         )
     elif way < 0.9:
         text = f"{dice.choice(COMMENTS)}\n\n{text}"
-    return f"{text}\n\n{dice.choice(SMALL_PRINT)}" if dice.random() < 0.4 else text
+    return f"{text}\n\n{dice.choice(SMALL_PRINT)}" if dice.random() < 0.4 else text, (
+        way < 0.8 or dice.randint(1, 12) >= SEVERAL
+    )
 
 
 def part_of(text: str) -> Part:
@@ -124,48 +128,53 @@ def row(number: int) -> dict[str, object]:
     }  # fmt: skip
 
 
-def spread_of(words: tuple[str, ...], sender: str = "a") -> Spread:
-    return Spread(sketch(words, KEY), sender, (Reached("b", False),), 1, "passed")
+def spread_of(part: Part, hits: list[Hit], handed: bool) -> Spread | None:
+    """As `inspection` does it."""
+    words = passed_on([part], hits)
+    signed = bool(words)
+    if not words and (handed or any(segment.owner == "forwarded" for segment in part.segments)):
+        words = handed_on([part])
+    return Spread(sketch(words, KEY), "a", (Reached("b", False),), 1, "passed", signed) if words else None
 
 
 def found_and_merged(options: argparse.Namespace, store: Store) -> None:
     dice = random.Random(20260309)
     loaded = detectors.load()
-    mails: list[tuple[int, str]] = []  # outbreak or -1, text
+    mails: list[tuple[int, str, bool]] = []  # outbreak or -1, text, whether it is seen to be handed on
     for number in range(options.outbreaks):
-        copies = [letter(dice)]
+        copies = [(letter(dice), False)]
         while len(copies) < options.copies:
-            copies.append(passed(dice.choice(copies[-60:]), dice))
-        mails += [(number, text) for text in copies]
-    mails += [(-1, "") for _ in range(options.others)]
+            copies.append(passed(dice.choice(copies[-60:])[0], dice))
+        mails += [(number, text, handed) for text, handed in copies]
+    mails += [(-1, "", False) for _ in range(options.others)]
     dice.shuffle(mails)
     seconds = {"sign": 0.0, "join": 0.0}
     truth: dict[int, int] = {}
-    unsigned = 0
+    unsigned = unknown = 0
     for start in range(0, len(mails), 2_000):
         with store.writing.begin() as connection:
             connection.execute(
                 sa.insert(MESSAGE), [row(start + at + 1) for at in range(len(mails[start : start + 2_000]))]
             )
-            for at, (outbreak, text) in enumerate(mails[start : start + 2_000]):
+            for at, (outbreak, text, handed) in enumerate(mails[start : start + 2_000]):
                 number = start + at + 1
                 truth[number] = outbreak
                 if outbreak < 0:
                     text = letter(dice)
                 part = part_of(text)
-                hits: list[Hit] = []
+                hits = [Hit("chain_letter", 0, 1, "", 0.9, part="body")]
                 if outbreak >= 0:
                     hits = [
                         Hit(h.label, h.start, h.end, "", h.confidence, part="body")
                         for h in loaded.content(text, names_near=())
                     ]
                 began = time.perf_counter()
-                words = passed_on([part], hits) if outbreak >= 0 else passage(part, 0, len(text))
-                made = spread_of(words) if words else None
+                made = spread_of(part, hits, handed)
                 seconds["sign"] += time.perf_counter() - began
                 if made is None:
-                    unsigned += 1
+                    unknown += 1
                     continue
+                unsigned += not made.signed
                 began = time.perf_counter()
                 outbreaks.join(connection, number, f"h{number}", made, NOW + timedelta(seconds=number), accused=True)
                 seconds["join"] += time.perf_counter() - began
@@ -174,7 +183,7 @@ def found_and_merged(options: argparse.Namespace, store: Store) -> None:
             r.message_id: r.outbreak for r in connection.execute(sa.select(SPREAD.c.message_id, SPREAD.c.outbreak))
         }
     report(truth, placed)
-    print(f"copies without a sketch: {unsigned} of {options.outbreaks * options.copies}")
+    print(f"copies without a sign: {unsigned}, without a sketch: {unknown}, of {options.outbreaks * options.copies}")
     for what, spent in seconds.items():
         print(f"{what}: {1000 * spent / len(mails):.3f} ms a mail")
 
@@ -204,7 +213,7 @@ def growth(sizes: list[int], store: Store) -> None:
             made = {number: os.urandom(256) for number in some}
             with store.writing.begin() as connection:
                 connection.execute(sa.insert(MESSAGE), [row(number) for number in some])
-                common = {"sender": "a", "act": "passed", "accused": True, "depth": 1, "sent_at": NOW}
+                common = {"sender": "a", "act": "passed", "signed": True, "accused": True, "depth": 1, "sent_at": NOW}
                 connection.execute(
                     sa.insert(SPREAD),
                     [
