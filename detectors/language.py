@@ -75,6 +75,13 @@ _REPORTING = re.compile(
     r"name-?calling|graffiti|comments?)\b",
     re.I,
 )
+# Words that a colon introduces as somebody else's, whoever they speak to. "I said:" introduces one's own.
+_INTRODUCED = re.compile(
+    r"\b(?:(?<!\bI )(?<!\bwe )(?:said|says|wrote|writes|texted|messaged|posted|shouted|shouts|screamed|reads|replied|typed|put|told (?:him|her|them|us|me))\b"
+    r"|(?:texts?|messages?|words?|comments?|notes?|things|e-?mails?|posts?) (?:like|such as|used|were|was|read|reads|from|sent|by)\b"
+    r"|(?:transcript|voicemail|recording|graffiti|screenshots?|verbatim|quote)\b)[^.!?\n:]{0,60}:\s[^\n]{0,300}\Z",
+    re.I,
+)
 _TURN = re.compile(r"\b(?:but|because|so|and I|which is why|honestly|frankly)\b", re.I)
 _REPORT_TEXT = re.compile(
     r"\b(?:CPOMS|MyConcern|DSL|safeguarding|disclosure|disclosed|incident (?:report|form|log)|"
@@ -90,7 +97,8 @@ _LESSON = re.compile(
     r"extract|lyrics|essay|quotations?|lessons?|homework|worksheet|propaganda|museum|segregation|"
     r"apartheid|slave trade|civil rights|Holocaust|"
     r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breeding|breeds|vets?|pupp(?:y|ies)|kennels?|"
-    r"species|birds?|(?:blue|great|coal|marsh|willow|bearded|crested|long-tailed) tits?|pheasants?|sparrows?|finch(?:es)?|robins|nest(?:s|ing)?|"
+    r"species|birds?|"
+    r"(?:blue|great|coal|marsh|willow|bearded|crested|long-tailed) tits?|pheasants?|sparrows?|finch(?:es)?|robins|nest(?:s|ing)?|"
     r"reservoir|hatch(?:ed|ing)|survey|etymology|"
     r"condoms?|the pill|vulva|vagina|penis|testicles|ovar(?:y|ies)|menstrua\w{1,4}|periods|ejaculat\w{1,3}|intercourse|sexual health|STIs?|"
     r"dictionary|Middle English|Chaucer\w{0,3}|Steinbeck|GCSE|A[- ]level|mark scheme|revis(?:ion|e)|vocab(?:ulary)?|translat\w{1,5}|"
@@ -420,6 +428,7 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
     low, high = sentence_around(text, start, end)
     head = text[low:start]
     quoted = _in_quotes(text, start, end)
+    introduced = _INTRODUCED.search(text[max(0, start - 300, text.rfind("\n\n", 0, start)) : start]) is not None
     saying = [match.end() for match in _REPORTING.finditer(head[-160:])]
     reported = bool(saying) and not _TURN.search(head[-160:][saying[-1] :])
     near = slice(max(0, start - 250), min(len(text), end + 250))
@@ -427,7 +436,7 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
     if quoted and (reported or report or not to_you or _LESSON.search(text[near])):
         confidence *= 0.4
         reasons.append("quoted")
-    elif reported and (report or not to_you):
+    elif introduced or (reported and (report or not to_you)):
         confidence *= 0.45
         reasons.append("reported speech")
     elif quoted:

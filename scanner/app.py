@@ -610,22 +610,28 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
                     yield ref.id, partial(source.fetch, ref)
 
     locks = correlate.Locks()
-    # What may hold the key of another message's file waits until all have been read: its file may come last.
+    # What may hold the key of another message's file waits until all have been read, as its file may come last; so does what
+    # may be part of a pattern.
     waiting: list[tuple[str, Outcome]] = []
+    heated = correlate.Heated()
     for path, outcomes in pool.judge_all(items(), explain=explain):
         if isinstance(outcomes, Exception):
             yield f"{shown_path(path)}: {outcomes}"
             continue
         for outcome in outcomes:
             locks.add(path, outcome.member, outcome.verdict)
-            if outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key:
+            heated.add(outcome.verdict)
+            trail = outcome.verdict.trail
+            if trail is not None and (trail.may_hold_key or trail.heated):
                 waiting.append((path, outcome))
             else:
                 yield Line(path + outcome.member, outcome.verdict, outcome.silences)
     for path, outcome in waiting:
-        near = locks.near(path, outcome.member, outcome.verdict)
+        holds_key = outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key
+        near = locks.near(path, outcome.member, outcome.verdict) if holds_key else ()
         judged = _judged_beside(source, pool, path, outcome, near, explain) if near else outcome
-        yield Line(path + outcome.member, judged.verdict, judged.silences)
+        verdict = correlate.with_pattern(judged.verdict, heated.before(judged.verdict))
+        yield Line(path + outcome.member, verdict, judged.silences)
     locks.close()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -26,6 +27,7 @@ from scanner.model import (
     Envelope,
     Grade,
     Part,
+    Person,
     PersonRole,
     Severity,
 )
@@ -423,7 +425,9 @@ class Policy:
         if origin is not None:
             found |= _grants(origin.address, envelope, directory)
         holders = {address.lower() for role in _REPORT_TO for address in directory.people.roles.get(role, {}).values()}
-        if envelope.recipients and all(item.address in holders for item in envelope.recipients):
+        if envelope.recipients and all(
+            item.address in holders or _looks_into_it(directory.person(item.address)) for item in envelope.recipients
+        ):
             found.add("report")
         return frozenset(found)
 
@@ -510,6 +514,22 @@ def for_examples(rule: Rule) -> Policy:
         reply_window=Window(time(18), time(6)),
         disclaimer=("intended solely for the use of the addressee",),
     )
+
+
+# Offices whose work it is to look into what others wrote, as job titles and shared mailboxes name them.
+_OFFICE = re.compile(
+    r"\b(?:safeguarding|DSL|DDSL|child protection|designated|pastoral|welfare|behaviour|human resources|HR|people (?:team|partner|services)|"
+    r"data protection|information governance|IT (?:security|support|services|manager)|network manager|cyber|"
+    r"head ?teacher|principal|executive head|investigat\w{1,4}|whistle-?blowing|complaints)\b",
+    re.IGNORECASE,
+)
+
+
+def _looks_into_it(person: Person | None) -> bool:
+    """Whether job title, or the name of a shared mailbox, says that looking into such mail is this one's work."""
+    if person is None or person.role not in ("staff", "shared"):
+        return False
+    return _OFFICE.search(person.name if person.role == "shared" else person.job_title) is not None
 
 
 def _within(address: str, listed: Sequence[str]) -> bool:

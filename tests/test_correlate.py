@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from scanner.correlate import MOST_COMPANIONS, WINDOW, Locks, Met, nearest
-from scanner.model import Trail, Verdict, Versions
+from scanner.correlate import MOST_COMPANIONS, PATTERN, REPEATED, WINDOW, Heated, Locks, Met, nearest, with_pattern
+from scanner.model import Evidence, Fact, Finding, Severity, Trail, Verdict, Versions
 
 NOON = datetime(2026, 9, 7, 12, tzinfo=UTC)
 
@@ -53,3 +54,75 @@ def test_the_nearest_come_first_and_only_so_many() -> None:
     ]
     assert nearest(here, others) == [1, 2, 3, 5, 7]
     assert len(nearest(here, others)) == MOST_COMPANIONS
+
+
+# --- the same person again and again --------------------------------------------------------------------------------
+
+
+def heated(
+    at: datetime,
+    *,
+    to: tuple[str, ...] = ("sam",),
+    label: str = "harassment",
+    severity: Severity = "severe",
+    shadow: bool = False,
+) -> Verdict:
+    evidence = (Evidence(label, "body", "", 1, 0.9, ""),)
+    finding = Finding(
+        "k", "harassment_discrimination", "1", "Bullying", "harassment_discrimination", "language", severity, 0.9, "sender", 0,
+        evidence, ("bullying",), shadow=shadow,
+    )  # fmt: skip
+    trail = Trail("jane", to, 0, False, True)
+    copy = at.isoformat()
+    return Verdict("", "internal", (finding,), (), True, 0, (), Versions("", "", ""), copy, at, trail=trail)
+
+
+def judged(verdict: Verdict, before: int) -> Finding:
+    return with_pattern(verdict, before).findings[0]
+
+
+def test_a_single_outburst_weighs_less_and_says_why() -> None:
+    found = judged(heated(NOON), 0)
+    assert found.severity == "moderate"
+    assert "single heated message" in found.reasons[-1]
+
+
+def test_the_third_to_the_same_person_weighs_more_and_says_why() -> None:
+    assert judged(heated(NOON, severity="moderate"), REPEATED - 2).severity == "moderate"
+    found = judged(heated(NOON, severity="moderate"), REPEATED - 1)
+    assert found.severity == "severe"
+    assert found.reasons[-1].startswith("message 3 of this kind")
+
+
+@pytest.mark.parametrize("label", ["discrimination", "threat", "sexual"])
+def test_a_slur_a_threat_and_an_advance_are_no_heat_of_the_moment(label: str) -> None:
+    assert judged(heated(NOON, label=label), 0).severity == "severe"
+
+
+@pytest.mark.parametrize("role", ["pupil", "contact"])
+def test_nothing_is_put_down_to_heat_towards_a_child_or_a_parent(role: str) -> None:
+    verdict = heated(NOON)
+    fact = Fact(f"@recipient_role:{role}", "headers", "sender", None, 0, 1.0, None, "")
+    verdict = replace(verdict, facts=(fact,))
+    assert judged(verdict, 0).severity == "severe"
+
+
+def test_a_shadow_finding_and_one_to_many_are_no_part_of_a_pattern() -> None:
+    assert judged(heated(NOON, shadow=True), 5).severity == "severe"
+    assert judged(heated(NOON, shadow=True), 5).reasons == ("bullying",)
+    calm = replace(heated(NOON), trail=Trail("jane", ("sam",), 0, True, False))
+    assert judged(calm, 5).reasons == ("bullying",)
+
+
+def test_only_earlier_messages_to_the_same_person_within_the_window_count() -> None:
+    known = Heated()
+    for days in (100, 20, 10):
+        known.add(heated(NOON - timedelta(days=days)))
+    known.add(heated(NOON - timedelta(days=10)))  # a copy in another mailbox is the same message
+    known.add(heated(NOON - timedelta(days=5), to=("vera",)))
+    known.add(heated(NOON + timedelta(days=1)))
+    assert timedelta(days=100) > PATTERN
+    assert known.before(heated(NOON)) == 2
+    assert known.before(heated(NOON, to=("vera", "sam"))) == 2
+    assert known.before(heated(NOON, to=("vera",))) == 1
+    assert known.before(heated(NOON, to=("olive",))) == 0

@@ -161,10 +161,15 @@ class Store:
         with self.reading.begin() as connection:
             return trails.near(connection, source, mailbox, trail, sent_at, window, locked=locked)
 
-    def forget_trails(self, before: datetime) -> None:
-        """Drops what links messages that were sent before that time."""
+    def heated(self, trail: Trail, since: datetime, sent_at: datetime) -> dict[str, set[str]]:
+        """For each recipient of the trail the content hashes of its sender's heated messages in that time (D22)."""
+        with self.reading.begin() as connection:
+            return trails.heated(connection, trail, since, sent_at)
+
+    def forget_trails(self, before: datetime, heated_before: datetime) -> None:
+        """Drops what links messages that were sent before that time; heated ones are kept until `heated_before`."""
         with self.writing.begin() as connection:
-            trails.forget(connection, before)
+            trails.forget(connection, before, heated_before)
 
     def outbreak(self, case_id: int) -> list[Passing]:
         """How the text of a case went round, oldest passing first; empty where it is no such case."""
