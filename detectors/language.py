@@ -77,7 +77,8 @@ _REPORTING = re.compile(
 )
 # Words that a colon introduces as somebody else's, whoever they speak to. "I said:" introduces one's own.
 _INTRODUCED = re.compile(
-    r"\b(?:(?<!\bI )(?<!\bwe )(?:said|says|wrote|writes|texted|messaged|posted|shouted|shouts|screamed|reads|replied|typed|put|told (?:him|her|them|us|me))\b"
+    r"\b(?:(?<!\bI )(?<!\bwe )(?:said|says|wrote|writes|texted|messaged|posted|shouted|shouts|screamed|reads|replied|typed|put|"
+    r"told (?:him|her|them|us|me))\b"
     r"|(?:texts?|messages?|words?|comments?|notes?|things|e-?mails?|posts?) (?:like|such as|used|were|was|read|reads|from|sent|by)\b"
     r"|(?:transcript|voicemail|recording|graffiti|screenshots?|verbatim|quote)\b)[^.!?\n:]{0,60}:\s[^\n]{0,300}\Z",
     re.I,
@@ -305,6 +306,8 @@ _NEAR = 450
 _ALONE, _TOGETHER, _PLAIN = STRENGTH["sign"], 0.78, 0.85
 # Shutting somebody out, and mocking what somebody is, are one matter for those who suffer it.
 _FAMILY = {"harassment": "discrimination", "discrimination": "discrimination", "abuse": "discrimination"}
+# Where one person's words end and another's begin, as far as a text shows it: nobody answers for the company of another.
+_BORDER = re.compile(r"\n[ \t]*(?:>|-{3,}|_{5,}|\*{5,}|From:|Von:|De:|Begin forwarded|On [^\n]{1,120}\bwrote:)")
 _UNSURE = ("sign", "faint", "likely", "mild")
 
 
@@ -340,6 +343,9 @@ class _Company:
     def _kinds_about(self, text: str, sign: Hit, signs: Sequence[Hit]) -> set[str]:
         family = _FAMILY.get(sign.label, sign.label)
         low, high = max(0, sign.start - _NEAR), min(len(text), sign.end + _NEAR)
+        low = max((border.end() for border in _BORDER.finditer(text, low, sign.start)), default=low)
+        border = _BORDER.search(text, sign.end, high)
+        high = border.start() if border else high
         found, alike = set(), {sign.value.lower()}
         for other in signs:
             if _FAMILY.get(other.label, other.label) != family or not low <= other.start <= high:

@@ -222,6 +222,8 @@ _DUTY = {
     "where_appropriate": "the policy asks for approved recipients, and for encryption where appropriate",
     "with_authorisation": "the policy asks for an authorisation beforehand and for encryption",
 }
+# Between adults a mild word is a matter of taste, which a pack decides; towards a child or a parent it is looked at everywhere.
+NEVER_OFF = {"mild_language_to_families": "a mild word to a pupil or parent is looked at under every policy"}
 _EDUCATIONAL = frozenset({"inappropriate_language", "sexual_content", "harassment_discrimination"})
 _EXCUSES = {
     "transfer_granted": "policy: the transfer was authorised beforehand",
@@ -518,9 +520,9 @@ def for_examples(rule: Rule) -> Policy:
 
 # Offices whose work it is to look into what others wrote, as job titles and shared mailboxes name them.
 _OFFICE = re.compile(
-    r"\b(?:safeguarding|DSL|DDSL|child protection|designated|pastoral|welfare|behaviour|human resources|HR|people (?:team|partner|services)|"
-    r"data protection|information governance|IT (?:security|support|services|manager)|network manager|cyber|"
-    r"head ?teacher|principal|executive head|investigat\w{1,4}|whistle-?blowing|complaints)\b",
+    r"\b(?:safeguarding|DSL|DDSL|child protection|designated|pastoral|welfare|behaviour|human resources|HR|"
+    r"people (?:team|partner|services)|data protection|information governance|IT (?:security|support|services|manager)|"
+    r"network manager|cyber|head ?teacher|principal|executive head|investigat\w{1,4}|whistle-?blowing|complaints)\b",
     re.IGNORECASE,
 )
 
@@ -709,7 +711,10 @@ def _off(
         if rulebook is not None and rule is None:
             reader.wrong(item, f"there is no rule {rule_id!r}")
         state = reader.choice(entry.get("state"), ("on", "off"), "on")
-        (off if state == "off" else on).add(rule.id if rule is not None else rule_id)
+        name = rule.id if rule is not None else rule_id
+        if state == "off" and name in NEVER_OFF:
+            reader.wrong(item, f"rule {name} is never off: {NEVER_OFF[name]}")
+        (off if state == "off" else on).add(name)
     if rulebook is not None:
         off |= {rule.id for rule in rulebook.rules if rule.topic in off_topics} - on
         off |= {rule.id for rule in rulebook.rules if not _fits(reader, rule, words)}

@@ -232,9 +232,13 @@ def test_settings_say_which_named_file_is_missing(run, tmp_path: Path) -> None:
     assert "web.port = 8765" in finished.stdout.decode()
 
 
-def test_scan_weighs_the_third_harsh_mail_to_one_person_more_whatever_the_order_of_the_files(run, tmp_path: Path) -> None:
+def test_scan_weighs_the_third_harsh_mail_to_one_person_more_whatever_the_order_of_the_files(
+    run, tmp_path: Path
+) -> None:
     for name, day in (("c", "07"), ("a", "08"), ("b", "09")):
-        path = write_mail(tmp_path / f"{name}.eml", "Nobody here can stand you. We will make your life a misery until you resign.")
+        path = write_mail(
+            tmp_path / f"{name}.eml", "Nobody here can stand you. We will make your life a misery until you resign."
+        )
         path.write_bytes(path.read_bytes().replace(b"Mon, 07 Sep", day.encode() + b" Sep"))
     finished = run("scan", str(tmp_path), "--format", "jsonl")
     by_name = {Path(line["path"]).stem: line["findings"] for line in lines_of(finished)}
