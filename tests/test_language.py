@@ -166,7 +166,7 @@ def test_a_turn_of_phrase_alone_accuses_nobody(text: str) -> None:
 def test_a_sign_and_its_company_must_be_one_persons_words() -> None:
     text = "I am a patient man.\n\n---------- Forwarded message ----------\nFrom: Pat\n\nYou still walk home along the canal."
     assert not sure(text)
-    assert not sure("> I am a patient man.\n\nYou still walk home along the canal, so mind the ice.")
+    assert not sure("I am a patient man.\n\nOn Monday Pat wrote:\n> You still walk home along the canal.")
 
 
 def test_in_a_log_of_what_happened_a_sign_is_not_the_writers() -> None:

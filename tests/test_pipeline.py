@@ -256,7 +256,8 @@ def test_the_third_harsh_mail_to_the_same_colleague_weighs_more_across_rounds(da
     tenant.deliver(MAILBOXES[0], "sentitems", harsh(602, 8, OUTSIDER))
     tenant.deliver(MAILBOXES[0], "sentitems", harsh(603, 9, MAILBOXES[1]))
     with FakeTenant(tenant) as fake:
-        with service(fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database) as running:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
             running.round()
             tenant.deliver(MAILBOXES[0], "sentitems", harsh(604, 21, MAILBOXES[1]))
             running.round()
