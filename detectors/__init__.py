@@ -8,11 +8,17 @@ from __future__ import annotations
 import hashlib
 import importlib
 import inspect
+import os
 import pkgutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+
+# numpy's matrix library starts a thread for each core, and on matrices as small as a sentence's they cost ten times what they
+# save. It reads this when numpy is first imported; a worker has it in its environment already.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from detectors.analysis import Analysis
 from detectors.base import Context, MessageDetector, PatternDetector, TextDetector, Waking
@@ -22,7 +28,7 @@ from detectors.own_patterns import own_patterns
 from detectors.tables import TableMap, delimited
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, People, Table
-from scanner.ports import Detectors, Message, NameBudget, NamesNear, OwnPattern
+from scanner.ports import SENTENCE_END, Detectors, Message, NameBudget, NamesNear, OwnPattern
 
 AnyDetector = PatternDetector | TextDetector | MessageDetector
 _FOLDER = Path(__file__).parent
@@ -129,7 +135,7 @@ class _Loaded:
         names: tuple[tuple[int, int], ...] = ()
         for stage in self._stages:
             if stage == _NAMES_STAGE:
-                names = self._analysis.names(text, _places_for_names(hits, names_near), budget)
+                names = self._analysis.names(text, _places_for_names(text, hits, names_near), budget)
             context = Context(tables, people, tuple(hits), names, budget)
             for name, detector in self._texts.items():
                 if detector.stage == stage and (not detector.wake or name in wakings):
@@ -159,15 +165,30 @@ class _Loaded:
         return hits
 
 
-def _places_for_names(hits: Sequence[Hit], names_near: tuple[NamesNear, ...] | None) -> list[tuple[int, int]] | None:
+def _places_for_names(
+    text: str, hits: Sequence[Hit], names_near: tuple[NamesNear, ...] | None
+) -> list[tuple[int, int]] | None:
+    """The spans of the text in which a name would matter; None is everywhere."""
     if names_near is None:
         return None
     places: dict[tuple[int, int], None] = {}
     for need in names_near:
-        found = [(hit.start, hit.end) for hit in hits if hit.label in need.labels and hit.confidence >= need.confidence]
+        found = [hit for hit in hits if hit.label in need.labels and hit.confidence >= need.confidence]
         if len(found) >= need.count:
-            places.update(dict.fromkeys(found))
+            places.update((_reach(text, hit, need), None) for hit in found)
     return list(places)
+
+
+def _reach(text: str, hit: Hit, need: NamesNear) -> tuple[int, int]:
+    """As far around the hit as a name may stand; in a table its row counts, whatever the sentences."""
+    low, high = max(0, hit.start - need.within), min(len(text), hit.end + need.within)
+    if need.sentences is None or hit.row is not None:
+        return low, high
+    before = [match.end() for match in SENTENCE_END.finditer(text, low, hit.start)]
+    if len(before) > need.sentences:
+        low = before[-need.sentences - 1]
+    after = islice((match.start() for match in SENTENCE_END.finditer(text, hit.end, high)), need.sentences, None)
+    return low, next(after, high)
 
 
 def _signed(name: str, hits: Iterable[Hit], cells: TableMap) -> Iterator[Hit]:

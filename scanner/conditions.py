@@ -31,7 +31,7 @@ from scanner.model import (
     SegmentOwner,
     Share,
 )
-from scanner.ports import NamesNear
+from scanner.ports import SENTENCE_END, NamesNear
 from scanner.yaml_source import Node, Reader
 
 PART_KINDS = ("subject", "body", "attachment", "document", "headers")
@@ -371,20 +371,17 @@ class Near(Condition):
 
     def names_near(self) -> tuple[NamesNear, ...]:
         if _NAMES & set(self.of):
-            return (NamesNear(frozenset(self.to) - _NAMES, self.to_confidence, self.to_count),)
+            labels, confidence, count = frozenset(self.to) - _NAMES, self.to_confidence, self.to_count
+            return (NamesNear(labels, confidence, count, self.within, self.sentences),)
         if _NAMES & set(self.to):
-            return (NamesNear(frozenset(self.of) - _NAMES, self.of_confidence),)
+            labels = frozenset(self.of) - _NAMES
+            return (NamesNear(labels, self.of_confidence, within=self.within, sentences=self.sentences),)
         return ()
-
-
-_SENTENCE_END = re.compile(
-    r"(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?<!\b[A-Z])[.!?]{1,5}[\"'”’)\]]{0,2}(?=\s)|\n[ \t]*\r?\n|\n[ \t]*(?=[-*•#|])"
-)
 
 
 def _sentence_ends(text: str, one: Hit, other: Hit) -> int:
     low, high = (one.end, other.start) if one.start <= other.start else (other.end, one.start)
-    return sum(1 for _ in _SENTENCE_END.finditer(text, low, high)) if low < high else 0
+    return sum(1 for _ in SENTENCE_END.finditer(text, low, high)) if low < high else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, Literal, Protocol
@@ -49,13 +50,24 @@ class NameBudget:
     texts_cut: int = 0
 
 
+# Where a sentence ends, for rules that ask how many ends stand between two hits: a full stop that belongs to no title or
+# initial, an empty line, the beginning of a list item.
+SENTENCE_END = re.compile(
+    r"(?<!\bMr)(?<!\bDr)(?<!\bMs)(?<!\bMrs)(?<!\bSt)(?<!\b[A-Z])[.!?]{1,5}[\"'”’)\]]{0,2}(?=\s)|\n[ \t]*\r?\n|\n[ \t]*(?=[-*•#|])"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class NamesNear:
-    """A person's name matters around hits of these labels, from this confidence on, where a text has so many of them."""
+    """A person's name matters within so many characters and ends of sentences (None: any number) of hits of these labels,
+    from this confidence on, where a text has so many of them.
+    """
 
     labels: frozenset[str]
     confidence: float
     count: int = 1
+    within: int = 300
+    sentences: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

