@@ -81,7 +81,8 @@ _INTRODUCED = re.compile(
     r"told (?:him|her|them|us|me))\b"
     r"|(?:texts?|messages?|words?|comments?|notes?|things|e-?mails?|posts?) (?:like|such as|used|were|was|read|reads|from|sent|by)\b"
     r"|(?:transcript|voicemail|recording|graffiti|screenshots?|verbatim|quote)\b)[^.!?\n:]{0,60}:\s[^\n]{0,300}\Z"
-    r"|\b(?:when|if) (?:someone|somebody|people|anyone|others|they|he|she|a pupil) (?:says?|said|calls?|called|tells?|told)\b[^.!?\n]{0,60}\Z",
+    r"|\b(?:when|if) (?:someone|somebody|people|anyone|others|they|he|she|a pupil) "
+    r"(?:says?|said|calls?|called|tells?|told)\b[^.!?\n]{0,60}\Z",
     re.I,
 )
 _TURN = re.compile(r"\b(?:but|because|so|and I|which is why|honestly|frankly)\b", re.I)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from ruamel.yaml import YAML
 
 import detectors
 from connectors.people_file import load_people
@@ -36,11 +37,13 @@ def judge():
     directory = Directory(load_people(RULES / "examples.people.yml"))
     instruments = Instruments(seen, Limits(), FingerprintKey(0, b"\0" * 32), HitCache())
 
-    def call(text: str, *to: str, blobs: tuple[Blob, ...] = ()) -> dict[str, Finding]:
+    def call(
+        text: str, *to: str, blobs: tuple[Blob, ...] = (), sender: str = "jane.smith@elt.example"
+    ) -> dict[str, Finding]:
         envelope = Envelope(
             source="test",
             sent_at=datetime(2026, 9, 7, 10, 0, tzinfo=UTC),
-            from_=Address("jane.smith@elt.example", "Jane Smith"),
+            from_=Address(sender, ""),
             recipients=tuple(Recipient("to", address) for address in to or (COLLEAGUE,)),
             subject="Monday",
             bodies=(Body("text/plain", text),),
@@ -193,3 +196,32 @@ def test_a_picture_without_words_says_nothing(judge) -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (800, 600), (224, 172, 150)).save(buffer, "PNG")
     assert not judge("See the picture.", blobs=(Blob("photo.png", "image/png", buffer.getvalue()),))
+
+
+# --- fairness -------------------------------------------------------------------------------------------------------
+
+
+def test_no_neutral_mention_of_people_is_a_finding_whoever_they_are() -> None:
+    content = YAML(typ="safe").load((RULES.parent / "tests" / "bench" / "neutral_mentions.yml").read_text("utf-8"))
+    seen = detectors.load()
+    flagged = [
+        f"{kind}: {sentence}"
+        for kind, groups in content["who"].items()
+        for who in groups
+        for sentence in (template.replace("{who}", who) for template in content["ask"])
+        if any(hit.label in Language.labels and hit.confidence >= 0.75 for hit in seen.content(sentence, names_near=()))
+    ]
+    assert not flagged
+    assert set(content["ask"]).isdisjoint(content["learn"])
+
+
+@pytest.mark.parametrize(
+    "sender", ["jane.smith@elt.example", "head@elt.example", "pa@elt.example", PUPIL, "gov.pat@gmail.com"]
+)
+def test_the_same_words_are_judged_alike_whoever_of_ours_writes_them(judge, sender: str) -> None:
+    for text, topic in (
+        ("You are a fucking disgrace.", "inappropriate_language"),
+        ("I will break your legs, Sam.", "threats"),
+    ):
+        assert topic in judge(text, COLLEAGUE, sender=sender)
+        assert judge(text, COLLEAGUE, sender=sender)[topic].severity == judge(text, COLLEAGUE)[topic].severity
