@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 MODEL = Path(__file__).parent / "models" / "hostility.npz"
-HEADS = ("discrimination", "threat", "abuse")
+HEADS = ("discrimination", "sexism", "threat", "abuse")
 BITS = 17
 _LONGEST = 400
 _ADDRESS = re.compile(r"https?://\S{1,200}|www\.\S{1,200}|\[url\]", re.IGNORECASE)
@@ -56,9 +56,9 @@ def features(sentence: str) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class Hostility:
-    """The model as loaded: `weights` one row a head in 8 bits, `scales` what one step of them is worth, `curve` slope and offset."""
+    """The model as loaded: `weights` one row a head in 16 bits, `scales` what one step of them is worth, `curve` slope and offset."""
 
-    weights: NDArray[np.int8]
+    weights: NDArray[np.int16]
     scales: tuple[float, ...]
     curve: tuple[tuple[float, float], ...]
 
@@ -67,7 +67,7 @@ class Hostility:
         """Raises OSError where the file is missing and ValueError where it is no such model."""
         with np.load(path, allow_pickle=False) as data:
             weights = data["weights"]
-            if weights.shape != (len(HEADS), 1 << BITS) or weights.dtype != np.int8:
+            if weights.shape != (len(HEADS), 1 << BITS) or weights.dtype != np.int16:
                 raise ValueError(f"{path.name} holds no model of {len(HEADS)} heads and {1 << BITS} features")
             curve = tuple((float(slope), float(offset)) for slope, offset in data["curve"])
             return cls(weights, tuple(map(float, data["scales"])), curve)

@@ -17,11 +17,13 @@ from typing import ClassVar
 
 from detectors.base import Context, TextDetector, Waking
 from detectors.hostility import MODEL, Hostility
-from detectors.wording import LISTS, Match, WordList, read_list, sentence_around
+from detectors.wording import LISTS, Entry, Match, WordList, read_list, sentence_around
 from scanner.model import Hit
 
 LABELS = ("profanity", "abuse", "sexual", "threat", "harassment", "discrimination", "disparagement")
 STRENGTH = {
+    "setting": 0.2,
+    "sign": 0.35,
     "faint": 0.3,
     "ambiguous": 0.45,
     "likely": 0.6,
@@ -73,6 +75,16 @@ _REPORTING = re.compile(
     r"name-?calling|graffiti|comments?)\b",
     re.I,
 )
+# Words that a colon introduces as somebody else's, whoever they speak to. "I said:" introduces one's own.
+_INTRODUCED = re.compile(
+    r"\b(?:(?<!\bI )(?<!\bwe )(?:said|says|wrote|writes|texted|messaged|posted|shouted|shouts|screamed|reads|replied|typed|put|"
+    r"told (?:him|her|them|us|me))\b"
+    r"|(?:texts?|messages?|words?|comments?|notes?|things|e-?mails?|posts?) (?:like|such as|used|were|was|read|reads|from|sent|by)\b"
+    r"|(?:transcript|voicemail|recording|graffiti|screenshots?|verbatim|quote)\b)[^.!?\n:]{0,60}:\s[^\n]{0,300}\Z"
+    r"|\b(?:when|if) (?:someone|somebody|people|anyone|others|they|he|she|a pupil) "
+    r"(?:says?|said|calls?|called|tells?|told)\b[^.!?\n]{0,60}\Z",
+    re.I,
+)
 _TURN = re.compile(r"\b(?:but|because|so|and I|which is why|honestly|frankly)\b", re.I)
 _REPORT_TEXT = re.compile(
     r"\b(?:CPOMS|MyConcern|DSL|safeguarding|disclosure|disclosed|incident (?:report|form|log)|"
@@ -88,7 +100,11 @@ _LESSON = re.compile(
     r"extract|lyrics|essay|quotations?|lessons?|homework|worksheet|propaganda|museum|segregation|"
     r"apartheid|slave trade|civil rights|Holocaust|"
     r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breeding|breeds|vets?|pupp(?:y|ies)|kennels?|"
-    r"species|birds?|survey|etymology|"
+    r"species|birds?|"
+    r"(?:blue|great|coal|marsh|willow|bearded|crested|long-tailed) tits?|pheasants?|sparrows?|finch(?:es)?|robins|nest(?:s|ing)?|"
+    r"reservoir|hatch(?:ed|ing)|survey|etymology|"
+    r"condoms?|the pill|vulva|vagina|penis|testicles|ovar(?:y|ies)|menstrua\w{1,4}|periods|ejaculat\w{1,3}|intercourse|sexual health|STIs?|"
+    r"slides|parents['’]? talk|e-?safety|online safety|what does the law|under 18|awareness (?:week|month|day)|"
     r"dictionary|Middle English|Chaucer\w{0,3}|Steinbeck|GCSE|A[- ]level|mark scheme|revis(?:ion|e)|vocab(?:ulary)?|translat\w{1,5}|"
     r"(?:word|term) for|(?:in|the) (?:French|German|Spanish|Polish|Latin|Italian|Dutch|Danish|Swedish|"
     r"Norwegian)|textbook|literature|film studies|rehearsal|"
@@ -117,6 +133,21 @@ _CLINICAL = re.compile(
     r"\b(?:diplegia|hemiplegia|quadriplegia|paraplegia|paraparesis|cerebral palsy|spasticity|colon|dysphonia|growth|"
     r"development(?:al)?|Asperger\S{0,2}|syndrome|diagnos\w{1,4}|patient|paediatric\w{0,3}|flame|fire|bone age)\b",
     re.I,
+)
+# "I must have looked like a complete …": nobody is insulted.
+# "Shut up, you won!": joy, not anger.
+_JOY = re.compile(
+    r"[!?]{2}|\b(?:congratulations|congrats|hooray|omg|no way|amazing|brilliant news|so happy|well done)\b", re.I
+)
+# What stands after "the old bag" tells the bag.
+_A_THING = re.compile(r" (?:of|for|in|full|from|with) (?!(?:a |the )?(?:woman|man|teacher|lady))", re.I)
+_OF_MYSELF = re.compile(
+    r"\b(?:I am|I['’]m|I was|I feel|me,?) (?:\w+ ){0,3}\Z"
+    r"|\bI\b(?:(?!\b(?:you|he|she|they|him|her|them)\b)[^.!?\n]){0,60}\b(?:like|as|be|being|feel|felt|look(?:ed|ing)?)(?: such)? \Z",
+    re.IGNORECASE,
+)
+_COMMUNITY = re.compile(
+    r",? (?:and|or|/|&)? ?(?:Irish )?(?:Travellers?|Roma|Showm[ae]n|communit(?:y|ies)|heritage|histor(?:y|ies))\b"
 )
 _EXCUSE = re.compile(r"\bnot (?:a )?(?:racist|sexist|homophobic|transphobic|prejudiced|being \w+),? but\b", re.I)
 # Places where the verbs of violence mean nothing.
@@ -209,11 +240,18 @@ class _Disguises:
 
 # People whom prejudice is about. A sentence that names none of them, and in which the list saw nothing, is never weighed.
 _GROUPS = (
-    "woman", "women", "girls", "female", "females", "wife", "wives", "feminist", "feminists", "bitch", "bitches", "sluts", "whores",
-    "chicks", "ladies", "muslim", "muslims", "jew", "jews", "jewish", "blacks", "gays", "lesbians", "immigrants", "foreigners",
+    "woman", "women", "girls", "female", "females", "wife", "wives", "feminist", "feminists", "bitches", "sluts", "whores",
+    "chicks", "ladies", "muslim", "muslims", "islam", "jew", "jews", "jewish", "hindus", "sikhs", "catholics", "blacks", "asians",
+    "africans", "indians", "pakistanis", "arabs", "chinese", "poles", "romanians", "gypsies", "travellers", "refugees", "migrants",
+    "immigrants", "foreigners", "gay", "gays", "lesbian", "lesbians", "homosexuals", "transgender", "disabled", "autistic",
+    "elderly", "pensioners",
 )  # fmt: skip
+# The verb is nobody's name.
+_COMPLAINS = re.compile(
+    r"\b(?:will|to|they|he|she|I|we|so) bitch(?:es|ed|ing)?\b|\bbitch(?:es|ed|ing)? (?:about|like|at|that)\b", re.I
+)
 SENTENCES_WEIGHED = 60
-_VERY_SURE, _SURE, _LIKELY = 0.88, 0.8, 0.5
+_VERY_SURE, _SURE, _LIKELY = 0.9, 0.8, 0.5
 _HEAD_OF = {
     "discrimination": "discrimination",
     "harassment": "discrimination",
@@ -223,7 +261,7 @@ _HEAD_OF = {
 }
 # From where on a head's word makes an unsure hit of the list a sure one. Abuse was learnt from tweets chosen for their
 # words, where it is five times as common as elsewhere: only its surest word counts.
-_HEAD_NEEDS = {"discrimination": _SURE, "abuse": 0.97, "threat": _LIKELY}
+_HEAD_NEEDS = {"discrimination": _SURE, "abuse": 0.95, "threat": _LIKELY}
 _DAMPED = ("quot", "in quot", "reported", "talk of", "said ", "denied", "capitalised", "clinical", "laughing")
 
 
@@ -233,7 +271,7 @@ class _Sentences:
     wake = tuple(rf"\b{word}\b" for word in _GROUPS)
 
     def __init__(self) -> None:
-        self._model = Hostility.load()
+        self.model = Hostility.load()
 
     def surer(self, text: str, hits: Sequence[Hit]) -> Iterator[Hit]:
         """The hits; one that the list was unsure of is sure where its whole sentence reads so."""
@@ -247,10 +285,15 @@ class _Sentences:
             if head is not None and unsure and not mild and asked < SENTENCES_WEIGHED:
                 asked += 1
                 low, high = sentence_around(text, hit.start, hit.end)
-                if self._model.probabilities(text[low:high])[head] >= _HEAD_NEEDS[head]:
+                if self._chance(head, text[low:high]) >= _HEAD_NEEDS[head]:
                     reasons = (*hit.reasons, "the whole sentence reads so")
                     hit = Hit(hit.label, hit.start, hit.end, hit.value, 0.78, reasons)
             yield hit
+
+    def _chance(self, head: str, sentence: str) -> float:
+        """Contempt for women has a head of its own, learnt from far more sentences than the other characteristics share."""
+        chances = self.model.probabilities(sentence)
+        return max(chances["discrimination"], chances["sexism"]) if head == "discrimination" else chances[head]
 
     def unlisted(self, text: str, ends: Sequence[int], report: bool) -> Iterator[Hit]:
         """Sentences about a group of people that read like prejudice: a note, or, very seldom, enough for a finding."""
@@ -261,7 +304,7 @@ class _Sentences:
             asked += 1
             low, high = sentence_around(text, max(0, end - 1), end)
             done = high
-            chance = self._model.probabilities(text[low:high])["discrimination"]
+            chance = self._chance("discrimination", text[low:high])
             if chance < _LIKELY:
                 continue
             near = text[max(0, low - 200) : high + 200]
@@ -271,11 +314,79 @@ class _Sentences:
                 or _CHALLENGE.search(near)
                 or _LESSON.search(near)
                 or any(mark in text[low:high] for mark in _QUOTES)
+                or _COMPLAINS.search(text, low, high)
             )
-            confidence = 0.4 if others else 0.76 if chance >= _VERY_SURE else 0.55
+            confidence = 0.4 if others else round(chance, 2) if chance >= _VERY_SURE else 0.55
             yield Hit(
                 "discrimination", low, high, text[low:high], confidence, ("reads like prejudice", "the whole sentence")
             )
+
+
+# --- signs in company -----------------------------------------------------------------------------------------------
+
+# So near must two signs stand to be one matter: a few sentences.
+_NEAR = 450
+_ALONE, _TOGETHER, _PLAIN = STRENGTH["sign"], 0.78, 0.85
+# Shutting somebody out, and mocking what somebody is, are one matter for those who suffer it.
+_FAMILY = {"harassment": "discrimination", "discrimination": "discrimination", "abuse": "discrimination"}
+# Where one person's words end and another's begin, as far as a text shows it: nobody answers for the company of another.
+_BORDER = re.compile(r"\n[ \t]*(?:>|-{3,}|_{5,}|\*{5,}|From:|Von:|De:|Begin forwarded|On [^\n]{1,120}\bwrote:)")
+_UNSURE = ("sign", "faint", "likely", "mild")
+
+
+class _Company:
+    """What makes a sign count: another sign near it, or a setting, of another kind. Two kinds make a finding, more a surer one."""
+
+    def __init__(self, settings: Sequence[Entry]) -> None:
+        by_kind: dict[tuple[str, str, str], list[str]] = {}
+        for entry in settings:
+            kind = (_FAMILY.get(entry.label, entry.label), entry.group, entry.means)
+            by_kind.setdefault(kind, []).append(entry.pattern.pattern)
+        self._kinds = {kind: re.compile("|".join(bodies), re.IGNORECASE) for kind, bodies in by_kind.items()}
+
+    def joined(self, text: str, hits: list[Hit], report: bool) -> list[Hit]:
+        """The hits, each sign as sure as its company makes it. In a log of what happened no sign is the writer's own."""
+        signs = [
+            hit
+            for hit in hits
+            if len(hit.reasons) > 1 and hit.reasons[1] in _UNSURE and hit.confidence >= STRENGTH[hit.reasons[1]]
+        ]
+        if report or not signs:
+            return [hit for hit in hits if hit.reasons[1:2] != ("sign",)]
+        kept = []
+        for hit in hits:
+            if hit.reasons[1:2] != ("sign",):
+                kept.append(hit)
+            elif hit in signs and (kinds := self._kinds_about(text, hit, signs)):
+                reasons = (hit.reasons[0], f"beside {', '.join(sorted(kinds))}", *hit.reasons[2:])
+                sure = _PLAIN if len(kinds) > 1 else _TOGETHER
+                kept.append(Hit(hit.label, hit.start, hit.end, hit.value, sure, reasons))
+        return kept
+
+    def _kinds_about(self, text: str, sign: Hit, signs: Sequence[Hit]) -> set[str]:
+        family = _FAMILY.get(sign.label, sign.label)
+        low, high = max(0, sign.start - _NEAR), min(len(text), sign.end + _NEAR)
+        low = max((border.end() for border in _BORDER.finditer(text, low, sign.start)), default=low)
+        border = _BORDER.search(text, sign.end, high)
+        high = border.start() if border else high
+        found, alike = set(), {sign.value.lower()}
+        for other in signs:
+            if _FAMILY.get(other.label, other.label) != family or not low <= other.start <= high:
+                continue
+            if other.start < sign.end and sign.start < other.end:
+                continue
+            if other.reasons[0] != sign.reasons[0]:
+                found.add(other.reasons[0])
+            else:
+                alike.add(other.value.lower())
+        if len(alike) > 2:
+            found.add(f"{len(alike) - 1} more such")
+        for (label, group, means), pattern in self._kinds.items():
+            if label != family or means in found or (group and f"about {group}" not in sign.reasons):
+                continue
+            if any(m.start() >= sign.end or m.end() <= sign.start for m in pattern.finditer(text, low, high)):
+                found.add(means)
+        return found
 
 
 class Language(TextDetector):
@@ -283,7 +394,10 @@ class Language(TextDetector):
 
     labels: ClassVar[tuple[str, ...]] = LABELS
     files: ClassVar[tuple[Path, ...]] = (LISTS / "language.yml", MODEL)
-    _words = WordList(read_list("language", LABELS, tuple(STRENGTH)))
+    _entries = read_list("language", LABELS, tuple(STRENGTH))
+    # A setting is looked for only where there is a sign: ordinary words must wake nothing.
+    _words = WordList([entry for entry in _entries if entry.weight != "setting"])
+    _company = _Company([entry for entry in _entries if entry.weight == "setting"])
     _disguises = _Disguises()
     _sentences = _Sentences()
     wake: ClassVar[tuple[str, ...]] = _words.wake + _disguises.wake + _sentences.wake
@@ -304,7 +418,8 @@ class Language(TextDetector):
         ]
         for start, end, label, weight, group in respelt:
             hits.append(_judge(text, start, end, label, weight, "disguised spelling", group, report))
-        told = list(self._sentences.surer(text, list(_strengthened(_outermost(hits)))))
+        hits = self._company.joined(text, list(_strengthened(_outermost(hits))), report)
+        told = list(self._sentences.surer(text, hits))
         seen = [hit for hit in told if hit.label == "discrimination" and hit.confidence >= 0.5]
         yield from told
         for hit in self._sentences.unlisted(text, places, report):
@@ -342,14 +457,15 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
     low, high = sentence_around(text, start, end)
     head = text[low:start]
     quoted = _in_quotes(text, start, end)
+    introduced = _INTRODUCED.search(text[max(0, start - 300, text.rfind("\n\n", 0, start)) : start]) is not None
     saying = [match.end() for match in _REPORTING.finditer(head[-160:])]
     reported = bool(saying) and not _TURN.search(head[-160:][saying[-1] :])
     near = slice(max(0, start - 250), min(len(text), end + 250))
     to_you = re.search(r"\b(?:you|u|ur|your|you['’]re)\b", text[max(low, start - 40) : end + 20], re.I) is not None
-    if quoted and (reported or report or not to_you):
+    if quoted and (reported or report or not to_you or _LESSON.search(text[near])):
         confidence *= 0.4
         reasons.append("quoted")
-    elif reported and (report or not to_you):
+    elif introduced or (reported and (report or not to_you)):
         confidence *= 0.45
         reasons.append("reported speech")
     elif quoted:
@@ -386,7 +502,16 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
     ):
         confidence *= 0.4
         reasons.append("a clinical term")
-    elif label == "abuse" and re.search(r"\b(?:I am|I['’]m|I was|I feel|[Mm]e,?) (?:\w+ ){0,3}\Z", head):
+    elif label == "discrimination" and weight == "mild" and _COMMUNITY.match(text, end):
+        confidence *= 0.4
+        reasons.append("a community's own name")
+    elif label == "abuse" and text[start:end].lower().startswith("shut up") and _JOY.search(text, end, high + 20):
+        confidence *= 0.4
+        reasons.append("said in joy")
+    elif label == "discrimination" and text[start:end].lower().endswith(" bag") and _A_THING.match(text, end):
+        confidence *= 0.4
+        reasons.append("a thing")
+    elif label == "abuse" and _OF_MYSELF.search(head):
         confidence *= 0.4
         reasons.append("said of oneself")
     elif (

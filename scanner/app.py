@@ -610,9 +610,9 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
                 for ref in page.items:
                     yield ref.id, partial(source.fetch, ref)
 
-    trails, habits = correlate.Trails(), correlate.Habits()
-    # What may hold the key of another message's file, has a lock or asks for the past waits until all have been read: the other
-    # message may come last.
+    trails, habits, heated = correlate.Trails(), correlate.Habits(), correlate.Heated()
+    # What may hold the key of another message's file, has a lock, asks for the past or may be part of a pattern waits until all
+    # have been read: the other message may come last.
     waiting: dict[tuple[str, str], Outcome] = {}
     for path, outcomes in pool.judge_all(items(), explain=explain):
         if isinstance(outcomes, Exception):
@@ -621,6 +621,7 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
         for outcome in outcomes:
             trails.add(path, outcome.member, outcome.verdict)
             habits.add(outcome.verdict)
+            heated.add(outcome.verdict)
             if outcome.verdict.trail is not None or outcome.verdict.pending:
                 waiting[path, outcome.member] = outcome
             else:
@@ -639,7 +640,7 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
     for (path, member), outcome in waiting.items():
         seen = habits.seen(outcome.verdict)
         verdict = correlate.settled(outcome.verdict, correlate.past_of(seen) if seen is not None else frozenset())
-        yield Line(path + member, verdict, outcome.silences)
+        yield Line(path + member, correlate.with_pattern(verdict, heated.before(verdict)), outcome.silences)
     trails.close()
     habits.close()
 

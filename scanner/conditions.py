@@ -55,7 +55,8 @@ POLICY_FACTS: dict[str, str] = {
     "contract_granted": "the sender holds a contract grant on record",
     "education_granted": "the sender holds an education grant on record",
     "transfer_granted": "every outside recipient is covered by a transfer grant of the sender",
-    "report": "it goes to nobody but those whose job it is to look into such mail: IT security, dpo, hr, dsl, head, investigator",
+    "report": "it goes to nobody but those whose job it is to look into such mail: IT security, dpo, hr, dsl, head, investigator, "
+    "by role or by job title",
 }
 _COMPANY = 50  # how many neighbours of one hit are looked at: more add nothing to a finding, and the cost stays linear
 

@@ -1,5 +1,5 @@
-"""What only several messages show (D22): a locked file and its password in another message to the same recipient, and how a
-text that goes round went from one to the other.
+"""What only several messages show (D22): a locked file and its password in another message to the same recipient, the same
+person written to in such a way again and again, and how a text that goes round went from one to the other.
 
 Messages are met through keyed fingerprints of their addresses and their times; no text is kept. Where a lock and a key may
 belong together, the message that may hold the key is judged once more with the locked one beside it; and where a word of it
@@ -14,13 +14,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from scanner.model import SEVERITIES, PastFact, SpreadAct, Trail, Verdict
+from scanner.model import SEVERITIES, Finding, PastFact, Severity, SpreadAct, Trail, Verdict, is_heated
 from scanner.store import Passing, Seen, SeenRecipient
 
 # A password that comes later than this, or came earlier, is no longer sent with its file.
 WINDOW = timedelta(days=14)
 # So many locked messages are tried with one message's words, the nearest in time first.
 MOST_COMPANIONS = 5
+# Language towards the same person counts as one pattern within so long, and from so many messages on.
+PATTERN = timedelta(days=90)
+REPEATED = 3
 # An outbreak is forgotten so long after its last passing; chain letters come back after holidays.
 OUTBREAK_KEPT = timedelta(days=180)
 # A text in which nobody saw a sign is kept for so long: a copy with a sign may come.
@@ -29,6 +32,12 @@ UNSIGNED_KEPT = timedelta(days=7)
 GROWING = timedelta(days=3)
 
 Place = TypeVar("Place")
+_LOWER: dict[Severity, Severity] = {"severe": "moderate", "moderate": "minor", "minor": "minor"}
+_HIGHER: dict[Severity, Severity] = {"minor": "moderate", "moderate": "severe", "severe": "severe"}
+# Labels of heat: what somebody writes in anger. A slur, a threat or an advance is none, however seldom.
+_HEAT = frozenset({"profanity", "abuse", "harassment"})
+# Towards these nothing is put down to the heat of a moment.
+_FAMILIES = frozenset({"@recipient_role:pupil", "@recipient_role:contact"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +265,59 @@ class Habits:
             for one in ties.to
         )
         return Seen(sent, timedelta(days=now - first) if sent else timedelta(0), files, len(parties), recipients)
+
+
+# --- the same person again and again --------------------------------------------------------------------------------
+
+
+def with_pattern(verdict: Verdict, before: int) -> Verdict:
+    """The verdict on a heated message before which `before` others by the same sender to one of the same people were seen
+    within PATTERN: what is repeated weighs more, and a single outburst less. The reason stands on the finding.
+    """
+    if verdict.trail is None or not verdict.trail.heated:
+        return verdict
+    to_family = any(fact.label in _FAMILIES for fact in verdict.facts)
+    return replace(verdict, findings=tuple(_weighed(finding, before, to_family) for finding in verdict.findings))
+
+
+def _weighed(finding: Finding, before: int, to_family: bool) -> Finding:
+    if not is_heated(finding):
+        return finding
+    days = PATTERN.days
+    if before + 1 >= REPEATED:
+        why = f"message {before + 1} of this kind by the same sender to the same person within {days} days"
+        return replace(finding, severity=_HIGHER[finding.severity], reasons=(*finding.reasons, why))
+    heat = {item.label for item in finding.evidence} <= _HEAT
+    if before == 0 and heat and not to_family and finding.severity != _LOWER[finding.severity]:
+        why = f"a single heated message: none before it to the same person within {days} days"
+        return replace(finding, severity=_LOWER[finding.severity], reasons=(*finding.reasons, why))
+    return finding
+
+
+class Heated:
+    """The heated messages of one run over files: keyed fingerprints and times, kept in memory."""
+
+    def __init__(self) -> None:
+        self._sent: dict[tuple[str, str], list[tuple[datetime, str]]] = {}
+
+    def add(self, verdict: Verdict) -> None:
+        trail = verdict.trail
+        if trail is not None and trail.heated and verdict.sent_at is not None:
+            for recipient in trail.recipients:
+                self._sent.setdefault((trail.sender, recipient), []).append((verdict.sent_at, verdict.content_hash))
+
+    def before(self, verdict: Verdict) -> int:
+        """How many other such messages of the sender one of the same recipients got within PATTERN before this one."""
+        trail, at = verdict.trail, verdict.sent_at
+        if trail is None or at is None:
+            return 0
+        return max(
+            (
+                len({copy for sent, copy in self._sent.get((trail.sender, one), ()) if at - PATTERN <= sent < at})
+                for one in trail.recipients
+            ),
+            default=0,
+        )
 
 
 # --- a text that goes round -----------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from scanner.evidence import FingerprintKey, evidence_of, fact_of
 from scanner.exemptions import Exemptions
 from scanner.extract import Limits, may_hold_key, normalise, read
 from scanner.model import (
+    MOST_TARGETS,
     PROBLEMS_THAT_LEAVE_COMPLETE,
     SEVERITIES,
     Address,
@@ -49,6 +50,7 @@ from scanner.model import (
     Trail,
     Verdict,
     Versions,
+    is_heated,
 )
 from scanner.policy import DATA_TOPICS, FOR_EVERYBODY, Policy, for_examples
 from scanner.ports import Detectors, Message, NameBudget, NamesNear
@@ -235,7 +237,7 @@ def inspect(
         sent_at=envelope.sent_at,
         parts=len(parts),
         sender=_sender(envelope, directory, instruments.key),
-        trail=_trail(envelope, direction, parts, locks, instruments.key) if only_topics is None else None,
+        trail=_trail(envelope, direction, parts, locks, findings, instruments.key) if only_topics is None else None,
         spread=_spread(envelope, direction, parts, hits, directory, instruments.spread_key)
         if only_topics is None
         else None,
@@ -246,16 +248,24 @@ def inspect(
 
 
 def _trail(
-    envelope: Envelope, direction: Direction, parts: tuple[Part, ...], locks: int, key: FingerprintKey
+    envelope: Envelope,
+    direction: Direction,
+    parts: tuple[Part, ...],
+    locks: int,
+    findings: tuple[Finding, ...],
+    key: FingerprintKey,
 ) -> Trail | None:
-    """What links this message with others (D22), where there is a closed lock in it or a word like a password."""
-    if envelope.from_ is None or not envelope.recipients or direction == "inbound":
+    """What links this message with others (D22): a closed lock in it, a word like a password, or language towards somebody."""
+    if envelope.from_ is None or not envelope.recipients:
         return None
-    holds = may_hold_key((part.path, part.text) for part in parts if part.kind in ("subject", "body"))
-    if not locks and not holds:
+    ours = direction != "inbound"
+    locks = locks if ours else 0
+    holds = ours and may_hold_key((part.path, part.text) for part in parts if part.kind in ("subject", "body"))
+    heated = len(envelope.recipients) <= MOST_TARGETS and any(is_heated(finding) for finding in findings)
+    if not locks and not holds and not heated:
         return None
     recipients = sorted({key.fingerprint("recipient", item.address) for item in envelope.recipients[:50]})
-    return Trail(key.fingerprint("sender", envelope.from_.address), tuple(recipients), locks, holds)
+    return Trail(key.fingerprint("sender", envelope.from_.address), tuple(recipients), locks, holds, heated)
 
 
 # A mail to more people says nothing about who writes to whom.

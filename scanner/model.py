@@ -441,6 +441,16 @@ class Finding:
     past: tuple[PastFact, ...] = ()
 
 
+# What is said to more people at once has no single target.
+MOST_TARGETS = 5
+_HEATED = frozenset({"inappropriate_language", "harassment_discrimination", "threats", "sexual_content"})
+
+
+def is_heated(finding: Finding) -> bool:
+    """Whether a finding speaks of the sender's own language towards those it went to, and counts."""
+    return finding.topic in _HEATED and finding.owner == "sender" and not finding.shadow and finding.exempted_by is None
+
+
 @dataclass(frozen=True, slots=True)
 class Versions:
     rules: str
@@ -479,13 +489,14 @@ class Trail:
     """What may link a message with others of the same sender (D22): keyed fingerprints of addresses, counts, no text.
 
     `locks` counts the locked files that stayed closed to the message's own words; `may_hold_key` says that some word in it
-    looks like a password.
+    looks like a password, `heated` that a finding speaks of the sender's own language towards these few recipients.
     """
 
     sender: str
     recipients: tuple[str, ...]
     locks: int
     may_hold_key: bool
+    heated: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,6 +184,7 @@ class Pipeline:
                 results.append(done)
         again = self._met(folder, results)
         results = [one for one in results if one.provider_id not in again] + list(again.values())
+        results = [self._in_pattern(result, results) for result in results]
         cases = self.store.commit_page(
             source=self.source.name,
             mailbox=folder.mailbox,
@@ -233,6 +234,22 @@ class Pipeline:
             if judged is not None:
                 again[other.id] = judged
         return again
+
+    def _in_pattern(self, one: Committed, page: list[Committed]) -> Committed:
+        """The message with its severity as the same sender's earlier ones to the same people make it."""
+        trail, at = one.verdict.trail, one.verdict.sent_at
+        if trail is None or not trail.heated or at is None:
+            return one
+        known = self.store.heated(trail, at - correlate.PATTERN, at)
+        for other in page:
+            beside, when = other.verdict.trail, other.verdict.sent_at
+            if beside is None or when is None or not beside.heated or beside.sender != trail.sender:
+                continue
+            if at - correlate.PATTERN <= when < at:
+                for recipient in beside.recipients:
+                    known.setdefault(recipient, set()).add(other.verdict.content_hash)
+        before = max((len(known.get(recipient, ())) for recipient in trail.recipients), default=0)
+        return replace(one, verdict=correlate.with_pattern(one.verdict, before))
 
     def _beside(self, folder: Folder, results: list[Committed], one: Committed, *, locked: bool) -> list[ItemRef]:
         here = correlate.met(one.verdict.trail, one.verdict.sent_at) if one.verdict.trail is not None else None

@@ -306,7 +306,7 @@ class Service:
     def clear(self) -> None:
         """Forget the facts of clean messages, and the cases, whose time is over."""
         now = self.clock()
-        self.store.forget_trails(now - correlate.WINDOW)
+        self.store.forget_trails(now - correlate.WINDOW, now - correlate.PATTERN)
         self.store.forget_habits((now - correlate.TIES_KEPT).date())
         self.store.forget_outbreaks(now - correlate.OUTBREAK_KEPT, now - correlate.UNSIGNED_KEPT)
         log.info("facts of %d clean messages forgotten", self.store.forget_clean(now - self.keep_clean))

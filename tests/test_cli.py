@@ -255,3 +255,18 @@ def test_scan_sees_the_wrong_sarah_by_who_was_written_to_before(run, tmp_path: P
         path = write_mail(mails / f"{day}.eml", "The meeting is on Thursday.", "sarah.arden@gmail.com")
         path.write_bytes(path.read_bytes().replace(b"07 Sep 2026", f"0{day} Sep 2026".encode()))
     assert "misdirected_mail" in topics()
+
+
+def test_scan_weighs_the_third_harsh_mail_to_one_person_more_whatever_the_order_of_the_files(
+    run, tmp_path: Path
+) -> None:
+    for name, day in (("c", "07"), ("a", "08"), ("b", "09")):
+        path = write_mail(
+            tmp_path / f"{name}.eml", "Nobody here can stand you. We will make your life a misery until you resign."
+        )
+        path.write_bytes(path.read_bytes().replace(b"Mon, 07 Sep", day.encode() + b" Sep"))
+    finished = run("scan", str(tmp_path), "--format", "jsonl")
+    by_name = {Path(line["path"]).stem: line["findings"] for line in lines_of(finished)}
+    severities = {name: found[0]["severity"] for name, found in by_name.items()}
+    assert severities == {"c": "moderate", "a": "severe", "b": "severe"}
+    assert "message 3 of this kind" in by_name["b"][0]["reasons"][-1]

@@ -12,9 +12,20 @@ from made_up import SECRET, key_mail, locked_mail, locked_zip
 
 from connectors.files import FileSource
 from scanner.app import _lines, rules_folder, start_of
-from scanner.correlate import MOST_COMPANIONS, WINDOW, Met, Trails, better, nearest
+from scanner.correlate import (
+    MOST_COMPANIONS,
+    PATTERN,
+    REPEATED,
+    WINDOW,
+    Heated,
+    Met,
+    Trails,
+    better,
+    nearest,
+    with_pattern,
+)
 from scanner.keys import RootKey
-from scanner.model import Finding, People, Person, Trail, Verdict, Versions
+from scanner.model import Evidence, Fact, Finding, People, Person, Severity, Trail, Verdict, Versions
 from scanner.report import Line
 from scanner.work import WorkerPool
 
@@ -168,3 +179,75 @@ def test_an_archive_in_an_archive_opened_by_the_words_of_two_mails(pool: WorkerP
     first = key_mail("first", DESK, "Tue, 08 Sep 2026 09:00:00 +0100")
     lines = scanned(pool, tmp_path, a=outer, b=first, c=first.replace(SECRET.encode(), b"Second-Key-22"))
     assert topics(lines["a"]) == ["password_exposed"]
+
+
+# --- the same person again and again --------------------------------------------------------------------------------
+
+
+def heated(
+    at: datetime,
+    *,
+    to: tuple[str, ...] = ("sam",),
+    label: str = "harassment",
+    severity: Severity = "severe",
+    shadow: bool = False,
+) -> Verdict:
+    evidence = (Evidence(label, "body", "", 1, 0.9, ""),)
+    finding = Finding(
+        "k", "harassment_discrimination", "1", "Bullying", "harassment_discrimination", "language", severity, 0.9, "sender", 0,
+        evidence, ("bullying",), shadow=shadow,
+    )  # fmt: skip
+    trail = Trail("jane", to, 0, False, True)
+    copy = at.isoformat()
+    return Verdict("", "internal", (finding,), (), True, 0, (), Versions("", "", ""), copy, at, trail=trail)
+
+
+def judged(verdict: Verdict, before: int) -> Finding:
+    return with_pattern(verdict, before).findings[0]
+
+
+def test_a_single_outburst_weighs_less_and_says_why() -> None:
+    found = judged(heated(NOON), 0)
+    assert found.severity == "moderate"
+    assert "single heated message" in found.reasons[-1]
+
+
+def test_the_third_to_the_same_person_weighs_more_and_says_why() -> None:
+    assert judged(heated(NOON, severity="moderate"), REPEATED - 2).severity == "moderate"
+    found = judged(heated(NOON, severity="moderate"), REPEATED - 1)
+    assert found.severity == "severe"
+    assert found.reasons[-1].startswith("message 3 of this kind")
+
+
+@pytest.mark.parametrize("label", ["discrimination", "threat", "sexual"])
+def test_a_slur_a_threat_and_an_advance_are_no_heat_of_the_moment(label: str) -> None:
+    assert judged(heated(NOON, label=label), 0).severity == "severe"
+
+
+@pytest.mark.parametrize("role", ["pupil", "contact"])
+def test_nothing_is_put_down_to_heat_towards_a_child_or_a_parent(role: str) -> None:
+    verdict = heated(NOON)
+    fact = Fact(f"@recipient_role:{role}", "headers", "sender", None, 0, 1.0, None, "")
+    verdict = replace(verdict, facts=(fact,))
+    assert judged(verdict, 0).severity == "severe"
+
+
+def test_a_shadow_finding_and_one_to_many_are_no_part_of_a_pattern() -> None:
+    assert judged(heated(NOON, shadow=True), 5).severity == "severe"
+    assert judged(heated(NOON, shadow=True), 5).reasons == ("bullying",)
+    calm = replace(heated(NOON), trail=Trail("jane", ("sam",), 0, True, False))
+    assert judged(calm, 5).reasons == ("bullying",)
+
+
+def test_only_earlier_messages_to_the_same_person_within_the_window_count() -> None:
+    known = Heated()
+    for days in (100, 20, 10):
+        known.add(heated(NOON - timedelta(days=days)))
+    known.add(heated(NOON - timedelta(days=10)))  # a copy in another mailbox is the same message
+    known.add(heated(NOON - timedelta(days=5), to=("vera",)))
+    known.add(heated(NOON + timedelta(days=1)))
+    assert timedelta(days=100) > PATTERN
+    assert known.before(heated(NOON)) == 2
+    assert known.before(heated(NOON, to=("vera", "sam"))) == 2
+    assert known.before(heated(NOON, to=("vera",))) == 1
+    assert known.before(heated(NOON, to=("olive",))) == 0

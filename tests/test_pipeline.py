@@ -306,3 +306,31 @@ def rows(database: str, query: str) -> Sequence[Sequence[Any]]:
         found = [tuple(row) for row in connection.execute(sa.text(query))]
     engine.dispose()
     return found
+
+
+HARSH = "Nobody here can stand you. We will make your life a misery until you resign."
+
+
+def harsh(number: int, day: int, to: str) -> bytes:
+    text = mail(number, MAILBOXES[0], to, f"{HARSH} This is note {number}.", subject="Rota").decode()
+    return text.replace("Mon, 07 Sep 2026", f"{day:02d} Sep 2026").encode()
+
+
+def test_the_third_harsh_mail_to_the_same_colleague_weighs_more_across_rounds(database: str) -> None:
+    tenant = small_tenant(0)
+    tenant.deliver(MAILBOXES[0], "sentitems", harsh(601, 7, MAILBOXES[1]))
+    tenant.deliver(MAILBOXES[0], "sentitems", harsh(602, 8, OUTSIDER))
+    tenant.deliver(MAILBOXES[0], "sentitems", harsh(603, 9, MAILBOXES[1]))
+    with FakeTenant(tenant) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            running.round()
+            tenant.deliver(MAILBOXES[0], "sentitems", harsh(604, 21, MAILBOXES[1]))
+            running.round()
+    with sa.create_engine(database).begin() as connection:
+        query = "SELECT severity, reasons FROM finding WHERE topic = 'harassment_discrimination' ORDER BY id"
+        found = [(row[0], str(row[1])) for row in connection.execute(sa.text(query))]
+    assert [severity for severity, _ in found] == ["moderate", "moderate", "severe", "severe"]
+    assert "single heated message" in found[0][1]
+    assert "message 3 of this kind" in found[3][1]
+    assert not any("note 60" in reasons for _, reasons in found)

@@ -171,10 +171,15 @@ class Store:
         with self.reading.begin() as connection:
             return trails.of_message(connection, source, mailbox, provider_id)
 
-    def forget_trails(self, before: datetime) -> None:
-        """Drops what links messages that were sent before that time."""
+    def heated(self, trail: Trail, since: datetime, sent_at: datetime) -> dict[str, set[str]]:
+        """For each recipient of the trail the content hashes of its sender's heated messages in that time (D22)."""
+        with self.reading.begin() as connection:
+            return trails.heated(connection, trail, since, sent_at)
+
+    def forget_trails(self, before: datetime, heated_before: datetime) -> None:
+        """Drops what links messages that were sent before that time; heated ones are kept until `heated_before`."""
         with self.writing.begin() as connection:
-            trails.forget(connection, before)
+            trails.forget(connection, before, heated_before)
 
     def before(self, ties: Ties, sent_at: datetime, files_within: timedelta) -> Seen:
         """What the messages before say of a sender, their recipients and the conversation (D22)."""

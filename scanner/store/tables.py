@@ -129,6 +129,7 @@ TRAIL = sa.Table(
     sa.Column("sent_at", UtcTime, nullable=False),
     sa.Column("locks", sa.Integer, nullable=False),
     sa.Column("may_hold_key", sa.Boolean, nullable=False),
+    sa.Column("heated", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index("trail_pair", "sender", "recipient", "sent_at"),
     sa.Index("trail_message", "message_id"),
 )

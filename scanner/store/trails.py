@@ -21,6 +21,7 @@ def write(connection: sa.Connection, message_id: int, trail: Trail | None, sent_
             "sent_at": sent_at,
             "locks": trail.locks,
             "may_hold_key": trail.may_hold_key,
+            "heated": trail.heated,
         }
         connection.execute(sa.insert(TRAIL), [{**common, "recipient": one} for one in trail.recipients])
 
@@ -71,5 +72,34 @@ def near(
     return [Linked(row.provider_id, row.folder, row.internet_id, row.recipient, row.sent_at) for row in found.values()]
 
 
-def forget(connection: sa.Connection, before: datetime) -> None:
-    connection.execute(sa.delete(TRAIL).where(TRAIL.c.sent_at < before))
+def heated(connection: sa.Connection, trail: Trail, since: datetime, sent_at: datetime) -> dict[str, set[str]]:
+    """For each recipient the content hashes of the sender's heated messages since then and before `sent_at`. The copies of one
+    message in several mailboxes are one.
+    """
+    query = (
+        sa.select(TRAIL.c.recipient, MESSAGE.c.content_hash)
+        .join(MESSAGE, MESSAGE.c.id == TRAIL.c.message_id)
+        .where(
+            TRAIL.c.sender == trail.sender,
+            TRAIL.c.recipient.in_(trail.recipients),
+            TRAIL.c.heated.is_(True),
+            TRAIL.c.sent_at >= since,
+            TRAIL.c.sent_at < sent_at,
+        )
+        .limit(1_000)
+    )
+    found: dict[str, set[str]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.recipient, set()).add(row.content_hash)
+    return found
+
+
+def forget(connection: sa.Connection, before: datetime, heated_before: datetime) -> None:
+    connection.execute(
+        sa.delete(TRAIL).where(
+            sa.or_(
+                sa.and_(TRAIL.c.heated.is_(False), TRAIL.c.sent_at < before),
+                TRAIL.c.sent_at < heated_before,
+            )
+        )
+    )

@@ -3,6 +3,8 @@
     .venv/bin/python tests/bench/language.py suite [--misses]     the functional suite beside this file, by class
     .venv/bin/python tests/bench/language.py words [--misses]     severe and strong terms in a sentence; innocent look-alikes
     .venv/bin/python tests/bench/language.py sets                 EDOS, Davidson and openings, beside two peers where installed
+    .venv/bin/python tests/bench/language.py fairness             neutral mentions of people that are flagged, by characteristic
+    .venv/bin/python tests/bench/language.py share FOLDER...      mail files: how many sentences the model is asked about
 
 The peers are no part of the requirements: `pip install alt-profanity-check better-profanity` for the comparison.
 
@@ -13,9 +15,12 @@ from __future__ import annotations
 
 import argparse
 import csv
+import email
+import email.policy
 import itertools
 import re
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +31,8 @@ from ruamel.yaml import YAML
 
 import detectors
 from connectors.people_file import load_people
+from detectors.hostility import Hostility
+from detectors.language import Language
 from scanner import inspection
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey
@@ -39,6 +46,7 @@ from scanner.rulebook import load_rulebook
 REPOSITORY = Path(__file__).resolve().parents[2]
 EVAL = REPOSITORY.parent / "shared" / "eval"
 SUITE = Path(__file__).with_name("language_suite.yml")
+HIGH = 0.75  # contract section 3
 TOPICS = frozenset({"inappropriate_language", "sexual_content", "threats", "harassment_discrimination"})
 FROM, COLLEAGUE = "jane.smith@elt.example", "sam.lee@elt.example"
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -160,7 +168,7 @@ LABELS = frozenset({"profanity", "abuse", "sexual", "threat", "harassment", "dis
 
 def _reportable(judge: Judge, text: str) -> bool:
     hits: Iterable[detectors.Hit] = judge.seen.content(text, names_near=())
-    return any(hit.label in LABELS and hit.confidence >= 0.75 for hit in hits)
+    return any(hit.label in LABELS and hit.confidence >= HIGH for hit in hits)
 
 
 # --- public sets, beside the peers ----------------------------------------------------------------------------------
@@ -174,14 +182,17 @@ DAVIDSON_ROWS = 5_000
 def systems(judge: Judge) -> dict[str, Judgement]:
     """Each by name: does a text hold inappropriate language?"""
 
-    def best(text: str, model: bool) -> float:
-        hits = [hit for hit in judge.seen.content(text, names_near=()) if hit.label in LABELS]
+    def best(text: str, model: bool, labels: frozenset[str] = LABELS) -> float:
+        hits = [hit for hit in judge.seen.content(text, names_near=()) if hit.label in labels]
         return max((hit.confidence for hit in hits if model or not _MODEL_REASONS & set(hit.reasons)), default=0.0)
 
     found: dict[str, Judgement] = {
-        "mailwarden, reportable": lambda texts: [best(text, True) >= 0.75 for text in texts],
+        "mailwarden, reportable": lambda texts: [best(text, True) >= HIGH for text in texts],
+        "mailwarden, discrimination": lambda texts: [
+            best(text, True, frozenset({"discrimination"})) >= HIGH for text in texts
+        ],
         "mailwarden, medium": lambda texts: [best(text, True) >= 0.5 for text in texts],
-        "mailwarden, list alone": lambda texts: [best(text, False) >= 0.75 for text in texts],
+        "mailwarden, list alone": lambda texts: [best(text, False) >= HIGH for text in texts],
     }
     try:
         import profanity_check
@@ -203,6 +214,110 @@ def _scores(said: Sequence[bool], wanted: Sequence[bool]) -> str:
     true = sum(a and b for a, b in zip(said, wanted, strict=True))
     precision, recall = true / max(sum(said), 1), true / max(sum(wanted), 1)
     return f"P {precision:.3f}  R {recall:.3f}  F1 {2 * precision * recall / max(precision + recall, 1e-9):.3f}"
+
+
+FOLDS = 3
+_BANDS = ((0.5, 0.75), (0.75, 0.85), (0.85, 0.93), (0.93, 1.01))
+
+
+def _reliability(pairs: Sequence[tuple[float, bool]]) -> str:
+    """How often what was said with so much confidence was so."""
+    shown = []
+    for low, high in _BANDS:
+        band = [true for said, true in pairs if low <= said < high]
+        shown.append(
+            f"{low:.2f} to {min(high, 1):.2f}: {sum(band)} of {len(band)}"
+            + (f" ({sum(band) / len(band):.2f})" if band else "")
+        )
+    return "  ".join(shown)
+
+
+def folds(judge: Judge) -> None:
+    """Davidson with a model that never saw the row it is asked about: everything else of it is as shipped."""
+    import train_hostility as training
+
+    rows = training.davidson()
+    asked = set(range(0, len(rows), max(len(rows) // DAVIDSON_ROWS, 1)))
+    sentences = Language._sentences
+    shipped, scored = sentences.model, []
+    with tempfile.TemporaryDirectory() as folder:
+        for fold in range(FOLDS):
+            known = [row for number, row in enumerate(rows) if number % FOLDS != fold]
+            path = Path(folder) / f"{fold}.npz"
+            path.write_bytes(training.train([*training.edos("train"), *known, *training.neutral("learn")])[0])
+            sentences.model = Hostility.load(path)
+            for number in sorted(asked):
+                if number % FOLDS == fold:
+                    hits = [hit for hit in judge.seen.content(rows[number].text, names_near=()) if hit.label in LABELS]
+                    best = max(hits, key=lambda hit: hit.confidence, default=None)
+                    others = any({"quoted", "reported speech", "in quotation marks"} & set(hit.reasons) for hit in hits)
+                    scored.append((best.confidence if best else 0.0, rows[number].kind != "neither", others))
+    sentences.model = shipped
+    said, truth = [each[0] >= HIGH for each in scored], [each[1] for each in scored]
+    print(f"Davidson in {FOLDS} folds, the whole product, no row seen in training ({len(scored)} rows)")
+    print(f"  reportable           {_scores(said, truth)}")
+    missed = [
+        others
+        for found, true, others in zip(said, truth, (each[2] for each in scored), strict=True)
+        if true and not found
+    ]
+    print(f"  of {len(missed)} missed {sum(missed)} were heard and taken for somebody else's words (quoted, reported)")
+    print("  reliability          " + _reliability([(each[0], each[1]) for each in scored if each[0] >= 0.5]))
+
+
+def fairness(judge: Judge, show_misses: bool) -> None:
+    """Neutral sentences that name people by a characteristic, none of which the model has learnt: how many are flagged."""
+    import train_hostility as training
+
+    rows = training.neutral("ask")
+    found = systems(judge)
+    found = {name: system for name, system in found.items() if not name.endswith("list alone")}
+    said = {name: system([row.text for row in rows]) for name, system in found.items()}
+    for kind in dict.fromkeys(row.kind for row in rows):
+        places = [number for number, row in enumerate(rows) if row.kind == kind]
+        shown = "  ".join(
+            f"{name} {sum(each[place] for place in places) / len(places):.3f}" for name, each in said.items()
+        )
+        print(f"  {kind:20}{len(places):4} sentences: {shown}")
+    if show_misses:
+        for row, flagged in zip(rows, said["mailwarden, medium"], strict=True):
+            if flagged:
+                print(f"  {row.kind}: {row.text}")
+
+
+def share(judge: Judge, folders: Sequence[Path]) -> None:
+    """Of the sentences of real mail, how many the list hears something in, and how many the model is asked about."""
+    asked = Counting(Language._sentences.model)
+    Language._sentences.model = asked  # type: ignore[assignment]
+    mails = sentences_seen = heard = 0
+    for folder in folders:
+        for path in sorted(folder.iterdir()):
+            raw = path.read_bytes()
+            raw = raw.partition(b"\n")[2] if raw.startswith(b"From ") else raw
+            message = email.message_from_bytes(raw, policy=email.policy.default)
+            body = message.get_body(("plain",))
+            try:
+                text = body.get_content() if body is not None else ""
+            except (LookupError, ValueError):
+                continue
+            mails += 1
+            sentences_seen += len(re.split(r"[.!?]\s|\n\s*\n", text))
+            heard += any(hit.label in LABELS for hit in judge.seen.content(text, names_near=()))
+    print(
+        f"{mails} mails, {sentences_seen} sentences: something heard in {heard} mails; the model asked about "
+        f"{asked.number} sentences ({asked.number / max(sentences_seen, 1):.3%}), {asked.number / max(mails, 1):.3f} a mail"
+    )
+
+
+class Counting:
+    """The model, counting how often it is asked."""
+
+    def __init__(self, model: Hostility) -> None:
+        self.model, self.number = model, 0
+
+    def probabilities(self, sentence: str) -> dict[str, float]:
+        self.number += 1
+        return self.model.probabilities(sentence)
 
 
 def sets(judge: Judge, show_misses: bool) -> None:
@@ -239,20 +354,34 @@ def sets(judge: Judge, show_misses: bool) -> None:
         print(f"  openings             {_scores(flat + false, [True] * len(flat) + [False] * len(false))}")
         for kind, each in zip(openings, every, strict=True):
             print(f"    {kind:46}{sum(each):4} of {len(each)}")
+    chances = (
+        [judge_model.probabilities(row.text) for row in rows] if (judge_model := Language._sentences.model) else []
+    )
+    pairs = [
+        (max(each["discrimination"], each["sexism"]), row.kind != "none")
+        for each, row in zip(chances, rows, strict=True)
+    ]
+    print("the model on EDOS dev, which it has not seen: how often what it said was so")
+    print("  " + _reliability([pair for pair in pairs if pair[0] >= 0.5]))
+    folds(judge)
     print("the model alone, trained on one and tested on another (at a probability of 0.5)")
     print("\n".join(f"  {line}" for line in training.across()))
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("suite", "words", "sets"))
+    parser.add_argument("what", choices=("suite", "words", "sets", "fairness", "share"))
+    parser.add_argument("folders", nargs="*", type=Path, help="for `share`: folders of mail files")
     parser.add_argument("--misses", action="store_true", help="print every sentence that was judged otherwise")
     options = parser.parse_args()
-    if options.what != "suite" and not EVAL.is_dir():
+    if options.what in ("words", "sets") and not EVAL.is_dir():
         print(f"no evaluation material at {EVAL}", file=sys.stderr)
         return 2
     judge = Judge()
-    {"suite": suite, "words": words, "sets": sets}[options.what](judge, options.misses)
+    if options.what == "share":
+        share(judge, options.folders)
+    else:
+        {"suite": suite, "words": words, "sets": sets, "fairness": fairness}[options.what](judge, options.misses)
     return 0
 
 

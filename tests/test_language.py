@@ -1,0 +1,227 @@
+"""Inappropriate language through the shipped rules: who hears it decides how much it weighs, and whose words it is whether it counts."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+from ruamel.yaml import YAML
+
+import detectors
+from connectors.people_file import load_people
+from detectors.language import Language
+from scanner.directory import Directory
+from scanner.errors import ConfigErrors
+from scanner.evidence import FingerprintKey
+from scanner.extract import Limits
+from scanner.inspection import HitCache, Instruments, Regime, inspect
+from scanner.model import Address, Blob, Body, Envelope, Finding, Recipient
+from scanner.policy import load_policy
+from scanner.routing import load_routing
+from scanner.rulebook import load_rulebook
+
+RULES = Path(__file__).resolve().parents[1] / "rules"
+COLLEAGUE, PUPIL, PARENT = "sam.lee@elt.example", "22bjones@northfield.elt.example", "pat.jones@gmail.com"
+DSL, HR, ALL_STAFF = "dsl@elt.example", "hr@elt.example", "allstaff@elt.example"
+
+
+@pytest.fixture(scope="module")
+def judge():
+    seen = detectors.load()
+    rulebook = load_rulebook(RULES, seen.labels)
+    regime = Regime(rulebook, load_policy(RULES, "base", rulebook), load_routing(RULES))
+    directory = Directory(load_people(RULES / "examples.people.yml"))
+    instruments = Instruments(seen, Limits(), FingerprintKey(0, b"\0" * 32), HitCache())
+
+    def call(
+        text: str, *to: str, blobs: tuple[Blob, ...] = (), sender: str = "jane.smith@elt.example"
+    ) -> dict[str, Finding]:
+        envelope = Envelope(
+            source="test",
+            sent_at=datetime(2026, 9, 7, 10, 0, tzinfo=UTC),
+            from_=Address(sender, ""),
+            recipients=tuple(Recipient("to", address) for address in to or (COLLEAGUE,)),
+            subject="Monday",
+            bodies=(Body("text/plain", text),),
+            blobs=blobs,
+        )
+        verdict = inspect(envelope, directory, regime, instruments)
+        return {finding.topic: finding for finding in verdict.findings if not finding.shadow}
+
+    return call
+
+
+# --- who hears it ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("to", "severity"),
+    [
+        (COLLEAGUE, "minor"),
+        ("supplier@printco.example", "moderate"),
+        (ALL_STAFF, "moderate"),
+        (PARENT, "severe"),
+        (PUPIL, "severe"),
+    ],
+)
+def test_the_same_coarse_word_weighs_by_who_reads_it(judge, to: str, severity: str) -> None:
+    assert judge("What a shitty rota.", to)["inappropriate_language"].severity == severity
+
+
+def test_a_mild_word_passes_between_adults_and_never_to_a_family(judge) -> None:
+    text = "The bloody coach was late again."
+    assert "inappropriate_language" not in judge(text, COLLEAGUE)
+    assert "inappropriate_language" not in judge(text, ALL_STAFF)
+    for address in (PUPIL, PARENT):
+        assert judge(text, address)["inappropriate_language"].severity == "minor"
+        assert "inappropriate_language" in judge(text, COLLEAGUE, address)
+
+
+def test_no_pack_may_stop_looking_at_mild_words_to_families(tmp_path: Path) -> None:
+    shutil.copytree(RULES, tmp_path / "rules")
+    pack = tmp_path / "rules" / "policies" / "base.yml"
+    rulebook = load_rulebook(tmp_path / "rules")
+    pack.write_text(pack.read_text("utf-8") + "\nrules: [{id: mild_language_to_families, state: 'off'}]\n", "utf-8")
+    with pytest.raises(ConfigErrors, match="never off"):
+        load_policy(tmp_path / "rules", "base", rulebook)
+
+
+# --- whose words they are -------------------------------------------------------------------------------------------
+
+REPORTS = (
+    'Kyle told me to "fuck off", called Mrs Hall a fat slag and threw a chair.',
+    "Ben wrote in her planner: ur a fat ugly cow go kill urself. Planner attached.",
+    "Transcript of the voicemail: listen you stupid cow you better sort this or I will break your legs.",
+    "Words used: useless bitch, I know where you live, I'll burn that school down.",
+    "He grabbed my arm and said he'd knock my teeth out if I spoke to her again.",
+)
+
+
+@pytest.mark.parametrize("text", REPORTS)
+@pytest.mark.parametrize("to", [DSL, HR])
+def test_a_report_of_somebodys_words_is_no_finding(judge, text: str, to: str) -> None:
+    assert not judge(text, to)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I said to her: you are a useless, lazy cow.",
+        "I wrote back: you stupid bitch, I will break your legs.",
+        "My message to you is this: you are a pathetic, useless waste of space.",
+    ],
+)
+def test_ones_own_words_stay_ones_own_behind_a_colon(judge, text: str) -> None:
+    assert judge(text)
+
+
+def test_abuse_of_the_person_who_hears_reports_is_abuse(judge) -> None:
+    assert "inappropriate_language" in judge("You are a fucking useless cow and so is your office.", HR)
+
+
+# --- signs in company -----------------------------------------------------------------------------------------------
+
+
+def sure(text: str) -> set[str]:
+    seen = detectors.load()
+    return {
+        hit.label
+        for hit in seen.content(text, names_near=())
+        if hit.label in Language.labels and hit.confidence >= 0.75
+    }
+
+
+SIGNS = (
+    ("threat", "You still walk home along the canal, I notice. I am a patient man and I have not forgotten what you did."),
+    ("discrimination", "She is sixty-one and still prints everything. They ought to be put out to grass, if you ask me."),
+    ("harassment", "I made a new group without Vera in it. If she asks, say it was called off."),
+    ("sexual", "I keep thinking of you more than I should. Let us keep this between ourselves."),
+    ("disparagement", "You did not hear it from me, but the bursar gets a cut out of every job. Ask anybody."),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("label", "text"), SIGNS, ids=[label for label, _ in SIGNS])
+def test_two_signs_of_different_kinds_make_a_finding_and_one_makes_none(label: str, text: str) -> None:
+    assert label in sure(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am a patient man, so take your time with the minutes.",
+        "They ought to be put out to grass, said the farmer of his two old ponies.",
+        "Please do not tell Vera about the card, it is a surprise.",
+        "I keep thinking of you more than I should, said the widow in chapter three of the novel.",
+        "Everyone knows that the coach leaves at eight.",
+        "These things happen. Do not worry about the mug.",
+        "If I do not hear from you by noon on Monday I will take the complaint to the governors.",
+        "You walk home along the canal, so please mind the ice, your mother asked me to say.",
+    ],
+)
+def test_a_turn_of_phrase_alone_accuses_nobody(text: str) -> None:
+    assert not sure(text)
+
+
+def test_a_sign_and_its_company_must_be_one_persons_words() -> None:
+    text = "I am a patient man.\n\n---------- Forwarded message ----------\nFrom: Pat\n\nYou still walk home along the canal."
+    assert not sure(text)
+    assert not sure("I am a patient man.\n\nOn Monday Pat wrote:\n> You still walk home along the canal.")
+
+
+def test_in_a_log_of_what_happened_a_sign_is_not_the_writers() -> None:
+    for _, text in SIGNS:
+        assert not sure(f"For your CPOMS record, the disclosure as I have it. {text}")
+
+
+# --- pictures -------------------------------------------------------------------------------------------------------
+
+
+def test_words_in_a_picture_are_heard_like_words_in_the_mail(judge) -> None:
+    image = Image.new("L", (1500, 500), 240)
+    pen = ImageDraw.Draw(image)
+    for number, line in enumerate(("I will break your legs, Sam.", "You are a fucking disgrace.")):
+        pen.text((60, 80 + 120 * number), line, font=ImageFont.load_default(54), fill=20)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    found = judge("See the picture.", blobs=(Blob("poster.png", "image/png", buffer.getvalue()),))
+    assert {"threats", "inappropriate_language"} <= set(found)
+    assert all(item.part.startswith("attachment/") for finding in found.values() for item in finding.evidence)
+
+
+def test_a_picture_without_words_says_nothing(judge) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (800, 600), (224, 172, 150)).save(buffer, "PNG")
+    assert not judge("See the picture.", blobs=(Blob("photo.png", "image/png", buffer.getvalue()),))
+
+
+# --- fairness -------------------------------------------------------------------------------------------------------
+
+
+def test_no_neutral_mention_of_people_is_a_finding_whoever_they_are() -> None:
+    content = YAML(typ="safe").load((RULES.parent / "tests" / "bench" / "neutral_mentions.yml").read_text("utf-8"))
+    seen = detectors.load()
+    flagged = [
+        f"{kind}: {sentence}"
+        for kind, groups in content["who"].items()
+        for who in groups
+        for sentence in (template.replace("{who}", who) for template in content["ask"])
+        if any(hit.label in Language.labels and hit.confidence >= 0.75 for hit in seen.content(sentence, names_near=()))
+    ]
+    assert not flagged
+    assert set(content["ask"]).isdisjoint(content["learn"])
+
+
+@pytest.mark.parametrize(
+    "sender", ["jane.smith@elt.example", "head@elt.example", "pa@elt.example", PUPIL, "gov.pat@gmail.com"]
+)
+def test_the_same_words_are_judged_alike_whoever_of_ours_writes_them(judge, sender: str) -> None:
+    for text, topic in (
+        ("You are a fucking disgrace.", "inappropriate_language"),
+        ("I will break your legs, Sam.", "threats"),
+    ):
+        assert topic in judge(text, COLLEAGUE, sender=sender)
+        assert judge(text, COLLEAGUE, sender=sender)[topic].severity == judge(text, COLLEAGUE)[topic].severity
