@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 _MAX_OPEN_FILES = 256
@@ -197,6 +198,11 @@ def _touch_nothing_but(library: ctypes.CDLL, temporary: str, readable: Sequence[
     rules = _checked(library.syscall(_LANDLOCK_CREATE, attributes, len(attributes), 0))
     allowed = {temporary: _LANDLOCK_WRITES | _LANDLOCK_READS, os.devnull: _LANDLOCK_FILE_WRITES | _LANDLOCK_FILE_READS}
     own = [sys.prefix, sys.base_prefix, *sys.path, *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
+    # An editable installation finds its packages by a hook and not on the path; in a checkout the rules lie beside them.
+    for package in ("scanner", "detectors"):
+        found = find_spec(package)
+        for place in (found.submodule_search_locations or ()) if found is not None else ():
+            own += [place, os.path.join(os.path.dirname(place), "rules")]
     # Where packages put data beside their modules: the recognition model for one.
     own += [
         os.path.join(path, "../../../share") for path in sys.path if path.endswith(("site-packages", "dist-packages"))
