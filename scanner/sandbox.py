@@ -201,8 +201,8 @@ def _touch_nothing_but(library: ctypes.CDLL, temporary: str, readable: Sequence[
     # An editable installation finds its packages by a hook and not on the path; in a checkout the rules lie beside them.
     for package in ("scanner", "detectors"):
         found = find_spec(package)
-        for place in (found.submodule_search_locations or ()) if found is not None else ():
-            own += [place, os.path.join(os.path.dirname(place), "rules")]
+        for folder in (found.submodule_search_locations or ()) if found is not None else ():
+            own += [folder, os.path.join(os.path.dirname(folder), "rules")]
     # Where packages put data beside their modules: the recognition model for one.
     own += [
         os.path.join(path, "../../../share") for path in sys.path if path.endswith(("site-packages", "dist-packages"))
