@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scanner.extract import Limits, open_item, read
 from scanner.extract.markup import html_text
 from scanner.extract.normal import clean
 from scanner.extract.segments import segments
+from scanner.ports import RawItem
 
 EVAL = Path(__file__).resolve().parent.parent.parent / "shared" / "eval"
 SIGNATURE = "Ann Wren\nDeputy Headteacher\nLarch Hill Primary School | 01632 960001\n"
@@ -574,3 +576,20 @@ def test_forwards_of_many_mail_programs(tmp_path: Path) -> None:
     assert len(bodies) > 100
     # Yahoo runs the header block into one line in these two languages.
     assert len(missed) <= 2, missed
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "owner"),
+    [
+        ("Subject: Re: you lot\n", "Thank you.\n\n> From: Pat\n> what a joke\n", "quoted"),
+        ("Subject: Re: you lot\nIn-Reply-To: <1@a.example>\n", "Thank you.\n", "quoted"),
+        ("Subject: Re: you lot\n", "Thank you.\n", "sender"),  # two letters anybody may type
+        ("Subject: you lot\nIn-Reply-To: <1@a.example>\n", "Thank you.\n", "sender"),
+    ],
+    ids=["with a quoted mail", "by its header", "only said to be one", "a subject of its own"],
+)
+def test_the_subject_of_an_answer_is_not_its_senders(head: str, body: str, owner: str) -> None:
+    raw = f"From: a@elt.example\nTo: b@out.example\n{head}\n{body}".encode()
+    ((_, envelope),) = open_item(RawItem(raw, "message/rfc822"), Limits())
+    parts = {part.path: part for part in read(envelope, Limits(), lambda _: None, {}).parts}
+    assert parts["subject"].owner_at(0) == owner

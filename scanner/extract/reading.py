@@ -34,7 +34,7 @@ from scanner.extract.limits import Account, Limits
 from scanner.extract.mail import messages_in, parse_message
 from scanner.extract.markup import html_text
 from scanner.extract.normal import clean, plain_name
-from scanner.extract.segments import all_owned, segments
+from scanner.extract.segments import all_owned, is_reply_subject, segments
 from scanner.extract.sniff import (
     DOCX,
     EXECUTABLES,
@@ -243,10 +243,23 @@ class _Reader:
                 own,
                 envelope.bodies,
             )
+        if own and is_reply_subject(envelope.subject):
+            self._leave_subject(envelope, prefix)
         for number, blob in enumerate(envelope.blobs, 1):
             if self._is_full:
                 return
             self.blob(f"{prefix}attachment/{number}/{plain_name(blob.name) or 'unnamed'}", blob, depth)
+
+    def _leave_subject(self, envelope: Envelope, prefix: str) -> None:
+        """The subject of an answer was chosen by whoever is answered: here by what the headers or the quoted mail say."""
+        read = {part.path: place for place, part in enumerate(self.parts)}
+        subject, body = read.get(prefix + "subject"), read.get(prefix + "body")
+        if subject is None:
+            return
+        quotes = body is not None and any(segment.owner == "quoted" for segment in self.parts[body].segments)
+        if quotes or envelope.header("In-Reply-To") or envelope.header("References"):
+            part = self.parts[subject]
+            self.parts[subject] = replace(part, segments=all_owned(part.text, "quoted"))
 
     def _text_part(
         self,

@@ -293,6 +293,11 @@ def segments(text: str, subject: str = "", sender: str = "") -> tuple[Segment, .
     return _joined(lines, owners)
 
 
+def is_reply_subject(subject: str) -> bool:
+    """Whether a subject begins as those of answers do, in the languages that mail programs write it in."""
+    return _REPLY_SUBJECT.match(subject) is not None
+
+
 def all_owned(text: str, owner: SegmentOwner) -> tuple[Segment, ...]:
     """One segment over the whole text: what an attached mail holds is forwarded."""
     return (Segment(owner, 0, len(text)),) if text else ()
@@ -344,7 +349,7 @@ def _joined(lines: list[_Line], owners: list[SegmentOwner]) -> tuple[Segment, ..
 def _mark_history(lines: list[_Line], owners: list[SegmentOwner], subject: str) -> int:
     """Mark quoted and forwarded lines; the index of the first line of a history that runs to the end of the text."""
     is_forward = _FORWARD_SUBJECT.match(subject) is not None
-    is_answer = is_forward or _REPLY_SUBJECT.match(subject) is not None
+    is_answer = is_forward or is_reply_subject(subject)
     # Of a forward, everything that is not the sender's is what was forwarded.
     quoted: SegmentOwner = "forwarded" if is_forward else "quoted"
     is_attributed = False
