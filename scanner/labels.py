@@ -298,6 +298,12 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "homework sent from home once; a parent's address",
     ),
     (
+        {"closeness": "words that are too near"},
+        "signs of two kinds in a message to a pupil: affection, looks, a meeting alone, a present, a secret, the writer's own troubles",
+        "professional distance protects child and adult; the designated safeguarding lead looks at it, and nobody is accused",
+        "plain kindness, a lift in the minibus, a part in the school play",
+    ),
+    (
         {"disclosure": "a child's words that point at harm"},
         "a pupil writes of harm to themselves, at home, or by somebody who seeks contact",
         "the designated safeguarding lead must look today",
