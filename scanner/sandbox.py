@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 _MAX_OPEN_FILES = 256
@@ -199,10 +198,8 @@ def _touch_nothing_but(library: ctypes.CDLL, temporary: str, readable: Sequence[
     allowed = {temporary: _LANDLOCK_WRITES | _LANDLOCK_READS, os.devnull: _LANDLOCK_FILE_WRITES | _LANDLOCK_FILE_READS}
     own = [sys.prefix, sys.base_prefix, *sys.path, *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
     # An editable installation finds its packages by a hook and not on the path; in a checkout the rules lie beside them.
-    for package in ("scanner", "detectors"):
-        found = find_spec(package)
-        for folder in (found.submodule_search_locations or ()) if found is not None else ():
-            own += [folder, os.path.join(os.path.dirname(folder), "rules")]
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    own += [os.path.join(root, name) for name in ("scanner", "detectors", "rules")]
     # Where packages put data beside their modules: the recognition model for one.
     own += [
         os.path.join(path, "../../../share") for path in sys.path if path.endswith(("site-packages", "dist-packages"))
