@@ -614,6 +614,7 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
     # What may hold the key of another message's file, has a lock, asks for the past or may be part of a pattern waits until all
     # have been read: the other message may come last.
     waiting: dict[tuple[str, str], Outcome] = {}
+    occurrences: list[tuple[str, str]] = []  # a file that is named twice is told of twice
     for path, outcomes in pool.judge_all(items(), explain=explain):
         if isinstance(outcomes, Exception):
             yield f"{shown_path(path)}: {outcomes}"
@@ -624,6 +625,7 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
             heated.add(outcome.verdict)
             if outcome.verdict.trail is not None or outcome.verdict.pending:
                 waiting[path, outcome.member] = outcome
+                occurrences.append((path, outcome.member))
             else:
                 yield Line(path + outcome.member, outcome.verdict, outcome.silences)
     opened_by: dict[tuple[str, str], list[tuple[str, str]]] = {}
@@ -637,7 +639,8 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
         near = trails.near(*place, waiting[place].verdict, locked=False)
         beside = correlate.beside(openers, near)
         waiting[place], _ = _judged_beside(source, pool, place, waiting[place], beside, explain)
-    for (path, member), outcome in waiting.items():
+    for path, member in occurrences:
+        outcome = waiting[path, member]
         seen = habits.seen(outcome.verdict)
         verdict = correlate.settled(outcome.verdict, correlate.past_of(seen) if seen is not None else frozenset())
         yield Line(path + member, correlate.with_pattern(verdict, heated.before(verdict)), outcome.silences)

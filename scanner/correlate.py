@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from scanner.model import SEVERITIES, Finding, PastFact, Severity, SpreadAct, Trail, Verdict, is_heated
+from scanner.model import SEVERITIES, PastFact, Severity, SpreadAct, Trail, Verdict, is_heated
 from scanner.store import Passing, Seen, SeenRecipient
 
 # A password that comes later than this, or came earlier, is no longer sent with its file.
@@ -32,12 +32,7 @@ UNSIGNED_KEPT = timedelta(days=7)
 GROWING = timedelta(days=3)
 
 Place = TypeVar("Place")
-_LOWER: dict[Severity, Severity] = {"severe": "moderate", "moderate": "minor", "minor": "minor"}
 _HIGHER: dict[Severity, Severity] = {"minor": "moderate", "moderate": "severe", "severe": "severe"}
-# Labels of heat: what somebody writes in anger. A slur, a threat or an advance is none, however seldom.
-_HEAT = frozenset({"profanity", "abuse", "harassment"})
-# Towards these nothing is put down to the heat of a moment.
-_FAMILIES = frozenset({"@recipient_role:pupil", "@recipient_role:contact"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +69,14 @@ def beside(openers: Iterable[Place], near: Iterable[Place]) -> list[Place]:
 
 
 def better(before: Verdict, after: Verdict) -> bool:
-    """Did judging again bring something? A verdict that only lost something on the way is not taken."""
-    old, new = ({(item.topic, item.owner) for item in verdict.findings} for verdict in (before, after))
-    if not old <= new:
+    """Did judging again bring something? A verdict that lost something on the way is not taken, whatever else it found."""
+    old, new = (
+        [(item.topic, item.owner) for item in verdict.findings if not item.shadow and item.exempted_by is None]
+        for verdict in (before, after)
+    )
+    if not set(old) <= set(new) or after.complete < before.complete:
         return False
-    opened = after.unread_protected < before.unread_protected and after.complete >= before.complete
-    return opened or len(after.findings) > len(before.findings)
+    return after.unread_protected < before.unread_protected or len(new) > len(old)
 
 
 class Trails:
@@ -188,7 +185,8 @@ def settled(verdict: Verdict, facts: frozenset[PastFact]) -> Verdict:
             (
                 number
                 for number, old in enumerate(findings)
-                if (old.topic, old.owner, old.shadow) == (new.topic, new.owner, new.shadow) and not old.exempted_by
+                if (old.topic, old.owner, old.shadow, old.exempted_by)
+                == (new.topic, new.owner, new.shadow, new.exempted_by)
             ),
             None,
         )
@@ -210,10 +208,11 @@ class Habits:
 
     def __init__(self) -> None:
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-        self._database.execute(
-            "CREATE TABLE tie (sender TEXT, address TEXT, day INTEGER, files INTEGER, private INTEGER)"
-        )
+        self._database.execute("CREATE TABLE tie (sender TEXT, address TEXT, day INTEGER)")
         self._database.execute("CREATE INDEX tie_pair ON tie (sender, address, day)")
+        self._database.execute("CREATE TABLE sent (sender TEXT, day INTEGER, files INTEGER)")
+        self._database.execute("CREATE INDEX sent_by ON sent (sender, day)")
+        self._database.execute("CREATE TABLE met (content TEXT PRIMARY KEY)")
         self._database.execute("CREATE TABLE thread (thread TEXT, address TEXT, day INTEGER)")
         self._database.execute("CREATE INDEX thread_of ON thread (thread, day)")
 
@@ -224,10 +223,13 @@ class Habits:
         ties = verdict.ties
         if ties is None or verdict.sent_at is None:
             return
+        new = self._database.execute("INSERT OR IGNORE INTO met VALUES (?)", (verdict.content_hash,)).rowcount
+        if verdict.content_hash and not new:
+            return  # a copy of one that was counted
         day = verdict.sent_at.astimezone(UTC).toordinal()
+        self._database.execute("INSERT INTO sent VALUES (?, ?, ?)", (ties.sender, day, ties.files))
         self._database.executemany(
-            "INSERT INTO tie VALUES (?, ?, ?, ?, ?)",
-            [(ties.sender, one.address, day, ties.files, one.private) for one in ties.to],
+            "INSERT INTO tie VALUES (?, ?, ?)", [(ties.sender, one.address, day) for one in ties.to]
         )
         if ties.thread:
             parties = {ties.sender, *(one.address for one in ties.to)}
@@ -246,9 +248,9 @@ class Habits:
             query = "SELECT count(*) FROM tie WHERE sender = ? AND address = ? AND day < ?"
             return int(self._database.execute(query, (sender, address, now)).fetchone()[0])
 
-        query = "SELECT count(*), min(day) FROM tie WHERE sender = ? AND day < ?"
+        query = "SELECT count(*), min(day) FROM sent WHERE sender = ? AND day < ?"
         sent, first = self._database.execute(query, (ties.sender, now)).fetchone()
-        query = "SELECT total(files) FROM tie WHERE sender = ? AND private AND day BETWEEN ? AND ?"
+        query = "SELECT total(files) FROM sent WHERE sender = ? AND day BETWEEN ? AND ?"
         since = now - EMPTYING_WITHIN.days
         files = int(self._database.execute(query, (ties.sender, since, now - 1)).fetchone()[0])
         query = "SELECT DISTINCT address FROM thread WHERE thread = ? AND day < ?"
@@ -270,28 +272,21 @@ class Habits:
 # --- the same person again and again --------------------------------------------------------------------------------
 
 
-def with_pattern(verdict: Verdict, before: int) -> Verdict:
-    """The verdict on a heated message before which `before` others by the same sender to one of the same people were seen
-    within PATTERN: what is repeated weighs more, and a single outburst less. The reason stands on the finding.
+def with_pattern(verdict: Verdict, others: int) -> Verdict:
+    """The verdict on a heated message beside which `others` by the same sender to one of the same people were seen within
+    PATTERN: what is repeated weighs more, and the reason stands on the finding. Nothing weighs less for being the only one: the
+    others may not have been read yet.
     """
-    if verdict.trail is None or not verdict.trail.heated:
+    if verdict.trail is None or not verdict.trail.heated or others + 1 < REPEATED:
         return verdict
-    to_family = any(fact.label in _FAMILIES for fact in verdict.facts)
-    return replace(verdict, findings=tuple(_weighed(finding, before, to_family) for finding in verdict.findings))
-
-
-def _weighed(finding: Finding, before: int, to_family: bool) -> Finding:
-    if not is_heated(finding):
-        return finding
-    days = PATTERN.days
-    if before + 1 >= REPEATED:
-        why = f"message {before + 1} of this kind by the same sender to the same person within {days} days"
-        return replace(finding, severity=_HIGHER[finding.severity], reasons=(*finding.reasons, why))
-    heat = {item.label for item in finding.evidence} <= _HEAT
-    if before == 0 and heat and not to_family and finding.severity != _LOWER[finding.severity]:
-        why = f"a single heated message: none before it to the same person within {days} days"
-        return replace(finding, severity=_LOWER[finding.severity], reasons=(*finding.reasons, why))
-    return finding
+    why = f"{others + 1} messages of this kind by the same sender to the same person within {PATTERN.days} days"
+    findings = (
+        replace(finding, severity=_HIGHER[finding.severity], reasons=(*finding.reasons, why))
+        if is_heated(finding)
+        else finding
+        for finding in verdict.findings
+    )
+    return replace(verdict, findings=tuple(findings))
 
 
 class Heated:

@@ -242,7 +242,7 @@ def inspect(
         if only_topics is None
         else None,
         opens=tuple(sorted({one.companion - 1 for one in reading.opened if one.companion})),
-        ties=_ties(envelope, direction, parts, directory, instruments.key) if only_topics is None else None,
+        ties=_ties(envelope, parts, hits, directory, instruments.key) if only_topics is None else None,
         pending=tuple(finding for finding in findings if finding.past),
     )
 
@@ -269,19 +269,22 @@ def _trail(
 
 
 # A mail to more people says nothing about who writes to whom.
-TIES_KEPT = 30
+MOST_TIES = 30
+# Where files leave the office for good, as `personal_address_emptying` sees it, and how sure it has to be.
+_TAKEN_HOME = frozenset({"address_self", "address_household", "address_disposable"})
+_TAKEN_HOME_FROM = 0.6
 
 
 def _ties(
-    envelope: Envelope, direction: Direction, parts: tuple[Part, ...], directory: Directory, key: FingerprintKey
+    envelope: Envelope, parts: tuple[Part, ...], hits: Sequence[Hit], directory: Directory, key: FingerprintKey
 ) -> Ties | None:
     """Who writes to whom (D22), as the past is asked and told."""
-    if envelope.from_ is None or not envelope.recipients or len(envelope.recipients) > TIES_KEPT:
+    if envelope.from_ is None or not envelope.recipients or len(envelope.recipients) > MOST_TIES:
         return None
     to = {}
     for item in envelope.recipients:
         person = directory.person(item.address)
-        private = directory.kind(item.address) == "outside" and person is None
+        stranger = directory.kind(item.address) == "outside" and person is None
         contact = directory.contact(item.address)
         name = person.name if person is not None else contact.name if contact is not None else item.name
         twins = directory.namesakes(name, item.address) if name else ()
@@ -289,13 +292,14 @@ def _ties(
         to[address] = Tie(
             address,
             not directory.is_ours(item),
-            private,
             tuple(_known_as(other, directory, key) for other in twins),
-            tuple(key.fingerprint(label, item.address) for label in _PRIVATE_LABELS) if private else (),
+            tuple(key.fingerprint(label, item.address) for label in _PRIVATE_LABELS) if stranger else (),
         )
+    taken_home = any(hit.label in _TAKEN_HOME and hit.confidence >= _TAKEN_HOME_FROM for hit in hits)
     files = sum(part.kind == "attachment" and part.path.count("/") == 2 and not part.inline for part in parts)
     thread = key.fingerprint("thread", envelope.thread_id) if envelope.thread_id else ""
-    return Ties(_known_as(envelope.from_.address, directory, key), thread, tuple(to.values()), files)
+    sender = _known_as(envelope.from_.address, directory, key)
+    return Ties(sender, thread, tuple(to.values()), files if taken_home else 0)
 
 
 _PRIVATE_LABELS = ("address_self", "address_household", "address_colleague")

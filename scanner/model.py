@@ -444,11 +444,19 @@ class Finding:
 # What is said to more people at once has no single target.
 MOST_TARGETS = 5
 _HEATED = frozenset({"inappropriate_language", "harassment_discrimination", "threats", "sexual_content"})
+# What is aimed at somebody. Swearing by itself is aimed at nobody.
+_DIRECTED = frozenset({"abuse", "harassment", "discrimination", "threat", "sexual"})
 
 
 def is_heated(finding: Finding) -> bool:
-    """Whether a finding speaks of the sender's own language towards those it went to, and counts."""
-    return finding.topic in _HEATED and finding.owner == "sender" and not finding.shadow and finding.exempted_by is None
+    """Whether a finding speaks of the sender's own language against somebody, and counts."""
+    return (
+        finding.topic in _HEATED
+        and finding.owner == "sender"
+        and not finding.shadow
+        and finding.exempted_by is None
+        and any(item.label in _DIRECTED for item in finding.evidence)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -466,14 +474,15 @@ class Tie:
 
     address: str
     outside: bool
-    private: bool
     twins: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Ties:
-    """Who wrote to whom, in which conversation, with how many files (D22): keyed fingerprints and counts, no text."""
+    """Who wrote to whom, in which conversation (D22): keyed fingerprints and counts, no text. `files` counts those of the
+    message, once, where it went to a private address of our staff, their household, or one that vanishes; else it is 0.
+    """
 
     sender: str
     thread: str
@@ -489,7 +498,7 @@ class Trail:
     """What may link a message with others of the same sender (D22): keyed fingerprints of addresses, counts, no text.
 
     `locks` counts the locked files that stayed closed to the message's own words; `may_hold_key` says that some word in it
-    looks like a password, `heated` that a finding speaks of the sender's own language towards these few recipients.
+    looks like a password, `heated` that a finding speaks of the sender's own language against somebody, to these few recipients.
     """
 
     sender: str

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import takewhile
 from threading import Event
 
 from scanner import correlate
@@ -212,7 +213,7 @@ class Pipeline:
         here = {result.provider_id: result for result in results}
 
         def with_locked(key: ItemRef, locked: list[ItemRef]) -> None:
-            judged, opened = self._judged_again(key, here.get(key.id), locked)
+            judged, opened = self._judged_again(key, here.get(key.id), locked, results)
             if judged is not None:
                 again[key.id] = judged
             for other in opened:
@@ -230,26 +231,36 @@ class Pipeline:
             locked = here.get(other.id)
             # One of the two is of this page; what lies near it is near the other one.
             near = self._beside(folder, results, locked or here[openers[0].id], locked=False)
-            judged, _ = self._judged_again(other, again.get(other.id, locked), correlate.beside(openers, near))
+            beside = correlate.beside(openers, near)
+            judged, _ = self._judged_again(other, again.get(other.id, locked), beside, results)
             if judged is not None:
                 again[other.id] = judged
         return again
 
     def _in_pattern(self, one: Committed, page: list[Committed]) -> Committed:
-        """The message with its severity as the same sender's earlier ones to the same people make it."""
+        """The message with its severity as the same sender's other ones to the same people make it: those sent before it, or
+        else those sent after it that an earlier page brought, for a first reading goes from the newest to the oldest.
+        """
         trail, at = one.verdict.trail, one.verdict.sent_at
         if trail is None or not trail.heated or at is None:
             return one
-        known = self.store.heated(trail, at - correlate.PATTERN, at)
+        earlier = self.store.heated(trail, at - correlate.PATTERN, at)
+        later = self.store.heated(trail, at, at + correlate.PATTERN)
         for other in page:
             beside, when = other.verdict.trail, other.verdict.sent_at
             if beside is None or when is None or not beside.heated or beside.sender != trail.sender:
                 continue
-            if at - correlate.PATTERN <= when < at:
-                for recipient in beside.recipients:
-                    known.setdefault(recipient, set()).add(other.verdict.content_hash)
-        before = max((len(known.get(recipient, ())) for recipient in trail.recipients), default=0)
-        return replace(one, verdict=correlate.with_pattern(one.verdict, before))
+            for recipient in beside.recipients:
+                if at - correlate.PATTERN <= when < at:
+                    earlier.setdefault(recipient, set()).add(other.verdict.content_hash)
+                elif at <= when < at + correlate.PATTERN and recipient in later:
+                    later[recipient].add(other.verdict.content_hash)
+        own = {one.verdict.content_hash}  # copies of it in other mailboxes
+        others = max(
+            (len(known.get(recipient, own) - own) for known in (earlier, later) for recipient in trail.recipients),
+            default=0,
+        )
+        return replace(one, verdict=correlate.with_pattern(one.verdict, others))
 
     def _beside(self, folder: Folder, results: list[Committed], one: Committed, *, locked: bool) -> list[ItemRef]:
         here = correlate.met(one.verdict.trail, one.verdict.sent_at) if one.verdict.trail is not None else None
@@ -271,7 +282,7 @@ class Pipeline:
         return correlate.nearest(here, found.values())
 
     def _judged_again(
-        self, one: ItemRef, before: Committed | None, others: list[ItemRef]
+        self, one: ItemRef, before: Committed | None, others: list[ItemRef], page: list[Committed]
     ) -> tuple[Committed | None, list[ItemRef]]:
         """The message with the others beside it, where that says more than `before` (None: it was judged in an earlier page);
         and those of the others whose locks a word of it opened. What cannot be fetched now stays as it was.
@@ -295,12 +306,18 @@ class Pipeline:
             return None, []
         opened = [beside[number][0] for number in outcome.verdict.opens]
         verdict = self._settled(outcome.verdict)
+        if self.weigh is not None:
+            above = takewhile(lambda other: other.provider_id != one.id, page)
+            verdict = self.weigh(verdict, [other.verdict for other in above])
         if before is not None and not correlate.better(before.verdict, verdict):
             return None, opened
-        if before is None and not verdict.findings:
+        if before is None and (not verdict.findings or self._reads_less(one, verdict)):
             return None, opened
-        verdict = verdict if self.weigh is None else self.weigh(verdict, [])
         return Committed(one.id, one.internet_id, one.mailbox, one.folder, verdict, again=True), opened
+
+    def _reads_less(self, one: ItemRef, verdict: Verdict) -> bool:
+        """Whether the store has a whole reading of the message and this one is none."""
+        return not verdict.complete and self.store.was_complete(self.source.name, one.mailbox, one.id)
 
     def _settled(self, verdict: Verdict) -> Verdict:
         """The verdict in the light of who wrote to whom before."""

@@ -268,5 +268,18 @@ def test_scan_weighs_the_third_harsh_mail_to_one_person_more_whatever_the_order_
     finished = run("scan", str(tmp_path), "--format", "jsonl")
     by_name = {Path(line["path"]).stem: line["findings"] for line in lines_of(finished)}
     severities = {name: found[0]["severity"] for name, found in by_name.items()}
-    assert severities == {"c": "moderate", "a": "severe", "b": "severe"}
-    assert "message 3 of this kind" in by_name["b"][0]["reasons"][-1]
+    assert set(severities.values()) == {"severe"}  # by the rule; the third can weigh no more, and says why it would
+    said = {
+        name: any("3 messages of this kind" in why for why in found[0]["reasons"]) for name, found in by_name.items()
+    }
+    assert said == {"c": False, "a": False, "b": True}
+
+
+def test_scan_tells_of_a_file_as_often_as_it_is_named(run, tmp_path: Path) -> None:
+    harsh = write_mail(
+        tmp_path / "a.eml", "Nobody here can stand you. We will make your life a misery until you resign."
+    )
+    calm = write_mail(tmp_path / "b.eml", "The meeting is on Thursday.")
+    named = [str(harsh), str(calm), str(tmp_path)]
+    lines = lines_of(run("scan", *named, "--format", "jsonl"))
+    assert sorted(Path(line["path"]).name for line in lines) == ["a.eml"] * 2 + ["b.eml"] * 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from scanner.correlate import (
     with_pattern,
 )
 from scanner.keys import RootKey
-from scanner.model import Evidence, Fact, Finding, People, Person, Severity, Trail, Verdict, Versions
+from scanner.model import Evidence, Finding, People, Person, Severity, Trail, Verdict, Versions, is_heated
 from scanner.report import Line
 from scanner.work import WorkerPool
 
@@ -88,7 +89,11 @@ def finding(topic: str) -> Finding:
     [
         ({"unread_protected": 1}, {"unread_protected": 0}, True),
         ({"unread_protected": 1}, {"unread_protected": 0, "complete": False}, False),  # it died on the way
-        ({"unread_protected": 1}, {"complete": False, "findings": (finding("personal_data"),)}, True),
+        ({"unread_protected": 1}, {"complete": False, "findings": (finding("personal_data"),)}, False),
+        ({"complete": False}, {"complete": False, "findings": (finding("personal_data"),)}, True),
+        ({}, {"findings": (replace(finding("personal_data"), shadow=True),)}, False),
+        ({}, {"findings": (replace(finding("personal_data"), exempted_by="x"),)}, False),
+        ({"findings": (replace(finding("a"), shadow=True),)}, {"findings": (finding("b"),)}, True),
         ({"unread_protected": 1, "findings": (finding("weak_protection"),)}, {"unread_protected": 0}, False),
         ({"unread_protected": 1}, {"unread_protected": 1}, False),
     ],
@@ -181,6 +186,30 @@ def test_an_archive_in_an_archive_opened_by_the_words_of_two_mails(pool: WorkerP
     assert topics(lines["a"]) == ["password_exposed"]
 
 
+@pytest.mark.parametrize(
+    ("to", "files"),
+    [
+        ("pat.jones@gmail.com", 0),  # a parent, a supplier, a council: most mail to the outside
+        ("sales@printco.example, office@council.example", 0),
+        ("jane.smith84@gmail.com", 2),
+        ("jane.smith84@gmail.com, pat.jones@gmail.com, sales@printco.example", 2),  # once, however many it goes to
+        ("drop@mailinator.com", 2),
+    ],
+)
+def test_files_count_where_they_go_to_a_private_address_of_ours(
+    pool: WorkerPool, tmp_path: Path, to: str, files: int
+) -> None:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "jane.smith@elt.example", to, "Newsletter"
+    message["Date"] = "Mon, 07 Sep 2026 10:00:00 +0100"
+    message.set_content("Two pages.")
+    for name in ("a.txt", "b.txt"):
+        message.add_attachment(f"Page {name}", filename=name)
+    ties = scanned(pool, tmp_path, a=message.as_bytes())["a"].verdict.ties
+    assert ties is not None
+    assert ties.files == files
+
+
 # --- the same person again and again --------------------------------------------------------------------------------
 
 
@@ -206,30 +235,22 @@ def judged(verdict: Verdict, before: int) -> Finding:
     return with_pattern(verdict, before).findings[0]
 
 
-def test_a_single_outburst_weighs_less_and_says_why() -> None:
-    found = judged(heated(NOON), 0)
-    assert found.severity == "moderate"
-    assert "single heated message" in found.reasons[-1]
+@pytest.mark.parametrize("label", ["harassment", "abuse", "discrimination", "threat", "sexual"])
+def test_a_single_harsh_mail_keeps_its_severity(label: str) -> None:
+    assert judged(heated(NOON, label=label), 0) == heated(NOON, label=label).findings[0]
 
 
-def test_the_third_to_the_same_person_weighs_more_and_says_why() -> None:
+def test_the_third_against_the_same_person_weighs_more_and_says_why() -> None:
     assert judged(heated(NOON, severity="moderate"), REPEATED - 2).severity == "moderate"
     found = judged(heated(NOON, severity="moderate"), REPEATED - 1)
     assert found.severity == "severe"
-    assert found.reasons[-1].startswith("message 3 of this kind")
+    assert found.reasons[-1].startswith("3 messages of this kind")
 
 
-@pytest.mark.parametrize("label", ["discrimination", "threat", "sexual"])
-def test_a_slur_a_threat_and_an_advance_are_no_heat_of_the_moment(label: str) -> None:
-    assert judged(heated(NOON, label=label), 0).severity == "severe"
-
-
-@pytest.mark.parametrize("role", ["pupil", "contact"])
-def test_nothing_is_put_down_to_heat_towards_a_child_or_a_parent(role: str) -> None:
-    verdict = heated(NOON)
-    fact = Fact(f"@recipient_role:{role}", "headers", "sender", None, 0, 1.0, None, "")
-    verdict = replace(verdict, facts=(fact,))
-    assert judged(verdict, 0).severity == "severe"
+def test_swearing_to_a_friend_is_against_nobody_however_often() -> None:
+    swearing = heated(NOON, label="profanity", severity="moderate")
+    assert not is_heated(swearing.findings[0])
+    assert judged(swearing, 5) == swearing.findings[0]
 
 
 def test_a_shadow_finding_and_one_to_many_are_no_part_of_a_pattern() -> None:

@@ -217,7 +217,7 @@ def test_a_spooled_message_is_closed_where_its_companion_cannot_be_had_now(datab
             running.source.fetch = fetch  # type: ignore[method-assign, assignment]
             one, two = (ItemRef(MAILBOXES[0], "f", name) for name in ("one", "two"))
             with pytest.raises(ConnectorError):
-                running.mail()._judged_again(one, None, [two])
+                running.mail()._judged_again(one, None, [two], [])
     assert spooled.file.closed
 
 
@@ -330,7 +330,18 @@ def test_the_third_harsh_mail_to_the_same_colleague_weighs_more_across_rounds(da
     with sa.create_engine(database).begin() as connection:
         query = "SELECT severity, reasons FROM finding WHERE topic = 'harassment_discrimination' ORDER BY id"
         found = [(row[0], str(row[1])) for row in connection.execute(sa.text(query))]
-    assert [severity for severity, _ in found] == ["moderate", "moderate", "severe", "severe"]
-    assert "single heated message" in found[0][1]
-    assert "message 3 of this kind" in found[3][1]
+    assert [severity for severity, _ in found] == ["severe"] * 4
+    assert ["3 messages of this kind" in why for _, why in found] == [False, False, False, True]
     assert not any("note 60" in reasons for _, reasons in found)
+
+
+def test_a_pattern_is_seen_though_the_newest_was_read_first(database: str) -> None:
+    tenant = small_tenant(0)
+    with FakeTenant(tenant) as fake:
+        arguments = (fake.url, fake.ca_file, fake.tenant_id, fake.client_id, fake.client_secret, database)
+        with service(*arguments) as running:
+            for number, day in ((613, 23), (612, 22), (611, 21)):
+                tenant.deliver(MAILBOXES[0], "sentitems", harsh(number, day, MAILBOXES[1]))
+                running.round()
+    query = "SELECT reasons FROM finding WHERE topic = 'harassment_discrimination' ORDER BY id"
+    assert ["3 messages of this kind" in str(row[0]) for row in rows(database, query)] == [False, False, True]

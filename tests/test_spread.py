@@ -181,6 +181,12 @@ def test_a_text_that_joins_two_outbreaks_makes_them_one(store: Store) -> None:
     assert len(store.outbreak(1)) == 3
 
 
+def test_two_outbreaks_become_one_whichever_of_them_agrees_best(store: Store) -> None:
+    commit(store, passing(1, "anna", "ben", text=tale(0, 100)), passing(2, "cleo", "dora", text=tale(60, 160)))
+    commit(store, passing(3, "emil", "finn", text=tale(24, 144)))  # nearer to the second
+    assert len(store.outbreak(1)) == len(store.outbreak(2)) == 3
+
+
 def test_two_letters_in_one_mail_stay_two(store: Store) -> None:
     commit(store, passing(1, "anna", "ben", text=tale(0, 60)), passing(2, "cleo", "dora", text=tale(60, 120)))
     commit(store, passing(3, "emil", "finn", text=tale(0, 120)))

@@ -274,6 +274,13 @@ def test_a_copy_in_another_mailbox_is_an_appearance_and_no_second_case(store: St
     assert store.notice_counts() == {"pending": 2}
 
 
+def test_the_store_knows_which_message_was_read_as_a_whole(store: Store) -> None:
+    broken = (Problem("body", "read", "corrupt"),)
+    whole, partly = a_verdict(content="c1"), a_verdict(content="c2", complete=False, problems=broken)
+    commit(store, a_result(whole, "1"), a_result(partly, "2"))
+    assert [store.was_complete("m365", MAILBOX, name) for name in ("1", "2", "3")] == [True, False, False]
+
+
 def test_the_same_message_id_with_other_content_is_another_case(store: Store) -> None:
     first = commit(store, a_result(a_verdict(a_finding("k1"), content="c1"), "1"))
     second = commit(store, a_result(a_verdict(a_finding("k2"), content="c2"), "2"))

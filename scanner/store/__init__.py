@@ -171,6 +171,11 @@ class Store:
         with self.reading.begin() as connection:
             return trails.of_message(connection, source, mailbox, provider_id)
 
+    def was_complete(self, source: str, mailbox: str, provider_id: str) -> bool:
+        """Whether a message is stored and was read as a whole."""
+        with self.reading.begin() as connection:
+            return messages.was_complete(connection, source, mailbox, provider_id)
+
     def heated(self, trail: Trail, since: datetime, sent_at: datetime) -> dict[str, set[str]]:
         """For each recipient of the trail the content hashes of its sender's heated messages in that time (D22)."""
         with self.reading.begin() as connection:

@@ -13,19 +13,24 @@ from scanner.store.tables import APPEARANCE, CASE, DECISION, FACT, FINDING, THRE
 
 # A conversation with more people in it is a mailing list.
 MOST_PARTIES = 200
+# Stands for all recipients of a message: it counts once, however many they are.
+_EVERYBODY = ""
+# As sure as a rule has to be that an address is private to our staff.
+_SURE = 0.6
+# So many confirmed findings are looked at for one recipient.
+_MOST_CONFIRMED = 200
 
 
 def write(connection: sa.Connection, ties: Ties, sent_at: datetime) -> None:
     """Counts one message; call it once for each."""
     day = sent_at.astimezone(UTC).date()
-    for one in ties.to:
-        row = {"sender": ties.sender, "address": one.address, "day": day, "private": one.private}
+    for address, files in ((_EVERYBODY, ties.files), *((one.address, 0) for one in ties.to)):
         connection.execute(
             insert(connection, TIE)
-            .values(**row, messages=1, files=ties.files)
+            .values(sender=ties.sender, address=address, day=day, messages=1, files=files)
             .on_conflict_do_update(
                 index_elements=["sender", "address", "day"],
-                set_={"messages": TIE.c.messages + 1, "files": TIE.c.files + ties.files},
+                set_={"messages": TIE.c.messages + 1, "files": TIE.c.files + files},
             )
         )
     if ties.thread:
@@ -43,11 +48,11 @@ def before(connection: sa.Connection, ties: Ties, sent_at: datetime, files_withi
     pairs |= {(ties.sender, twin) for one in ties.to for twin in one.twins}
     counts = _counts(connection, pairs, day)
     own = sa.select(sa.func.coalesce(sa.func.sum(TIE.c.messages), 0), sa.func.min(TIE.c.day))
-    sent, first = connection.execute(own.where(TIE.c.sender == ties.sender, TIE.c.day < day)).one()
+    mine = (TIE.c.sender == ties.sender, TIE.c.address == _EVERYBODY)
+    sent, first = connection.execute(own.where(*mine, TIE.c.day < day)).one()
     files = connection.execute(
         sa.select(sa.func.coalesce(sa.func.sum(TIE.c.files), 0)).where(
-            TIE.c.sender == ties.sender,
-            TIE.c.private.is_(True),
+            *mine,
             TIE.c.day.between(day - files_within, day - timedelta(days=1)),
         )
     ).scalar_one()
@@ -81,17 +86,20 @@ def _counts(connection: sa.Connection, pairs: set[tuple[str, str]], day: date) -
 
 
 def _confirmed(connection: sa.Connection, marks: tuple[str, ...]) -> bool:
-    """A reviewer confirmed a case about work sent to this very address, which was then taken for one of our staff's."""
+    """A reviewer confirmed a case about work sent to this very address, which the finding itself took for one of our staff's:
+    what else was among the recipients of that mail is learned from nobody.
+    """
     query = (
-        sa.select(FINDING.c.id)
+        sa.select(FINDING.c.evidence)
         .join(APPEARANCE, APPEARANCE.c.finding_id == FINDING.c.id)
         .join(FACT, FACT.c.message_id == APPEARANCE.c.message_id)
         .join(CASE, CASE.c.id == FINDING.c.case_id)
         .join(DECISION, cases.last_word_is("confirm"))
-        .where(FACT.c.fingerprint.in_(marks), FINDING.c.topic == "personal_address")
-        .limit(1)
+        .where(FACT.c.fingerprint.in_(marks), FACT.c.confidence >= _SURE, FINDING.c.topic == "personal_address")
+        .limit(_MOST_CONFIRMED)
     )
-    return connection.execute(query).first() is not None
+    shown = (item for evidence in connection.execute(query).scalars() for item in evidence)
+    return any(item["fingerprint"] in marks and item["confidence"] >= _SURE for item in shown)
 
 
 def forget(connection: sa.Connection, last_day: date) -> None:

@@ -63,6 +63,13 @@ def seen(
     return found
 
 
+def was_complete(connection: sa.Connection, source: str, mailbox: str, provider_id: str) -> bool:
+    query = sa.select(MESSAGE.c.complete).where(
+        MESSAGE.c.source == source, MESSAGE.c.mailbox == mailbox, MESSAGE.c.provider_id == plain(provider_id)
+    )
+    return bool(connection.execute(query).scalar_one_or_none())
+
+
 def commit_page(
     connection: sa.Connection,
     *,
@@ -263,6 +270,14 @@ def _moment(sent_at: datetime | None) -> datetime | None:
         return None
 
 
+def _is_copy(connection: sa.Connection, message_id: int, verdict: Verdict) -> bool:
+    """Whether the same message is known already, from another mailbox or folder."""
+    query = sa.select(MESSAGE.c.id).where(
+        MESSAGE.c.content_hash == verdict.content_hash, MESSAGE.c.content_hash != "", MESSAGE.c.id != message_id
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def _write_message(
     connection: sa.Connection,
     source: str,
@@ -307,7 +322,12 @@ def _write_message(
     ledger.count(result.mailbox, day, state, kinds, +1)
     trails.write(connection, message_id, verdict.trail, _moment(verdict.sent_at))
     sent_at = _moment(verdict.sent_at)
-    if before is None and verdict.ties is not None and sent_at is not None:
+    if (
+        before is None
+        and verdict.ties is not None
+        and sent_at is not None
+        and not _is_copy(connection, message_id, verdict)
+    ):
         habits.write(connection, verdict.ties, sent_at)
     if verdict.facts:
         connection.execute(

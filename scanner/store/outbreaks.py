@@ -40,8 +40,8 @@ def join(
     found = alike(connection, spread.sketch)
     outbreak = max(found, key=lambda name: found[name], default=content_hash)
     one_text = [name for name, agreed in found.items() if agreed >= ONE_TEXT]
-    if spread.signed and len(one_text) > 1:
-        connection.execute(sa.update(SPREAD).where(SPREAD.c.outbreak.in_(one_text[1:])).values(outbreak=outbreak))
+    if spread.signed and len(one_text) > 1:  # the best match is among them
+        connection.execute(sa.update(SPREAD).where(SPREAD.c.outbreak.in_(one_text)).values(outbreak=outbreak))
     spread_id = int(
         connection.execute(
             sa.insert(SPREAD)

@@ -99,6 +99,7 @@ MESSAGE = sa.Table(
     sa.Index("message_committed_at", "committed_at"),
     sa.Index("message_coverage", "coverage"),
     sa.Index("message_sender", "sender", "sent_at"),
+    sa.Index("message_content", "content_hash"),
 )
 
 FACT = sa.Table(
@@ -168,14 +169,14 @@ SPREAD_BAND = sa.Table(
     sa.Index("spread_band_of", "spread_id"),
 )
 
-# Who writes to whom (D22): a row for each day on which it happened.
+# Who writes to whom (D22): a row for each day on which it happened; one with an empty address counts all mail of the sender,
+# and the files that went to a private address.
 TIE = sa.Table(
     "tie",
     METADATA,
     sa.Column("sender", Words, primary_key=True),
     sa.Column("address", Words, primary_key=True),
     sa.Column("day", sa.Date, primary_key=True),
-    sa.Column("private", sa.Boolean, nullable=False),
     sa.Column("messages", sa.Integer, nullable=False),
     sa.Column("files", sa.Integer, nullable=False),
     sa.Index("tie_day", "day"),
