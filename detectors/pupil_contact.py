@@ -20,7 +20,9 @@ _SECRET = re.compile(
     r"teachers?|head|school|them|friends|others|this)\b"
     r"|\b(?:our|a) (?:little )?secret\b|\bbetween (?:us|you and me|ourselves)\b|\bnobody (?:needs|has) to know\b"
     r"|\bno ?one (?:needs|has) to know\b|\bdelete (?:this|these|the (?:chat|messages?|mail))\b[^.\n]{0,20}\b(?:after|afterwards|"
-    r"when|once|now)\b|(?<!can['’]t )(?<!cannot )(?<!won['’]t )(?<!not )\bkeep (?:it|this) (?:quiet|to yourself|secret)\b|\bjust (?:us two|the two of us|you and me)\b",
+    r"when|once|now)\b"
+    r"|(?<!can['’]t )(?<!cannot )(?<!won['’]t )(?<!not )\bkeep (?:it|this) (?:quiet|to yourself|secret)\b"
+    r"|\bjust (?:us two|the two of us|you and me)\b",
     re.IGNORECASE,
 )
 _ELSEWHERE = re.compile(
