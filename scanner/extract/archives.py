@@ -438,7 +438,7 @@ def rar_rounds(data: bytes) -> int:
 
 
 def _rar_verdict(mechanism: str, files: int, closed: int, later_part: bool) -> Protection:
-    if later_part and closed < files:
+    if later_part and (not closed or closed < files):
         return Protection("unknown", "RAR, a later part of a set", False, ("cannot be judged without the first part",))
     if not closed:
         return UNPROTECTED
