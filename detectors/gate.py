@@ -29,6 +29,10 @@ _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 # Repetition, or notation that Python does not share: such an expression keeps its boundaries in Hyperscan.
 _ENDLESS = re.compile(r"[*+{]|\\[pPXRQE]|\[\[:|\(\?<")
 _PLAIN = re.compile(r"[A-Za-z0-9]+")
+# How the expressions are compiled. `_FORMAT` grows with whatever else changes what is kept of them.
+_MODE = hyperscan.HS_MODE_BLOCK
+_FLAGS = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_UTF8
+_FORMAT = 1
 _SHORT = re.compile(r"\\b[A-Za-z0-9]{1,3}\\b|\\b[A-Za-z0-9]{1,2}")
 
 
@@ -72,7 +76,7 @@ class Gate:
         self.made: tuple[str, bytes] | None = None
         self._database = None
         if expressions:
-            known_by = "\0".join([metadata.version("hyperscan"), *shared])
+            known_by = "\0".join([metadata.version("hyperscan"), f"{_FORMAT} {_MODE} {int(_FLAGS)}", *shared])
             name = hashlib.sha256(known_by.encode("utf-8", "surrogatepass")).hexdigest()
             self._database = _kept(kept / name) if kept is not None else None
             if self._database is None:
@@ -233,13 +237,13 @@ def _backwards(core: str) -> re.Pattern[str] | None:
 def _kept(path: Path) -> hyperscan.Database | None:
     """A database that was made before; None where there is none, or where it was made for another processor."""
     try:
-        return hyperscan.loadb(path.read_bytes(), mode=hyperscan.HS_MODE_BLOCK)
+        return hyperscan.loadb(path.read_bytes(), mode=_MODE)
     except (OSError, hyperscan.error):
         return None
 
 
 def _compile(expressions: Sequence[bytes], places: Sequence[str]) -> hyperscan.Database:
-    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database = hyperscan.Database(mode=_MODE)
     try:
         _build(database, expressions)
     except hyperscan.error as error:
@@ -248,12 +252,11 @@ def _compile(expressions: Sequence[bytes], places: Sequence[str]) -> hyperscan.D
 
 
 def _build(database: hyperscan.Database, expressions: Sequence[bytes]) -> None:
-    flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_UTF8
     database.compile(
         expressions=list(expressions),
         ids=list(range(len(expressions))),
         elements=len(expressions),
-        flags=[flags] * len(expressions),
+        flags=[_FLAGS] * len(expressions),
     )
 
 
@@ -261,7 +264,7 @@ def _first_bad(expressions: Sequence[bytes], places: Sequence[str]) -> ConfigErr
     """This binding does not say which expression was refused: ask for each alone, once, on the way down."""
     for expression, place in zip(expressions, places, strict=True):
         try:
-            _build(hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK), [expression])
+            _build(hyperscan.Database(mode=_MODE), [expression])
         except hyperscan.error as error:
             return ConfigError(
                 place, f"wake expression {expression.decode()!r} cannot be matched by Hyperscan: {error}"

@@ -407,7 +407,7 @@ class LockOpened(Condition):
         marks = []
         for lock in scene.opened:
             if lock.by in self.by:
-                why = OPENED_REASONS[lock.by]
+                why = opened_reason(lock.by, scene.envelope)
                 # The finding points at the word, where there is one: that is what should not have been sent.
                 reasons = (f"{lock.mechanism} {why}" if lock.mechanism else why,)
                 marks.append(Hit("file_password", 0, 0, "", 0.97, reasons, part=lock.where or lock.part))
@@ -416,7 +416,14 @@ class LockOpened(Condition):
         return Answer(False, reason="no lock was opened by what lies beside it")
 
 
-OPENED_REASONS = {
+def opened_reason(by: str, envelope: Envelope) -> str:
+    """By what a lock was opened, as `OpenedLock.by` says it, in words."""
+    if by == "message" and envelope.kind == "document":
+        return "opens with a word of the same file or of its name"
+    return _OPENED_REASONS[by]
+
+
+_OPENED_REASONS = {
     "message": "opens with a word of the same message",
     "companion": "of another message to the same recipient opens with a word of this one",
     "another": "opens with a word of another message to the same recipient",

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from email.utils import parseaddr
 from itertools import product
 
-from scanner.conditions import OPENED_REASONS, OpenedLock, Scene
+from scanner.conditions import OpenedLock, Scene, opened_reason
 from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
 from scanner.exemptions import Exemptions
@@ -739,7 +739,7 @@ def _finding(
         owner=owner,
         subjects=people,
         evidence=evidence,
-        reasons=(*_reasons(hits, group), *_behind(hits, opened), *filter(None, (policy.remark(topic),))),
+        reasons=(*_reasons(hits, group), *_behind(hits, opened, envelope), *filter(None, (policy.remark(topic),))),
         clauses=policy.cite((item.rule.id for item in group), topic, envelope.sent_at),
         exempted_by=excuse or policy.excuse(topic, envelope, directory, facts),
         route=route(
@@ -793,13 +793,13 @@ def _lies_in(path: str, files: Iterable[str]) -> bool:
     return any(path == file or path.startswith(file + "/") for file in files)
 
 
-def _behind(hits: Sequence[Hit], opened: Sequence[OpenedLock]) -> Iterator[str]:
+def _behind(hits: Sequence[Hit], opened: Sequence[OpenedLock], envelope: Envelope) -> Iterator[str]:
     """By what the locks were opened behind which it lay."""
     told = {hit.part for hit in hits if hit.label != "file_password"}
     for by in dict.fromkeys(lock.by for lock in opened):
         locks = [lock.part for lock in opened if lock.by == by]
         if any(_lies_in(part, locks) for part in told):
-            yield f"lay behind a lock that {OPENED_REASONS[by]}"
+            yield f"lay behind a lock that {opened_reason(by, envelope)}"
 
 
 def _facts(hits: Sequence[Hit], key: FingerprintKey) -> tuple[Fact, ...]:

@@ -214,9 +214,12 @@ class Done(msgspec.Struct, tag=True, frozen=True):
 
 
 class Refused(msgspec.Struct, tag=True, frozen=True):
-    """A configuration error, each sentence with its place."""
+    """A configuration error, each sentence with its place; or `fault`, what else kept the child from starting: the kind of
+    the exception and where, never its words.
+    """
 
     errors: tuple[tuple[str, str], ...]
+    fault: str = ""
 
 
 Reply = Ready | Opening | Judged | Proved | Graded | Revealed | Done | Refused
@@ -289,6 +292,9 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
     except ConfigError as error:
         _write(replies, Refused(((error.place, error.message),)))
         return
+    except Exception as error:  # no mail has been read yet, and its words are left out all the same
+        _write(replies, Refused((), _fault(error)))
+        return
     labels = tuple(sorted(bench.detectors.labels))
     made = bench.detectors.made if start.kept_dir else None
     _write(replies, Ready(bench.versions, labels, bench.proof(start), walls, made))
@@ -320,6 +326,16 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
                 _write(replies, Done())
             case Start():
                 raise AssertionError("a worker is started once")
+
+
+def _fault(error: Exception) -> str:
+    """The kind of the exception, the file that it is about where it names one, and the line that raised it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    line = f" at {trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+    about = f" about {error.filename}" if isinstance(error, OSError) and isinstance(error.filename, str) else ""
+    return f"{type(error).__name__}{about}{line}"
 
 
 def _arm_cpu(seconds: int) -> None:
@@ -560,6 +576,8 @@ class Worker:
             raise MailwardenError(f"the worker process could not be started: {died.detail}") from died
         if isinstance(reply, Refused):
             self.close()
+            if reply.fault:
+                raise MailwardenError(f"the worker process could not be started: {reply.fault}")
             raise ConfigErrors([ConfigError(place, message) for place, message in reply.errors])
         if reply.made is not None:
             _keep(Path(self._start.kept_dir), *reply.made)
@@ -604,6 +622,8 @@ class Worker:
                 self._send(task, spooled)
                 for judged in self._judged(watch):
                     verdict = _with_details(judged.verdict, judged.member, details)
+                    # A child that read hostile mail may name others than those it was given.
+                    verdict = replace(verdict, opens=tuple(n for n in verdict.opens if 0 <= n < len(companions)))
                     yield Outcome(judged.member, verdict, judged.silences, judged.parties)
                     skip += 1
                     restarts = 0

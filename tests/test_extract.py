@@ -16,10 +16,12 @@ import openpyxl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, StreamObject
 from reportlab.pdfgen.canvas import Canvas
 from ruamel.yaml import YAML
 
-from scanner.extract import EXECUTABLES, Limits, Reading, normalise, open_item, read
+from scanner.extract import EXECUTABLES, Limits, Reading, markup, normalise, open_item, pdf, read
 from scanner.extract.mail import addresses, content_type, decode_header, parse_message
 from scanner.extract.markup import html_text
 from scanner.extract.normal import decode
@@ -473,6 +475,91 @@ def test_a_damaged_page_of_a_pdf_is_said(kept: float, read: str) -> None:
     reading = document(bytes(spoilt))
     assert [(one.kind, one.read) for one in reading.problems] == [("corrupt", read)]
     assert reading.parts[0].read == read
+
+
+def _with_drawings(page: bytes, *drawings: tuple[str, bytes], among_themselves: bool = False) -> bytes:
+    """The page with form XObjects that it need not show, each a filter and its data; each may hold all of them."""
+    writer = PdfWriter(clone_from=PdfReader(io.BytesIO(page)))
+    forms = []
+    for name, data in drawings:
+        form = StreamObject()
+        form._data = data
+        form[NameObject("/Subtype")] = NameObject("/Form")
+        if name:
+            form[NameObject("/Filter")] = NameObject(name)
+        forms.append((writer._add_object(form), form))
+    listed = DictionaryObject({NameObject(f"/X{number}"): reference for number, (reference, _) in enumerate(forms)})
+    resources = DictionaryObject({NameObject("/XObject"): listed})
+    for _, form in forms if among_themselves else ():
+        form[NameObject("/Resources")] = resources
+    for one in writer.pages:
+        one["/Resources"][NameObject("/XObject")] = listed  # type: ignore[index]
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "spoilt", [("/ASCIIHexDecode", b"ZZZZZ>"), ("/ASCII85Decode", b"\xff\xfe~"), ("/FlateDecode", b"no")]
+)
+def test_a_spoilt_drawing_takes_no_words_from_its_page(
+    pdf_with: Callable[..., bytes], spoilt: tuple[str, bytes]
+) -> None:
+    words = "NHS number of Tom Baker is 943 476 5919"
+    reading = document(_with_drawings(pdf_with(words), spoilt))
+    assert words in reading.parts[0].text
+    assert [(one.kind, one.read) for one in reading.problems] == [("corrupt", "part")]
+    assert not document(_with_drawings(pdf_with(words), ("", b"q Q"))).problems
+
+
+def test_drawings_that_hold_one_another_are_each_looked_at_once(
+    pdf_with: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[int] = []
+    unpacks = pdf._Wholeness._unpacks
+    monkeypatch.setattr(pdf._Wholeness, "_unpacks", lambda self, one: looked.append(1) or unpacks(self, one))
+    packed = zlib.compress(b"q Q")
+    data = _with_drawings(pdf_with("words of the plan"), *[("/FlateDecode", packed)] * 12, among_themselves=True)
+    assert not document(data).problems
+    assert len(looked) == 12 + 1  # and what the page itself says
+    monkeypatch.setattr(pdf, "_MOST_CHECKED", 300_000)
+    bombs = [("/FlateDecode", zlib.compress(bytes(200_000)))] * 3
+    reading = document(_with_drawings(pdf_with("words of the plan"), *bombs))
+    assert "words of the plan" in reading.parts[0].text
+    assert [(one.kind, one.read) for one in reading.problems] == [("budget", "part")]
+
+
+@pytest.mark.parametrize("tag", ["input", "img"])
+def test_of_a_field_or_picture_only_its_own_tag_is_searched(tag: str) -> None:
+    """From each tag to the end of the next thousands of characters would take seconds for a megabyte of them."""
+    own = {"input": "value", "img": "alt"}[tag]
+    assert html_text(f"<p>a <{tag} class=x {own}='Bryn Calloway'> b") == "a Bryn Calloway b"
+    expression = {"input": markup._FILLED_IN, "img": markup._IMAGE_TEXT}[tag]
+    assert expression.search(f"<{tag} class=x <{tag} {own}=") is not None
+    assert expression.search(f"<{tag} class=x <b {own}=") is None
+
+
+def test_an_odd_pivot_table_keeps_no_cell_from_being_read() -> None:
+    book = openpyxl.Workbook()
+    assert book.active is not None
+    book.active.append(["Bryn Calloway", "12/09/2017"])
+    buffer = io.BytesIO()
+    book.save(buffer)
+    names = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    shared = '<cacheField name="Who"><sharedItems><s v="Ava Reid"/></sharedItems></cacheField>'
+    rows = f'<r><x v="{"9" * 5_000}"/></r><r><x v="0"/></r>'
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr(
+            "xl/pivotCache/pivotCacheDefinition1.xml",
+            f"<pivotCacheDefinition {names}><cacheFields>{shared}</cacheFields></pivotCacheDefinition>",
+        )
+        archive.writestr(
+            "xl/pivotCache/pivotCacheRecords1.xml", f"<pivotCacheRecords {names}>{rows}</pivotCacheRecords>"
+        )
+    reading = document(buffer.getvalue())
+    assert "Bryn Calloway" in reading.parts[0].text
+    assert "Ava Reid" in reading.parts[0].text
+    assert not reading.problems
 
 
 def test_a_pdf_whose_stream_lacks_its_checksum_is_whole() -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detectors import gate as gate_module
 from detectors.base import Waking
 from detectors.gate import Gate
 from scanner.errors import ConfigError
@@ -95,3 +96,15 @@ def test_what_was_compiled_before_finds_the_same_and_rubbish_is_compiled_anew(tm
     other = Gate({**wakes, "two": ["beta"]}, tmp_path).made
     assert other is not None
     assert other[0] != name  # other expressions are another database
+
+
+@pytest.mark.parametrize("what", ["_FLAGS", "_FORMAT"])
+def test_what_was_compiled_in_another_way_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    before = Gate({"one": ["beta"]}, tmp_path).made
+    monkeypatch.setattr(gate_module, what, getattr(gate_module, what) ^ 8)
+    after = Gate({"one": ["beta"]}, tmp_path).made
+    assert before is not None
+    assert after is not None
+    assert before[0] != after[0]

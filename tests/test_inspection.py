@@ -11,7 +11,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from made_up import DIRECTORY, GOOD, JANE, KEY, SHIPPED, SUPPLIER, TRUST, WordDetectors, hit, mail, rules_with
+from made_up import (
+    DIRECTORY,
+    GOOD,
+    JANE,
+    KEY,
+    SHIPPED,
+    SUPPLIER,
+    TRUST,
+    WordDetectors,
+    hit,
+    locked_zip,
+    mail,
+    rules_with,
+)
 
 from scanner.directory import Directory
 from scanner.extract import Limits
@@ -441,6 +454,24 @@ def test_each_part_is_announced_before_it_is_searched(tmp_path: Path) -> None:
     opened: list[str] = []
     house.judge(mail(subject="List", body="words", files=[("Ava Reid.txt", b"words")]), opening=opened.append)
     assert opened == ["subject", "body", "attachment/1/Ava Reid.txt"] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [("message", "a word of the same message"), ("document", "a word of the same file or of its name")],
+)
+def test_a_lock_is_said_to_open_with_what_there_is(tmp_path: Path, kind: str, words: str) -> None:
+    """A single document is no message: the word stood in what lies open beside the lock, in the same archive."""
+    outer = io.BytesIO()
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.writestr("locked.zip", locked_zip("Quartz-Larch-88", "list.txt", b"QQ111111C"))
+        archive.writestr("note.txt", "The password is Quartz-Larch-88.")
+    if kind == "document":
+        whole = Envelope(source="document", kind="document", blobs=(Blob("a.zip", "", outer.getvalue()),))
+    else:
+        whole = mail(body="See attached.", files=[("a.zip", outer.getvalue())])
+    (finding,) = House(tmp_path, number=NUMBER).judge(whole).findings
+    assert f"lay behind a lock that opens with {words}" in finding.reasons
 
 
 @pytest.mark.parametrize("left_out", ["windows_dropped", "texts_cut"])

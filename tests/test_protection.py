@@ -30,6 +30,15 @@ from scanner.ports import RawItem
 EVAL = Path(__file__).resolve().parent.parent.parent / "shared" / "eval"
 
 
+class _Nothing(str):
+    """An empty password that was given: pypdf takes a false one for none, and the user's in its place."""
+
+    __slots__ = ()
+
+    def __bool__(self) -> bool:
+        return True
+
+
 def pdf(user: str | None = None, owner: str | None = None, algorithm: str = "AES-256") -> bytes:
     buffer = io.BytesIO()
     canvas = Canvas(buffer)
@@ -83,6 +92,8 @@ AES_256 = b"\x01\x99\x07\x00\x02\x00AE\x03\x08\x00"
         (pdf(user="u", algorithm="RC4-128"), "strong", "pdf user password, RC4-128", False),
         (pdf(user="u", algorithm="AES-128"), "strong", "pdf user password, AES-128", False),
         (pdf(user="u"), "strong", "pdf user password, AES-256", False),
+        (pdf(user="u", owner=_Nothing()), "weak", "pdf user password, empty owner password, AES-256", True),
+        (pdf(user="", owner=""), "weak", "pdf owner password only, AES-256", True),
         (b"%PDF-1.7\nbroken", "unknown", "pdf, cannot be read", False),
     ],
 )
@@ -145,6 +156,43 @@ def test_sheet_and_structure_protection_are_weak_and_read() -> None:
             Envelope(source="document", kind="document", blobs=(Blob("a.xlsx", "", workbook(change)),)), Limits()
         )
         assert "cell words" in reading.parts[0].text
+
+
+_RAR_FILE = bytes(17) + bytes([29]) + bytes(7)
+
+
+def _rar5(*headers: bytes) -> bytes:
+    return b"Rar!\x1a\x07\x01\x00" + b"".join(bytes(4) + bytes([len(one)]) + one for one in headers) + bytes(4)
+
+
+def _rar(*headers: tuple[int, int, bytes]) -> bytes:
+    """RAR 4 with these headers: type, flags and what follows."""
+    data = b"Rar!\x1a\x07\x00"
+    for kind, flags, rest in headers:
+        data += struct.pack("<HBHH", 0, kind, flags, 7 + len(rest)) + rest
+    return data
+
+
+@pytest.mark.parametrize(
+    ("data", "expected", "readable"),
+    [
+        (_rar((0x73, 0x0101, bytes(6)), (0x74, 0x8002, _RAR_FILE)), "none", True),  # the first part
+        (_rar((0x73, 0x0001, bytes(6)), (0x74, 0x8003, _RAR_FILE)), "unknown", False),
+        (_rar((0x73, 0x0001, bytes(6)), (0x74, 0x8007, _RAR_FILE)), "strong", False),
+        # What begins here and goes on in the next part is judged by its own header.
+        (_rar((0x73, 0x0001, bytes(6)), (0x74, 0x8000, _RAR_FILE), (0x74, 0x8002, _RAR_FILE)), "none", True),
+        # RAR 5, whose archive header says that it is a part; a later one has a number.
+        (_rar5(b"\x01\x00\x01", b"\x02\x00", b"\x05\x00"), "none", True),
+        (_rar5(b"\x01\x00\x03\x00", b"\x02\x00", b"\x05\x00"), "none", True),
+        (_rar5(b"\x01\x00\x03\x01", b"\x02\x00", b"\x05\x00"), "unknown", False),
+        (_rar5(b"\x01\x00\x03\x01", b"\x02\x01\x02\x01\x01", b"\x05\x00"), "strong", False),
+    ],
+)  # fmt: skip
+def test_a_later_part_of_a_rar_set_is_judged_by_its_lock_or_not_at_all(
+    data: bytes, expected: str, readable: bool
+) -> None:
+    lock = foreign_lock(data)
+    assert (lock.grade, lock.readable_without_password) == (expected, readable)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from scanner.extract import Limits
 from scanner.model import Envelope, People, Person, Verdict
 from scanner.ports import RawItem
 from scanner.work import WorkerPool
-from scanner.worker import Outcome, Start, Worker, WorkerLimits, _keep
+from scanner.worker import Companion, Outcome, Start, Worker, WorkerLimits, _keep
 
 POISONED = (sys.executable, str(Path(__file__).parent / "poisoned_worker.py"))
 # Enough for a busy machine; only the tests that wait for a limit set a short one.
@@ -367,6 +367,60 @@ def test_a_child_that_cannot_start_is_one_plain_sentence_each_time(start: Start,
             with pytest.raises(MailwardenError, match=words) as caught:
                 list(worker.inspect(item()))
             assert not isinstance(caught.value, ConfigErrors)
+
+
+def test_of_a_child_that_cannot_start_the_kind_and_place_are_told_and_no_words(start: Start, tmp_path: Path) -> None:
+    code = (
+        "from scanner import worker\n"
+        "def fail(start): open('/nonexistent/model')\n"
+        "def quote(start): raise RuntimeError('VALUE-IN-A-MESSAGE')\n"
+        "worker._Bench.build = staticmethod({0})\n"
+        "worker.main()"
+    )
+    for deed, words in (("fail", "FileNotFoundError about /nonexistent/model at "), ("quote", "RuntimeError at ")):
+        command = (sys.executable, "-c", code.format(deed))
+        with Worker(start, LIMITS, command) as worker, pytest.raises(MailwardenError) as caught:
+            worker.ready()
+        assert f"could not be started: {words}" in str(caught.value)
+        assert "VALUE" not in str(caught.value)
+        assert not isinstance(caught.value, ConfigErrors)
+
+
+def test_a_child_that_a_hook_and_no_path_leads_to_its_packages_can_be_ready(start: Start) -> None:
+    """As an editable installation does it: what is imported behind the walls must be readable there."""
+    root = str(Path(__file__).resolve().parent.parent)
+    code = (
+        "import importlib.abc, importlib.util, os, sys\n"
+        f"root = {root!r}\n"
+        "sys.path[:] = [path for path in sys.path if path and os.path.realpath(path) != os.path.realpath(root)]\n"
+        "class Finder(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name in ('scanner', 'detectors', 'connectors'):\n"
+        "            folder = os.path.join(root, name)\n"
+        "            init = os.path.join(folder, '__init__.py')\n"
+        "            return importlib.util.spec_from_file_location(name, init, submodule_search_locations=[folder])\n"
+        "sys.meta_path.append(Finder())\n"
+        "import scanner.worker\n"
+        "assert 'detectors' not in sys.modules\n"
+        "scanner.worker.main()"
+    )
+    with Worker(start, LIMITS, (sys.executable, "-I", "-c", code)) as worker:
+        assert "nino" in worker.ready().labels
+
+
+def test_what_a_child_says_it_opened_is_one_of_what_it_was_given(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = Worker._judged
+
+    def forged(self: Worker, watch: object) -> Iterator[object]:
+        for one in judged(self, watch):  # type: ignore[arg-type]
+            yield msgspec.structs.replace(one, verdict=replace(one.verdict, opens=(-1, 0, 1, 7)))
+
+    monkeypatch.setattr(Worker, "_judged", forged)
+    with Worker(start, LIMITS, POISONED) as worker:
+        companions = [Companion.of(item()), Companion.of(item())]
+        (two,) = worker.inspect(item(), companions=[one for one in companions if one is not None])
+        (none,) = worker.inspect(item())
+    assert (two.verdict.opens, none.verdict.opens) == ((0, 1), ())
 
 
 def test_a_pack_of_rules_and_versions_is_told_when_ready(shared: Worker) -> None:

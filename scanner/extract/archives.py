@@ -325,9 +325,12 @@ def _seven_unpack_header(data: bytes, header: bytes) -> bytes:
 
 
 def _rar4_lock(data: bytes) -> Protection:
-    """RAR 1.5 to 4: archive header flag 0x0080 encrypts all headers, file header flag 0x0004 the content."""
+    """RAR 1.5 to 4: archive header flag 0x0080 encrypts all headers, file header flag 0x0004 the content; 0x0001 says that
+    the content begins in an earlier part.
+    """
     position = 7
     files = closed = 0
+    continued = False
     version = 29
     while position + 7 <= len(data):
         kind = data[position + 2]
@@ -340,6 +343,7 @@ def _rar4_lock(data: bytes) -> Protection:
             break
         added = struct.unpack_from("<I", data, position + 7)[0] if flags & 0x8000 or kind in (0x74, 0x7A) else 0
         if kind == 0x74:
+            continued = continued or (not files and bool(flags & 0x0001))
             files += 1
             closed += bool(flags & 0x0004)
             version = min(version, data[position + 24])
@@ -349,7 +353,7 @@ def _rar4_lock(data: bytes) -> Protection:
     if closed and version < 29:
         # AES came with the format of RAR 2.9; what was before is the authors' own cipher.
         return Protection("weak", f"RAR {version / 10:.1f} cipher", False, ("obsolete cipher",))
-    return _rar_verdict("RAR 4 AES-128", files, closed)
+    return _rar_verdict("RAR 4 AES-128", files, closed, continued)
 
 
 def _vint(data: bytes, at: int) -> tuple[int, int]:
@@ -397,9 +401,15 @@ def _rar5_extra(data: bytes, at: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _rar5_lock(data: bytes) -> Protection:
-    """RAR 5: a block of type 4 encrypts all headers, an extra record of type 1 in a file header its content."""
+    """RAR 5: a block of type 4 encrypts all headers, an extra record of type 1 in a file header its content. In the archive
+    header flag 2 says that a number of the part follows, which the first part has not.
+    """
     files = closed = 0
-    for kind, _, extra, end in _rar5_blocks(data):
+    later = False
+    for kind, fields, extra, end in _rar5_blocks(data):
+        if kind == 1:
+            flags, number = _vint(data, fields)
+            later = bool(flags & 2) and _vint(data, number)[0] > 0
         if kind == 4:
             return Protection(
                 "strong", "RAR 5 AES-256, names encrypted", False, ("password needed even for the names",)
@@ -407,7 +417,7 @@ def _rar5_lock(data: bytes) -> Protection:
         if kind == 2:
             files += 1
             closed += sum(record == 1 for record, _ in _rar5_extra(data, extra, end))
-    return _rar_verdict("RAR 5 AES-256", files, closed)
+    return _rar_verdict("RAR 5 AES-256", files, closed, later)
 
 
 def rar_rounds(data: bytes) -> int:
@@ -427,7 +437,9 @@ def rar_rounds(data: bytes) -> int:
     return most
 
 
-def _rar_verdict(mechanism: str, files: int, closed: int) -> Protection:
+def _rar_verdict(mechanism: str, files: int, closed: int, later_part: bool) -> Protection:
+    if later_part and (not closed or closed < files):
+        return Protection("unknown", "RAR, a later part of a set", False, ("cannot be judged without the first part",))
     if not closed:
         return UNPROTECTED
     if closed < files:

@@ -168,7 +168,8 @@ _Answer = TypeVar("_Answer")
 def read_rar(data: bytes, claimed: str, limits: Limits, password: str = "") -> Content:
     """The names as text, the files as children; `encrypted` where locked and without the right password."""
     content = Content(protection=foreign_lock(data))
-    if not content.protection.readable_without_password and not password:
+    # What cannot be judged from the headers is tried all the same.
+    if content.protection.grade != "unknown" and not content.protection.readable_without_password and not password:
         content.missed(Trouble("encrypted", content.protection.mechanism))
         return content
     archive = _rar(data, limits, password)

@@ -41,9 +41,9 @@ _NESTING = re.compile(
     re.IGNORECASE,
 )
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}charset\s*=\s*[\"']?\s*([A-Za-z0-9_:.-]{2,40})", re.IGNORECASE)
-_IMAGE_TEXT = re.compile(r"<img\b[^>]{0,4000}?\balt=", re.IGNORECASE)
+_IMAGE_TEXT = re.compile(r"<img\b[^<>]{0,4000}?\balt=", re.IGNORECASE)
 # Fields of a form that somebody filled in; buttons and what a program keeps in hidden ones are nobody's words.
-_FILLED_IN = re.compile(r"<input\b[^>]{0,4000}?\bvalue=", re.IGNORECASE)
+_FILLED_IN = re.compile(r"<input\b[^<>]{0,4000}?\bvalue=", re.IGNORECASE)
 _NOT_FILLED_IN = frozenset({"hidden", "submit", "button", "image", "reset", "checkbox", "radio"})
 # HTML5 tree building looks through the open elements at every tag, so its cost is depth times tags.
 _MAX_NESTING = 1_000

@@ -452,6 +452,9 @@ def _behind_the_cells(package: zipfile.ZipFile, sheets: Sheets, limits: Limits) 
         except UnreadablePart as error:
             yield Trouble(error.kind, error.detail, "part")  # type: ignore[arg-type]
             continue
+        except XML_ERRORS as error:
+            yield Trouble("corrupt", f"behind the cells: {type(error).__name__}", "part")
+            continue
         for text in dict.fromkeys(filter(None, (clean(text).strip() for text in texts))):
             sheets.heading(text)
 
@@ -475,7 +478,9 @@ def _pivot_rows(definition: bytes, records: bytes) -> Iterator[list[str]]:
             value = item.get("v") or ""
             if local_name(item) == "x":
                 known = shared[number] if number < len(shared) else []
-                value = known[int(value)] if value.isdecimal() and int(value) < len(known) else ""
+                # Python refuses to make a number of thousands of digits.
+                place = int(value) if value.isdecimal() and len(value) < 10 else len(known)
+                value = known[place] if place < len(known) else ""
             cells.append(clean(value))
         yield cells
     if not rows:

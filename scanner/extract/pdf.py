@@ -16,7 +16,7 @@ from itertools import islice, takewhile
 from typing import Any
 
 import pypdfium2
-from pypdf import PdfReader
+from pypdf import PasswordType, PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 from pypdf.filters import ASCII85Decode, ASCIIHexDecode
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
@@ -106,6 +106,11 @@ class _Drawn:
                 self._refused = True
         return self._document
 
+    @property
+    def refused(self) -> bool:
+        """Does the password not open it?"""
+        return self._opened() is None
+
     def text(self, number: int) -> str | None:
         """The text of a page, counting from 0."""
         document = self._opened()
@@ -176,12 +181,16 @@ def _open(data: bytes) -> tuple[PdfReader, Protection]:
         kind = f"pdf {handler.strip('/') or 'unnamed'} handler, {cipher}"
         return reader, Protection("strong" if "PubSec" in handler else "unknown", kind, False, ("no standard handler",))
     try:
-        opens = reader.decrypt("") != 0
+        password = reader.decrypt("")
     except DependencyError:
-        opens = False
+        password = PasswordType.NOT_DECRYPTED
     except _BROKEN as error:
         raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
-    if opens:
+    if password is PasswordType.OWNER_PASSWORD and _Drawn(data, "").refused:
+        # Readers try the empty password as the user's alone.
+        mechanism = f"pdf user password, empty owner password, {cipher}"
+        return reader, Protection("weak", mechanism, True, ("the owner's password is empty and opens it",))
+    if password is not PasswordType.NOT_DECRYPTED:
         return reader, Protection(
             "weak",
             f"pdf owner password only, {cipher}",
@@ -236,21 +245,23 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
     pictures: list[int] = []
     broken = damaged = 0
     content = Content(protection=protection)
+    wholeness, big = _Wholeness(), dict[int, bool]()
     for number in range(min(pages, limits.max_pages)):
         try:
             page = reader.pages[number]
             text = drawn.text(number)
             if text is None:
                 text = page.extract_text()
-            notes = _notes(page)
-            damaged += not _is_whole(page)
-        except RecursionError:
+        except (*_BROKEN, RecursionError):
             broken += 1
             continue
-        except _BROKEN:
-            broken += 1
-            continue
-        if len(text.strip()) < _FEW_CHARACTERS and (_is_picture(page) or drawn.shows_more(number, text)):
+        # What is damaged beside the words takes no word away.
+        try:
+            notes, whole = _notes(page), wholeness.of(page)
+        except (*_BROKEN, RecursionError):
+            notes, whole = [], False
+        damaged += not whole
+        if len(text.strip()) < _FEW_CHARACTERS and (_is_picture(page, big) or drawn.shows_more(number, text)):
             pictures.append(number)
         pieces.append(text)
         pieces.extend(notes)
@@ -276,6 +287,8 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
     if damaged:
         words = f"what is written on {damaged} of {pages} pages is damaged"
         content.missed(Trouble("corrupt", words, "part" if content.text.strip() else "none"))
+    if wholeness.cut:
+        content.missed(Trouble("budget", "not everything on its pages was looked at for damage", "part"))
     if pages > limits.max_pages:
         content.missed(Trouble("too_large", f"{limits.max_pages} of {pages} pages read", "part"))
     if not pages and not broken:
@@ -290,61 +303,96 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
     return content
 
 
-# How deep drawings lie in drawings, and how many are looked at on a page.
-_DRAWING_LEVELS, _MOST_DRAWINGS = 3, 50
-_MOST_CHECKED = 50_000_000
+# How deep drawings lie in drawings, how many are looked at of one list and of one document.
+_DRAWING_LEVELS, _MOST_DRAWINGS, _MOST_IN_ALL = 20, 50, 2_000
+# Bytes of one document, packed or unpacked, whichever are more.
+_MOST_CHECKED = 100_000_000
 
 
-def _is_whole(page: Any) -> bool:
-    """Can everything that is written on the page be unpacked? PDFium leaves out what it cannot follow, and says nothing."""
-    contents = page.get("/Contents")
-    if contents is None:
-        return True  # an empty page
-    contents = contents.get_object()
-    streams = [item.get_object() for item in contents] if isinstance(contents, ArrayObject) else [contents]
-    return all(isinstance(one, StreamObject) and _unpacks(one) for one in streams) and all(
-        _unpacks(one) for one in _drawings(page.get("/Resources"), _DRAWING_LEVELS)
-    )
+class _Wholeness:
+    """Can everything that is written on a page be unpacked? PDFium leaves out what it cannot follow, and says nothing.
 
+    One for a document: what several pages show, or what shows itself, is looked at once, and all of it within one bound.
+    """
 
-def _drawings(resources: Any, levels: int) -> Iterator[StreamObject]:
-    """Form XObjects: text that a page shows by reference (ISO 32000-2 section 8.10)."""
-    resources = resources.get_object() if isinstance(resources, IndirectObject) else resources
-    objects = resources.get("/XObject") if isinstance(resources, DictionaryObject) else None
-    objects = objects.get_object() if isinstance(objects, IndirectObject) else objects
-    for reference in list(objects.values())[:_MOST_DRAWINGS] if isinstance(objects, DictionaryObject) else []:
-        thing = reference.get_object()
-        if isinstance(thing, StreamObject) and thing.get("/Subtype") == "/Form":
-            yield thing
-            if levels > 1:
-                yield from _drawings(thing.get("/Resources"), levels - 1)
+    def __init__(self) -> None:
+        self._known: dict[int, bool] = {}
+        self._drawings = 0
+        self._left = _MOST_CHECKED
+        # Something was left unlooked at, because a bound was reached.
+        self.cut = False
 
+    def of(self, page: Any) -> bool:
+        """Raises what pypdf raises for a broken file."""
+        contents = page.get("/Contents")
+        if contents is None:
+            return True  # an empty page
+        held = contents.get_object()
+        streams = list(held) if isinstance(held, ArrayObject) else [contents]
+        return all(self._written(one) for one in streams) and self._shown(page.get("/Resources"), _DRAWING_LEVELS)
 
-def _unpacks(stream: StreamObject) -> bool:
-    """Is it packed as it says? Of filters only those are followed that programs write for text (7.4.2 to 7.4.4)."""
-    filters = stream.get("/Filter")
-    filters = filters.get_object() if filters is not None else ArrayObject()
-    data = bytes(stream._data)
-    for name in filters if isinstance(filters, ArrayObject) else [filters]:
-        if name in ("/ASCII85Decode", "/A85"):
-            data = bytes(ASCII85Decode.decode(data))
-        elif name in ("/ASCIIHexDecode", "/AHx"):
-            data = bytes(ASCIIHexDecode.decode(data))
-        elif name in ("/FlateDecode", "/Fl"):
-            unpacking = zlib.decompressobj()
-            # Some programs leave the checksum at the end away: then the last block alone says that nothing is missing.
-            blocks = zlib.decompressobj(-zlib.MAX_WBITS)
-            try:
-                packed, data = data, unpacking.decompress(data, _MOST_CHECKED)
-                if not (unpacking.eof or unpacking.unconsumed_tail):
-                    blocks.decompress(packed[2:], _MOST_CHECKED)
-                    if not blocks.eof:
-                        return False
-            except zlib.error:
-                return False
-        else:
-            break
-    return True
+    def _written(self, reference: Any) -> bool:
+        number = reference.idnum if isinstance(reference, IndirectObject) else -1
+        if number >= 0 and number in self._known:
+            return self._known[number]
+        stream = reference.get_object()
+        self._known[number] = whole = isinstance(stream, StreamObject) and self._unpacks(stream)
+        return whole
+
+    def _shown(self, resources: Any, levels: int) -> bool:
+        """Form XObjects: text that a page shows by reference (ISO 32000-2 section 8.10)."""
+        resources = resources.get_object() if isinstance(resources, IndirectObject) else resources
+        objects = resources.get("/XObject") if isinstance(resources, DictionaryObject) else None
+        objects = objects.get_object() if isinstance(objects, IndirectObject) else objects
+        whole = True
+        for reference in list(objects.values())[:_MOST_DRAWINGS] if isinstance(objects, DictionaryObject) else []:
+            if not isinstance(reference, IndirectObject):
+                continue  # no stream (7.3.8.1)
+            number = reference.idnum
+            thing = reference.get_object() if number not in self._known else None
+            if isinstance(thing, StreamObject) and thing.get("/Subtype") == "/Form":
+                if self._drawings >= _MOST_IN_ALL:
+                    self.cut = True
+                    break
+                self._drawings += 1
+                unpacks = self._written(reference)  # known before its own drawings are: one of them may be itself
+                self._known[number] = unpacks and (levels <= 1 or self._shown(thing.get("/Resources"), levels - 1))
+            whole = whole and self._known.get(number, True)
+        return whole
+
+    def _unpacks(self, stream: StreamObject) -> bool:
+        """Is it packed as it says? Of filters only those are followed that programs write for text (7.4.2 to 7.4.4)."""
+        filters = stream.get("/Filter")
+        filters = filters.get_object() if filters is not None else ArrayObject()
+        data = bytes(stream._data)
+        try:
+            for name in filters if isinstance(filters, ArrayObject) else [filters]:
+                if len(data) > self._left:
+                    self.cut = True
+                    break
+                packed = data
+                if name in ("/ASCII85Decode", "/A85"):
+                    data = bytes(ASCII85Decode.decode(packed))
+                elif name in ("/ASCIIHexDecode", "/AHx"):
+                    data = bytes(ASCIIHexDecode.decode(packed))
+                elif name in ("/FlateDecode", "/Fl"):
+                    unpacking = zlib.decompressobj()
+                    data = unpacking.decompress(packed, self._left or 1)
+                    if unpacking.unconsumed_tail:
+                        self.cut = True
+                    elif not unpacking.eof:
+                        # Some programs leave the checksum at the end away: then the last block alone says that nothing is
+                        # missing.
+                        blocks = zlib.decompressobj(-zlib.MAX_WBITS)
+                        blocks.decompress(packed[2:], self._left or 1)
+                        if not blocks.eof:
+                            return False
+                else:
+                    break
+                self._left = max(0, self._left - max(len(packed), len(data)))
+        except (*_BROKEN, RecursionError, zlib.error):
+            return False
+        return True
 
 
 def _pages(drawn: _Drawn, numbers: list[int]) -> Iterator[Child]:
@@ -352,33 +400,33 @@ def _pages(drawn: _Drawn, numbers: list[int]) -> Iterator[Child]:
         yield Child(f"page {number + 1}", lambda page=number: drawn.picture(page), claimed_type="image/bmp")  # type: ignore[misc]
 
 
-def _is_picture(page: Any) -> bool:
-    """Does the page show a picture big enough to be a scanned sheet?"""
+def _is_picture(page: Any, known: dict[int, bool]) -> bool:
+    """Does the page show a picture big enough to be a scanned sheet? `known` remembers it of the document's drawings."""
     try:
-        resources = page.get("/Resources")
-        resources = resources.get_object() if isinstance(resources, IndirectObject) else resources
-        return isinstance(resources, DictionaryObject) and _has_big_picture(resources, 3)
-    except _BROKEN:
+        return _has_big_picture(page.get("/Resources"), 3, known)
+    except (*_BROKEN, RecursionError):
         return True  # nobody can say that there is nothing on it
 
 
-def _has_big_picture(resources: DictionaryObject, levels: int) -> bool:
-    objects = resources.get("/XObject")
+def _has_big_picture(resources: Any, levels: int, known: dict[int, bool]) -> bool:
+    resources = resources.get_object() if isinstance(resources, IndirectObject) else resources
+    objects = resources.get("/XObject") if isinstance(resources, DictionaryObject) else None
     objects = objects.get_object() if isinstance(objects, IndirectObject) else objects
-    if not isinstance(objects, DictionaryObject):
-        return False
-    for reference in list(objects.values())[:200]:
-        thing = reference.get_object()
-        if not isinstance(thing, StreamObject):
-            continue
-        if thing.get("/Subtype") == "/Image":
-            if _number(thing.get("/Width"), 0) * _number(thing.get("/Height"), 0) >= _PAGE_PICTURE_PIXELS:
-                return True
-        elif levels and thing.get("/Subtype") == "/Form":
-            inner = thing.get("/Resources")
-            inner = inner.get_object() if isinstance(inner, IndirectObject) else inner
-            if isinstance(inner, DictionaryObject) and _has_big_picture(inner, levels - 1):
-                return True
+    for reference in list(objects.values())[:200] if isinstance(objects, DictionaryObject) else []:
+        if not isinstance(reference, IndirectObject):
+            continue  # no stream (7.3.8.1)
+        if reference.idnum not in known:
+            known[reference.idnum] = False  # until it is known: it may show itself
+            thing = reference.get_object()
+            if not isinstance(thing, StreamObject):
+                continue
+            if thing.get("/Subtype") == "/Image":
+                pixels = _number(thing.get("/Width"), 0) * _number(thing.get("/Height"), 0)
+                known[reference.idnum] = pixels >= _PAGE_PICTURE_PIXELS
+            elif levels and thing.get("/Subtype") == "/Form":
+                known[reference.idnum] = _has_big_picture(thing.get("/Resources"), levels - 1, known)
+        if known[reference.idnum]:
+            return True
     return False
 
 
