@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 
 from detectors.base import MessageDetector
+from scanner.directory import Directory
 from scanner.model import Hit
 from scanner.ports import Message
 
@@ -21,6 +23,16 @@ _SET_TO = re.compile(
     r"[^\w@]{1,12}(?:smtp:)?(?P<to>[\w.+-]{1,64}@[\w.-]{3,120})",
     re.IGNORECASE,
 )
+# Who sends such notices, and what tells advice, a question or a warning about them.
+_SYSTEM = ("microsoft.com", "microsoftonline.com", "office365.com", "office.com")
+_SYSTEM_MAILBOXES = frozenset({"postmaster", "mailer-daemon", "noreply", "no-reply"})
+_AGAINST = re.compile(
+    r"\b(?:do not|don['’]?t|never|must not|should not|for example|e\.g\.|such as|how to|example of)\b",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{3,120}")
+_READ = 20_000
+_ADDRESSES = 200
 
 
 class AutomaticForward(MessageDetector):
@@ -39,9 +51,30 @@ class AutomaticForward(MessageDetector):
                     why = "its headers say that a mailbox rule sent it"
                     yield Hit("auto_forwarded", 0, 0, item.address, 0.9, (why,), part="headers")
                     break
-        for found in _SET_TO.finditer(message.own_words()[:20_000]):
+        said = message.own_words()[:_READ]
+        if origin is None or not _is_a_notice(origin.address, said, message.direction, directory):
+            return
+        for found in _SET_TO.finditer(said):
             address = found["to"].rstrip(".")
             if directory.kind(address) == "outside" and directory.person(address) is None:
                 why = "a notice that a mailbox rule to an outside address was set"
                 yield Hit("forwarding_set", 0, 0, address, 0.85, (why,), part="headers")
                 break
+
+
+def _is_a_notice(origin: str, said: str, direction: str, directory: Directory) -> bool:
+    """Whether a text that names such a parameter tells of a rule that was set.
+
+    The system wrote it; or one of ours passes a notice on, or somebody from outside does with a mailbox of ours beside it, and it
+    is no advice. What a stranger writes of somebody's rule is mere text.
+    """
+    mailbox, _, domain = origin.lower().rpartition("@")
+    if any(domain == system or domain.endswith("." + system) for system in _SYSTEM):
+        return True
+    if directory.kind(origin) == "ours" and mailbox in _SYSTEM_MAILBOXES:
+        return True
+    if _AGAINST.search(said):
+        return False
+    return direction != "inbound" or any(
+        directory.kind(found[0].rstrip(".")) == "ours" for found in islice(_ADDRESS.finditer(said), _ADDRESSES)
+    )

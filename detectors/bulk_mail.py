@@ -30,7 +30,10 @@ _REPLY_WORDS = 25
 # What everybody may need in a reply: a correction, a place, a time.
 _NEEDED = re.compile(
     r"\b(?:correction|corrected|update|updated|cancelled|postponed|moved|room|hall|tomorrow|today|monday|tuesday|wednesday|thursday|"
-    r"friday|attached|deadline|please note|all staff|everyone (?:must|should|needs)|\d{1,2}[.:]\d\d)\b",
+    r"friday|attached|deadline|please note|all staff|everyone (?:must|should|needs)|\d{1,2}[.:]\d\d|"
+    # an organiser tells everybody what they need do
+    r"(?:nobody|no[ -]?one|everybody|everyone|you)(?: all)? (?:has|have|needs?)(?: not)? to|if you (?:want|would like|need|are coming)|"
+    r"tick the box)\b",
     re.IGNORECASE,
 )
 
@@ -117,6 +120,13 @@ _SCHOOL_MATTER = re.compile(
     r"alarm|first aid|union|wellbeing|occupational|portal|deadline|system|network|password)\b",
     re.IGNORECASE,
 )
+# Somebody has died, is ill or will be away: colleagues are told so, and no reader takes it for junk.
+_GRAVE = re.compile(
+    r"\b(?:died|dying|passed away|passed on peacefully|bereave\w*|funeral|condolences?|compassionate leave|in (?:the )?hospital|"
+    r"intensive care|a stroke|heart attack|an operation|surgery|diagnos\w+|(?:is|was|am|are|been|taken|fallen|very|seriously) "
+    r"(?:ill|unwell|poorly)|off sick|sick leave|miscarriage|(?:is|am|are|will be|be) (?:absent|away from work|off work))\b",
+    re.IGNORECASE,
+)
 _MOST_OWN_WORDS = 150
 
 
@@ -132,6 +142,8 @@ class OwnAffairToAll(MessageDetector):
             return
         said = message.own_words()
         if len(said.split()) > _MOST_OWN_WORDS or _SCHOOL_MATTER.search(said) or listed_words("work").search(said):
+            return
+        if _GRAVE.search(said):
             return
         kinds = sum(kind.search(said) is not None for kind in _OWN_LIFE)
         if kinds >= 2:

@@ -13,7 +13,7 @@ from detectors.base import MessageDetector
 from detectors.names import TITLES, fold, is_private_provider, likeness, same_first_name, words
 from detectors.recipients import lookalike
 from scanner.directory import Directory
-from scanner.model import Address, Hit, Person
+from scanner.model import Address, Hit, People, Person
 from scanner.ports import Message
 
 _CLOSING = re.compile(
@@ -30,16 +30,27 @@ _OPENLY = re.compile(
 # A claim in the first person: "I write as Headteacher of …".
 _AS_HOLDER = re.compile(
     r"\bI (?:write|am writing|speak|sign|confirm this|make this|give this)(?: to you)? (?:as|in my (?:role|capacity) as) (?:the |your )?"
-    r"(head ?teacher|headmaster|headmistress|principal|chief executive|deputy head(?: ?teacher)?|head of school|chair)\b",
+    r"(head ?teacher|headmaster|headmistress|principal|chief executive|deputy head(?: ?teacher)?|head of school|"
+    r"chair(?= of (?:the )?(?:board of )?(?:governors|trustees)\b))\b"
+    r"(?! (?:of|on|for) (?:the |our |your )?(?:[a-z]+ ){0,2}(?:pta|ptfa|friends|association|committee|council|union|club|society|panel)\b)",
     re.IGNORECASE,
 )
 _LINES_AFTER = 3
+_SURE = 0.75
+# A school's office sends what the head has written: no person's post is claimed by passing it on.
+_OFFICE = re.compile(
+    r"\b(?:office|admin\w*|secretar\w+|receptionist|clerk|pa|personal assistant|business manager|data manager)\b", re.I
+)
 
 
 class Impersonation(MessageDetector):
     """The message was sent, or signed, in another person's name without a grant on record."""
 
     labels = ("sent_as_other", "sent_as_other_granted", "signed_as_other", "posing_as_ours")
+
+    def __init__(self) -> None:
+        self._indexed: People | None = None
+        self._by_surname: dict[str, list[tuple[str, Person]]] = {}
 
     def detect(self, message: Message) -> Iterable[Hit]:
         directory = message.directory
@@ -64,7 +75,18 @@ class Impersonation(MessageDetector):
             )
             return
         if named is not None and named.role != "shared":
-            yield from _signed(named, message)
+            yield from _signed(named, message, self._surnames(directory))
+
+    def _surnames(self, directory: Directory) -> dict[str, list[tuple[str, Person]]]:
+        """First name and person by surname; made once for each snapshot of the people."""
+        if self._indexed is not directory.people:
+            index: dict[str, list[tuple[str, Person]]] = {}
+            for person in directory.people.people:
+                whole = words(person.name)
+                if len(whole) > 1:
+                    index.setdefault(whole[-1], []).append((whole[0], person))
+            self._indexed, self._by_surname = directory.people, index
+        return self._by_surname
 
 
 def _granted(who: str, for_: str, message: Message) -> bool:
@@ -103,32 +125,46 @@ def _named(shown: str, directory: Directory, owner: Person | None) -> Person | N
     return found[0] if len(found) == 1 else None
 
 
-def _signed(sender: Person, message: Message) -> Iterator[Hit]:
+def _signed(sender: Person, message: Message, by_surname: dict[str, list[tuple[str, Person]]]) -> Iterator[Hit]:
     """A letter that closes with another person's full name, or claims another's post, and says nowhere for whom it speaks."""
-    directory = message.directory
     text = message.own_words() + "\n" + _signatures(message)
     if _OPENLY.search(text):
         return
-    own = words(sender.name)
-    for closing in _CLOSING.finditer(text):
-        lines = [line.strip() for line in text[closing.end() : closing.end() + 300].split("\n") if line.strip()]
-        for line in lines[:_LINES_AFTER]:
-            holder = _person_in(line.partition(",")[0], directory)
-            if holder is None or holder.email == sender.email or holder.role in ("shared", "pupil"):
-                continue
-            if own and own[-1] in words(" ".join(lines[:6])):
-                return  # signed by both
-            if any(item.address.lower() == holder.email.lower() for item in message.envelope.recipients):
-                return  # a draft for that person
-            if _granted(sender.email, holder.email, message) or set(own) == set(words(holder.name)):
-                return
-            yield Hit(
-                "signed_as_other", 0, 0, sender.email, 0.85, ("closed with another person's name",), part="headers"
-            )
+    holder = _closed_by(text, sender, by_surname)
+    if holder is not None:
+        if _OFFICE.search(sender.job_title):
+            return  # it sends the head's letters to parents
+        if any(item.address.lower() == holder.email.lower() for item in message.envelope.recipients):
+            return  # a draft for that person
+        if _granted(sender.email, holder.email, message) or set(words(sender.name)) == set(words(holder.name)):
             return
+        yield Hit("signed_as_other", 0, 0, sender.email, 0.85, ("closed with another person's name",), part="headers")
+        return
     claim = _AS_HOLDER.search(text)
     if claim is not None and sender.job_title and not _holds(claim[1], sender.job_title):
         yield Hit("signed_as_other", 0, 0, sender.email, 0.78, ("claims another person's post",), part="headers")
+
+
+def _closed_by(text: str, sender: Person, by_surname: dict[str, list[tuple[str, Person]]]) -> Person | None:
+    """The one other person whose name signs the text: below its last closing, among its last lines, and nobody's name after it."""
+    closing = next(reversed(list(_CLOSING.finditer(text))), None)
+    if closing is None:
+        return None
+    lines = [line.strip() for line in text[closing.end() : closing.end() + 600].split("\n") if line.strip()]
+    own = words(sender.name)
+    if own and {own[0], own[-1]} & set(words(" ".join(lines))):
+        return None  # signed by both, or a letter passed on under one's own name
+    if len(text) > closing.end() + 600 or len(lines) > 2 * _LINES_AFTER:
+        return None  # the text goes on: it was no signature
+    named = [
+        (at, person)
+        for at, line in enumerate(lines[: 2 * _LINES_AFTER])
+        if (person := _person_in(line.partition(",")[0], by_surname)) is not None
+    ]
+    if len(named) != 1 or named[0][0] >= _LINES_AFTER or len(lines) - named[0][0] > _LINES_AFTER:
+        return None  # several names are a list of people
+    holder = named[0][1]
+    return None if holder.email == sender.email or holder.role in ("shared", "pupil") else holder
 
 
 def _signatures(message: Message) -> str:
@@ -149,16 +185,15 @@ def _holds(post: str, job_title: str) -> bool:
     )
 
 
-def _person_in(line: str, directory: Directory) -> Person | None:
+def _person_in(line: str, by_surname: dict[str, list[tuple[str, Person]]]) -> Person | None:
     """The person whose first name (or initial) and surname make up a short line, titles left out."""
     given = words(line)
     if not 2 <= len(given) <= 4 or len(line) > 60:
         return None
-    for person in directory.people.people:
-        whole = words(person.name)
-        if len(whole) > 1 and whole[-1] == given[-1] and same_first_name(given[0], whole[0]):
-            return person
-    return None
+    return next(
+        (person for first, person in by_surname.get(given[-1], ()) if same_first_name(given[0], first)),
+        None,
+    )
 
 
 def _stranger(shown: Address, message: Message) -> Iterator[Hit]:
@@ -166,19 +201,21 @@ def _stranger(shown: Address, message: Message) -> Iterator[Hit]:
     directory = message.directory
     if message.direction != "inbound" or directory.person(shown.address) is not None:
         return
+    if directory.kind(shown.address) in ("trusted", "protected") or directory.contact(shown.address) is not None:
+        return  # a partner's name may well be like ours
     near = lookalike(shown.domain.lower(), directory.people.domains)
     holder = directory.person_named(shown.name) if shown.name else None
     if near:
         yield Hit(
             "posing_as_ours", 0, 0, shown.address, 0.9, ("the sender's domain is nearly one of ours",), part="headers"
         )
-    elif (
-        holder is not None
-        and holder.role == "staff"
-        and directory.private_owner(shown.address) is None
-        and directory.contact(shown.address) is None
-    ):
-        # Somebody of ours may well write from home: an address that fits the name says that it is probably they.
-        own = is_private_provider(shown.domain) and likeness(shown.address, holder.name) > 0
+    elif holder is not None and holder.role == "staff" and directory.private_owner(shown.address) is None:
+        # Somebody of ours may well write from home: an address that fits the name says that it is probably they, unless the mail
+        # asks for money or a log-in: no record says that the address is theirs, and anybody can have one made to fit.
+        own = is_private_provider(shown.domain) and likeness(shown.address, holder.name) > 0 and not _urges(message)
         reasons = ("the name of one of ours on an outside address",)
         yield Hit("posing_as_ours", 0, 0, shown.address, 0.4 if own else 0.6, reasons, part="headers")
+
+
+def _urges(message: Message) -> bool:
+    return any(hit.label in ("payment_urged", "login_lure") and hit.confidence >= _SURE for hit in message.hits)

@@ -13,7 +13,16 @@ from typing import ClassVar
 
 from detectors.wording import LISTS, SignsDetector, WordList, read_list
 
-LABELS = ("gambling", "betting_account", "auction", "auction_account", "private_business", "advert", "trivia")
+LABELS = (
+    "gambling",
+    "betting_account",
+    "auction",
+    "auction_account",
+    "private_business",
+    "advert",
+    "trivia",
+    "charity_event",
+)
 _WEIGHTS = ("strong", "sign", "part", "against")
 
 

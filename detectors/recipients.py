@@ -291,7 +291,8 @@ def _namesake_inside(message: Message) -> Iterable[Hit]:
         return
     own = words(reached.name)
     if _another_is_greeted(greeted, reached, directory) and (reached.role == "pupil" or _tells(message)):
-        yield _hit("wrong_salutation", reached.email, 0.8, f"it greets a colleague and went to another {reached.role}")
+        reader = "a pupil" if reached.role == "pupil" else "another member of staff"
+        yield _hit("wrong_salutation", reached.email, 0.8, f"it greets a member of staff and went to {reader}")
         return
     if len(greeted) < 2 or not own or greeted[-1] == own[-1] or not same_first_name(greeted[0], own[0]):
         return
@@ -433,7 +434,8 @@ def _our_mailbox_elsewhere(recipient: Recipient, directory: Directory) -> bool:
             and len(local) > 4
             and len(name) > 2
             and label != name
-            and re.match(rf"{re.escape(name)}[-_]?[a-z]", label)
+            # a short name begins many others (elt, eltham), so that what follows must stand apart
+            and re.match(rf"{re.escape(name)}[-_]{'?' if len(name) >= 5 else ''}[a-z]", label)
         ):
             return True
     return False

@@ -23,7 +23,7 @@ _KEY = (
     r"api[ _-]?(?:key|token|secret)|(?:access|auth|bearer|secret|client|account|storage)[ _-]?(?:token|key|secret)|"
     r"(?:recovery|backup|back-up|unlock|door|gate|alarm|safe|padlock|keypad|log-?in|verification|"
     r"activation|2fa|mfa|one[ -]time|authenticator|sms)[ -](?:pass)?(?:codes?|keys?)|(?:safe|lock|padlock|"
-    r"key ?safe|door)?(?:['’]s)? ?combination|otp)"
+    r"key ?safe|door)(?:['’]s)? combination|otp)"
 )
 _LINK = (
     r"(?:['’]s(?=[ \t])|[ \t]*(?:=|:|->|→|–|—)|[ \t]+(?:is|are|was|will be|has been (?:re)?set to|is (?:re)?set to|(?:re)?set to|"
@@ -135,7 +135,18 @@ _HANDED_AT = re.compile(
 _SPELT = re.compile(
     r"\b(?:capital [A-Z]\b|all (?:lower|upper)[ -]?case|no spaces|case[ -]sensitive|(?:upper|lower)[ -]case [A-Za-z]\b|exclamation mark at)"
 )
-_LOCK = re.compile(r"(?:safe|lock|padlock|key|door|gate|alarm|otp|2fa|mfa)", re.IGNORECASE)
+# "Door key 12 345" is a label on a key: figures in groups open a lock where a code or combination is named.
+_LOCK = re.compile(
+    r"(?:safe|lock|padlock|key ?safe|door|gate|alarm|otp|2fa|mfa)\b(?!(?:['’]s)?[ -]keys?\b)", re.IGNORECASE
+)
+# To pin something up: an order, a wish or a person before the word, and no word for what it opens.
+_TO_PIN = re.compile(
+    r"\b(?:please|to|and|can|could|will|would|I|you|we|they|must|let['’]s|just|then)[ \t]+\Z", re.IGNORECASE
+)
+# A course, a form and a room are called by such values too.
+_NAMED_SO = re.compile(
+    r"\b(?:course|form|room|module|unit|class|group|quiz|folder|file|title|paper|model)\b[^.;\n]{0,30}\Z", re.IGNORECASE
+)
 _HAND_REACH = 160
 # What heads a column of secrets, as a key.
 _COLUMN = re.compile(
@@ -281,6 +292,9 @@ def _named(text: str, low: int, high: int) -> Iterator[_Found]:
         told = (
             0.85
             if kind == "grouped"
+            else 0.0
+            if "combination" in match[0][: match.start("link") - match.start()].lower()
+            and not any(character.isdigit() for character in text[start:end])
             else _plausible(
                 text, start, end, kind == "quoted", match["link"].strip() in ("=", ":", "->", "→", "–", "—"), match[0]
             )
@@ -298,7 +312,8 @@ def _named(text: str, low: int, high: int) -> Iterator[_Found]:
         ):
             yield _Found(start, end, 0.88, "a value stands beside a user or network")
     for match in _PIN.finditer(text, low, high):
-        if not 1990 <= int(match["bare"]) <= 2039:
+        verb = match[0][:4].lower() == "pin " and _TO_PIN.search(text, max(0, match.start() - 12), match.start())
+        if not verb and not 1990 <= int(match["bare"]) <= 2039:
             yield _Found(*match.span("bare"), 0.8, "a value stands beside it")
     for match in _BESIDE.finditer(text, low, high):
         if match["grouped"]:
@@ -346,6 +361,8 @@ def _handed(text: str, low: int, high: int) -> Iterator[_Found]:
             if len(re.findall(r"[-_]", text[start:end])) < 2:
                 continue
             first, _ = sentence_around(text, start, end)
+            if _NAMED_SO.search(text, max(first, start - 60), start):
+                continue
             reach = (max(first, reach[0]), start)
         if _HANDED_AT.search(text, *reach):
             yield _Found(start, end, 0.86, "a value is handed over to log in with")

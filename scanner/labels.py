@@ -430,6 +430,12 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "copies under the school's licence",
     ),
     (
+        {"charity_event": "money for a named charity"},
+        "what everybody puts in goes to a charity that is named",
+        "a sweepstake for it is no betting",
+        "the winner's share",
+    ),
+    (
         {"betting_account": "account with a bookmaker", "auction_account": "account at an auction site"},
         "a bookmaker's or auction site's record of somebody's own account",
         "the work address is used for it",

@@ -166,6 +166,55 @@ def test_a_turn_of_phrase_alone_accuses_nobody(text: str) -> None:
     assert not sure(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The hall was packed and we were full of admiration for Year 4.",
+        "The buses were full of wasps and the driver opened every window.",
+        "We are full for the Tuesday club, so please try Thursday.",
+        "We're overrun with courgettes, do take some from the table.",
+        "Callum took his glasses home but his coat is still on the peg.",
+        "I moved her chair to the front because of her new glasses.",
+        "There is a list in the staffroom for the meal. You don't have to stay, just tick the box.",
+        "He took his notes home. He cried at the gate but was fine by the register.",
+        "Please take his coat to reception; his shoes are wet and he is a bit sad.",
+        "If the glue is thick, leave them out to dry in the staffroom overnight.",
+        "Keep them out of the sun, the paint is slow to dry.",
+        "There is a wasp at your table, so just sit somewhere else today. I will find your coat.",
+        "We have a kitty for how many biscuits we eat; the tin is in the staffroom.",
+        "She hid his birthday card in the staffroom with the cake. Lovely hair in the photo, by the way.",
+        "I have moved his coat to the lost property, with the odd shoes.",
+        "Her voice carries well, so I took her register reading for the assembly.",
+        "Take her bag to the office, please, she cried on the way in and her mum is coming.",
+        "He moved her phone off the slow charger and put it with her glasses.",
+        "Just stand over there by the weight machine and keep your hair tied back.",
+        "If you want school photographs of her hair and clothes used, tick the box on the form.",
+        "I left them out on the desk: two pairs of shoes, one coat, size three.",
+        "His speech is slow when he is tired, so give him time. Leave them out of the first reading round.",
+        "The whole year is going. I took his lunch to the coach because he left it on his chair.",
+        "Everyone calls her Bee, and she likes it. She cried when she got the certificate.",
+        "I moved his chair so that he can hear; his voice is quiet and his glasses are new.",
+        "The cupboards were full of polish and the tents were full of poles.",
+        "The coaches were full of travellers, so we waited for the next one.",
+    ],
+)
+def test_school_things_people_and_moods_accuse_nobody(text: str) -> None:
+    assert not sure(text)
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("discrimination", "We are overrun with immigrants in this town."),
+        ("discrimination", "We're being taken over by foreigners."),
+        ("harassment", "Nick her glasses again before the lesson, the way she gropes about lol."),
+        ("harassment", "Hide his bag again, pathetic how long it takes him."),
+    ],
+)
+def test_a_group_named_or_a_laugh_beside_the_trick_is_what_accuses(label: str, text: str) -> None:
+    assert label in sure(text)
+
+
 def test_a_sign_and_its_company_must_be_one_persons_words() -> None:
     text = "I am a patient man.\n\n---------- Forwarded message ----------\nFrom: Pat\n\nYou still walk home along the canal."
     assert not sure(text)

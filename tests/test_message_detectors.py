@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made_up import DIRECTORY, HEAD, JANE, SUPPLIER, TRUST, mail
 
+from detectors.automatic_forward import AutomaticForward
 from detectors.base import MessageDetector
 from detectors.impersonation import Impersonation
 from detectors.names import fold, is_private_provider, likeness, same_first_name, words
@@ -440,6 +441,92 @@ def test_another_persons_name_without_a_grant_is_impersonation(
 ) -> None:
     hits = see(Impersonation(), envelope, directory)
     assert [(hit.label, hit.confidence, hit.part) for hit in hits] == [("sent_as_other", confidence, "headers")]
+
+
+OFFICER = Person("pa@elt.example", "Peta Abbot", "staff", "School office administrator")
+PARTNER = Directory(
+    replace(TRUST, people=(*TRUST.people, OFFICER), domains=("stmarys.example", "elt.example"),
+            trusted_domains=("stmary.example",))
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        mail(JANE, body="The prizes go to these two.\n\nThanks\n\nSam Lee\nNora Field\n\nJane"),
+        mail(JANE, body="The helpers were:\n\nThanks\n\nSam Lee\nNora Field\n"),
+        mail(
+            "sam.lee@elt.example",
+            body="Dear all, we close at noon.\n\nKind regards\nHilary Moss\n\nCan you print 30? Sam",
+        ),
+        mail(
+            OFFICER.email,
+            to=("pat.jones@gmail.com",),
+            body="Dear parents\n\nYours sincerely\n\nHilary Moss\nHeadteacher",
+        ),
+        mail(JANE, body="I write as chair of the PTA to thank you for the cakes."),
+        mail("sales@stmary.example", to=(JANE,), body="The order is ready."),
+    ],
+)
+def test_names_below_thanks_passed_wording_and_a_partners_domain_are_no_impersonation(envelope: Envelope) -> None:
+    assert see(Impersonation(), envelope, PARTNER) == []
+
+
+@pytest.mark.parametrize(
+    ("envelope", "label"),
+    [
+        (mail(JANE, body="She is the best.\n\nYours faithfully\n\nHilary Moss\nHeadteacher"), "signed_as_other"),
+        (mail(JANE, body="I write as chair of governors to confirm it."), "signed_as_other"),
+        (mail("sales@stmaryx.example", to=(JANE,), body="The order is ready."), "posing_as_ours"),
+    ],
+)
+def test_anothers_name_below_the_last_closing_anothers_post_and_a_slip_of_our_domain_are(
+    envelope: Envelope, label: str
+) -> None:
+    assert [hit.label for hit in see(Impersonation(), envelope, PARTNER)] == [label]
+
+
+URGED = Hit("payment_urged", 0, 4, "", 0.8, part="body")
+
+
+@pytest.mark.parametrize(
+    ("address", "hits", "sure"),
+    [
+        ("hilary.moss.head@gmail.com", (), 0.4),
+        ("hilary.moss.head@gmail.com", (URGED,), 0.6),
+        ("hilary.moss@outlook.com", (URGED,), 0.0),
+    ],
+)
+def test_a_fitting_address_that_no_record_knows_poses_where_it_asks_for_money(
+    address: str, hits: tuple[Hit, ...], sure: float
+) -> None:
+    envelope = mail(address, to=(JANE,), name="Hilary Moss", body="Four gift cards, and the codes please.")
+    assert found("posing_as_ours", see(Impersonation(), envelope, DIRECTORY, *hits)) == sure
+
+
+@pytest.mark.parametrize(
+    ("envelope", "sure"),
+    [
+        (mail("stranger@mailbox.example", to=(JANE,), body="RedirectTo: x@mailbox.example"), 0.0),
+        (mail(HEAD, to=(JANE,), body="Rules of the kind ForwardTo: x@mailbox.example. Do not do this."), 0.0),
+        (mail("alerts@microsoft.com", to=(JANE,), body="RedirectTo: x@mailbox.example"), 0.85),
+        (
+            mail("desk@provider.example", to=(JANE,), body="Mailbox head@elt.example. RedirectTo: x@mailbox.example"),
+            0.85,
+        ),
+        (mail(HEAD, to=(JANE,), body="Parameters: RedirectTo: smtp:x@mailbox.example"), 0.85),
+    ],
+)
+def test_a_rule_is_told_by_the_system_or_beside_a_mailbox_of_ours(envelope: Envelope, sure: float) -> None:
+    assert found("forwarding_set", see(AutomaticForward(), envelope)) == sure
+
+
+@pytest.mark.parametrize(
+    ("address", "sure"),
+    [("jane.smith@eltham-college.example", 0.0), ("jane.smith@elt-trust.example", 0.9)],
+)
+def test_a_short_name_of_ours_begins_other_names_too(address: str, sure: float) -> None:
+    assert found("lookalike_domain", see(Recipients(), mail(JANE, to=(address,), body="The order."))) == sure
 
 
 def test_a_grant_of_old_held_when_the_mail_was_sent() -> None:

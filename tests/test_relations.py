@@ -244,6 +244,7 @@ def test_what_went_astray(envelope: Envelope, hits: tuple[Hit, ...], label: str)
     [
         ("Fire drill", "Thank you all!", False),
         ("Re: Fire drill", "Correction: it is in period 5.", False),
+        ("Re: Lunch", "Nobody has to bring anything. Just tick the box if you want gluten-free.", False),
         ("Re: Fire drill", "Thank you all!", True),
     ],
 )
