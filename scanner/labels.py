@@ -461,6 +461,22 @@ LABELS: Mapping[str, LabelWords] = {
     for label, title in titles.items()
 }
 
+# Labels of a hit that is a person, a person's identifier or a fact about one: what a finding's data subjects are counted by.
+OF_A_PERSON = frozenset(
+    """
+    person pupil staff_name child_in_subject wrong_family
+    nino temporary_nino nhs chi upn uln uci candidate_number trn teacher_registration dbs_certificate uk_passport passport
+    driving_licence brp immigration_reference payment_card iban sort_code_account roll_number utr vrn ip_address pnc_id cro_number
+    crime_reference case_number social_care_id elector_number date_of_birth address postcode phone email
+    health sen safeguarding ethnicity religion sexual_orientation union criminal care_status behaviour payroll
+    """.split()
+)
+
+
+def label_title(label: str) -> str:
+    """The label as a reader says it; one of a trust's own is spelt out."""
+    return LABELS[label].title if label in LABELS else label.replace("_", " ")
+
 
 def explanation(label: str) -> str:
     """One line for a finding, or empty for a label that this version does not know."""

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from scanner.backtest import Comparison, Labelled, RuleRecord
 from scanner.inspection import Silence
-from scanner.labels import LABELS, explanation
+from scanner.labels import LABELS, explanation, label_title
 from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
@@ -56,6 +56,11 @@ class Line:
         return bool(self.silences)
 
     @property
+    def empty(self) -> bool:
+        """It held nothing that could be read, and nothing went wrong."""
+        return self.verdict.parts == 0 and self.verdict.complete and not self.verdict.problems
+
+    @property
     def found(self) -> tuple[Finding, ...]:
         """Findings that count: not exempted, not of a rule in shadow."""
         return tuple(item for item in self.verdict.findings if item.exempted_by is None and not item.shadow)
@@ -68,6 +73,7 @@ class Summary:
     messages: int = 0
     incomplete: int = 0
     locked: int = 0
+    empty: int = 0
     flagged: int = 0
     ours: int = 0
     stored: int = 0
@@ -79,6 +85,7 @@ class Summary:
         self.messages += 1
         self.incomplete += not line.verdict.complete
         self.locked += line.verdict.unread_protected > 0
+        self.empty += line.empty
         self.flagged += bool(line.found)
         self.ours += line.verdict.direction in ("outbound", "internal")
         self.stored += line.verdict.direction == "stored"
@@ -87,21 +94,25 @@ class Summary:
 
     @property
     def exit_status(self) -> int:
-        """Contract section 1: 0 nothing found and all read, 1 something found, 2 not done or not all read."""
+        """Contract section 1: 0 nothing found and all read, 1 something found, 2 not done, not all read, or nothing read."""
         if self.unread_arguments:
             return 2
         if self.flagged:
             return 1
-        return 2 if self.incomplete or self.locked else 0
+        return 2 if self.incomplete or self.locked or self.messages == self.empty else 0
 
     def words(self) -> str:
         """One honest sentence: incomplete is never called clean."""
-        clean = self.messages - self.flagged
+        if not self.messages:
+            return "Nothing was read."
+        clean = self.messages - self.flagged - self.empty
         parts = [f"{self.messages} looked at", f"{self.flagged} with findings"]
         if self.incomplete:
             parts.append(f"{self.incomplete} not wholly read")
         if self.locked:
             parts.append(f"{self.locked} with locked parts")
+        if self.empty:
+            parts.append(f"{self.empty} empty")
         if not self.incomplete and not self.locked and self.messages:
             parts.append(f"{clean} clean")
         return ", ".join(parts) + "."
@@ -269,7 +280,9 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
     for line in lines:
         problems = "; ".join(f"{item.part}: {item.kind}" for item in line.verdict.problems)
         for item in line.found:
-            evidence = "; ".join(f"{entry.part}: {entry.label} ×{entry.count} {entry.mask}" for entry in item.evidence)
+            evidence = "; ".join(
+                f"{entry.part}: {label_title(entry.label)} ×{entry.count} {entry.mask}" for entry in item.evidence
+            )
             route = item.route
             yield _row(
                 (
@@ -315,9 +328,10 @@ def print_line(console: Console, line: Line) -> None:
             shown.add_row(
                 "          ",
                 escape(_visible(entry.part)),
-                entry.label.replace("_", " "),
+                label_title(entry.label),
                 times,
-                escape(_visible(entry.mask)),
+                # A mask that shows nothing of the value begins with the label, which stands beside it already.
+                escape(_visible(entry.mask.removeprefix(f"{entry.label.replace('_', ' ')}, "))),
             )
         if item.evidence:
             console.print(shown, highlight=False)
