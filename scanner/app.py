@@ -645,7 +645,9 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
             if outcome.verdict.trail is not None or outcome.verdict.pending:
                 waiting[path, outcome.member] = outcome
             else:
-                yield Line(path + outcome.member, outcome.verdict, outcome.silences)
+                file = Path(path)
+                empty = not outcome.member and file.is_file() and file.stat().st_size == 0
+                yield Line(path + outcome.member, outcome.verdict, outcome.silences, empty)
     opened_by: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for place, outcome in waiting.items():
         if outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key:

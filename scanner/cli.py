@@ -156,7 +156,7 @@ def scan(
                 errors.print(f"mailwarden: {entry}", style="red", markup=False)
                 continue
             summary.add(entry)
-            if entry.empty:
+            if entry.empty or (entry.verdict.parts == 0 and entry.verdict.complete and not entry.verdict.problems):
                 errors.print(f"mailwarden: {entry.path}: holds nothing (an empty file or message)", markup=False)
             progress.advance(progress.task_ids[0])
             if format_ is Format.jsonl:

@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from scanner.backtest import Comparison, Labelled, RuleRecord
-from scanner.inspection import Silence
+from scanner.inspection import Silence, nearness
 from scanner.labels import LABELS, explanation, label_title
 from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
@@ -26,6 +26,7 @@ from scanner.model import SEVERITIES, Finding, Problem, Verdict
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # The terminal is for a first look; the HTML page and the JSON lines have all of them.
 _MOST_REASONS = 3
+_MOST_QUIET = 3
 _SEVERITY_STYLE = {"minor": "cyan", "moderate": "yellow", "severe": "bold red"}
 PROBLEM_WORDS = {
     "encrypted": "locked, so nobody but the key's holder can say what is in it",
@@ -49,16 +50,13 @@ class Line:
     path: str
     verdict: Verdict
     silences: tuple[Silence, ...] = ()
+    # A file of no bytes: nothing in it was read.
+    empty: bool = False
 
     @property
     def explained(self) -> bool:
         """It was asked why: what each label means is said too. Some rule is always silent about a message."""
         return bool(self.silences)
-
-    @property
-    def empty(self) -> bool:
-        """It held nothing that could be read, and nothing went wrong."""
-        return self.verdict.parts == 0 and self.verdict.complete and not self.verdict.problems
 
     @property
     def found(self) -> tuple[Finding, ...]:
@@ -345,10 +343,18 @@ def print_line(console: Console, line: Line) -> None:
             console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
     for problem in line.verdict.problems:
         console.print(f"  [magenta]not read[/magenta] {escape(_problem(problem))}", highlight=False)
-    for silence in line.silences:
+    nearest = sorted(line.silences, key=nearness)
+    for silence in nearest[:_MOST_QUIET]:
         console.print(
             f"  [dim]quiet    {silence.rule} ({silence.owner}): {escape(_visible(silence.reason))}[/dim]",
             highlight=False,
+        )
+    if len(nearest) > _MOST_QUIET:
+        console.print(
+            f"  quiet    {len(nearest) - _MOST_QUIET} more; `mailwarden rules explain MAIL` shows them all",
+            style="dim",
+            highlight=False,
+            markup=False,
         )
 
 
