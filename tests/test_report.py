@@ -317,7 +317,7 @@ EXEMPT = line(finding(exempted_by="trip-2026"))
 @pytest.mark.parametrize(
     ("lines", "unreadable", "status"),
     [
-        ((), False, 0),
+        ((), False, 2),
         ((CLEAN,), False, 0),
         ((SHADOW,), False, 0),
         ((EXEMPT, CLEAN), False, 0),
