@@ -597,15 +597,17 @@ def _weighed(
         return
     if against:
         confidence *= 0.55
-    counts = ((len(strong), "telling phrase"), (len(told), "part"), (len(signs), "sign"))
-    counted = ", ".join(f"{number} {what}{'s' if number > 1 else ''}" for number, what in counts if number)
+    # Parts count only because they stand together, so that each of them says so and names the others.
+    named = list(dict.fromkeys(match.entry.means for match in told if match.entry.means))
+    together = f"{', '.join(named[:-1])} and {named[-1]} stand together" if len(named) > 1 else ""
     shown = {"strong"} if strong or told else {"sign"}
     last = -1
     for match in group:
         if match.start < last or not (match.entry.weight in shown or match in told):
             continue
         last = match.end
-        reasons = (match.entry.means, counted) + ((against,) if against else ())
+        alone = "" if together and match.entry.means in named else match.entry.means
+        reasons = tuple(reason for reason in (alone, together, against) if reason)
         yield Hit(label, match.start, match.end, text[match.start : match.end], round(confidence, 3), reasons)
 
 

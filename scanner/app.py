@@ -304,6 +304,8 @@ def backtest_labelled(
 ) -> tuple[list[tuple[Labelled, Labelled]], list[str]]:
     """Both sets over a labelled corpus (contract section 6): a pair for each topic, and the files whose outcome differs."""
     labels = folder / "labels.jsonl"
+    if not labels.exists():
+        raise MailwardenError(f"there is no labels.jsonl in {folder}")
     try:
         entries = [msgspec.json.decode(line) for line in labels.read_bytes().splitlines() if line.strip()]
         expect = {str(entry["file"]): frozenset(entry.get("expect", ())) for entry in entries}
@@ -341,9 +343,22 @@ def backtest_labelled(
 
 
 def explain(
-    mail: Path, people: Path | None, policy: str, given: Path | None, *, as_outbound: bool, say: Callable[[str], None]
+    mail: Path,
+    people: Path | None,
+    policy: str,
+    given: Path | None,
+    *,
+    as_outbound: bool,
+    say: Callable[[str], None],
+    only: Sequence[str] = (),
 ) -> Iterator[Line]:
-    """Each message of the file with its verdict and why every other rule stayed quiet, the nearest miss first."""
+    """Each message of the file with its verdict and why every other rule stayed quiet, the nearest miss first.
+
+    Raises MailwardenError where `only` names a rule that is not there.
+    """
+    known = [rule.id for rule in load_rulebook(rules_folder(given)).rules]
+    if unknown := sorted(set(only) - set(known)):
+        raise MailwardenError(f"there is no rule {', '.join(unknown)} (the rules are: {', '.join(sorted(known))})")
     job = FileScan([mail], people, policy, given, as_outbound, 1, True)
     with scanning(job, say) as lines:
         for line in lines:
@@ -428,12 +443,17 @@ class Governing:
 
 
 @contextmanager
-def governing(config: Path | None, slug: str = "") -> Iterator[Governing]:
-    """Opens the store of the settings; no tenant is needed. `slug`: the pack, where tenants have packs of their own."""
+def governing(config: Path | None, slug: str = "", *, reading: bool = False) -> Iterator[Governing]:
+    """Opens the store of the settings; no tenant is needed. `slug`: the pack, where tenants have packs of their own.
+
+    `reading`: nothing is recorded, so that no database and no key is made where there is none.
+    """
     settings = load_settings(config)
     rules = rules_folder(settings.rules_dir)
     policy = load_policy(rules, slug or settings.policy, load_rulebook(rules))
-    if not settings.root_key_file.exists():
+    if reading:
+        _existing_store(settings)
+    elif not settings.root_key_file.exists():
         create_root_key(settings.root_key_file)
     key = load_root_key(settings.root_key_file, settings.root_key_number)
     store = Store.open(store_url(settings), key.subkey("audit"))
@@ -627,7 +647,9 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
                 waiting[path, outcome.member] = outcome
                 occurrences.append((path, outcome.member))
             else:
-                yield Line(path + outcome.member, outcome.verdict, outcome.silences)
+                file = Path(path)
+                empty = not outcome.member and file.is_file() and file.stat().st_size == 0
+                yield Line(path + outcome.member, outcome.verdict, outcome.silences, empty)
     opened_by: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for place, outcome in waiting.items():
         if outcome.verdict.trail is not None and outcome.verdict.trail.may_hold_key:
@@ -1265,14 +1287,19 @@ class Status:
     rules_say: tuple[str, ...] = ()
 
 
-def status(config: Path | None) -> Status:
-    settings = load_settings(config)
+def _existing_store(settings: Settings) -> str:
+    """The database's URL for a command that only reads. Raises MailwardenError where there is none yet."""
     url = store_url(settings)
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).is_file():
         raise MailwardenError(
             f"there is no database yet at {url.removeprefix('sqlite:///')}; `mailwarden run` makes it"
         )
-    store = Store.open(url)
+    return url
+
+
+def status(config: Path | None) -> Status:
+    settings = load_settings(config)
+    store = Store.open(_existing_store(settings))
     try:
         return Status(
             [last] if (last := store.last_run()) is not None else [],

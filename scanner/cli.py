@@ -129,11 +129,13 @@ def scan(
     ] = Direction.auto,
     format_: Annotated[Format, typer.Option("--format", help="How to print.")] = Format.table,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Worker processes.")] = 1,
-    explain: Annotated[bool, typer.Option("--explain", help="Also say why the other rules stayed quiet.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also say why the other rules stayed quiet (table and jsonl).")
+    ] = False,
 ) -> None:
     """Scan mails (.eml, .msg, mbox, Maildir, .pst) and documents on this machine.
 
-    Exit status: 0 nothing found and everything read, 1 something found, 2 not done, or nothing found but something not read.
+    Exit status: 0 nothing found and everything read, 1 something found, 2 not done, nothing read, or something not read.
     """
     job = app.FileScan(
         paths=paths,
@@ -154,7 +156,7 @@ def scan(
                 errors.print(f"mailwarden: {entry}", style="red", markup=False)
                 continue
             summary.add(entry)
-            if entry.verdict.parts == 0 and entry.verdict.complete and not entry.verdict.problems:
+            if entry.empty or (entry.verdict.parts == 0 and entry.verdict.complete and not entry.verdict.problems):
                 errors.print(f"mailwarden: {entry.path}: holds nothing (an empty file or message)", markup=False)
             progress.advance(progress.task_ids[0])
             if format_ is Format.jsonl:
@@ -292,7 +294,7 @@ def rules_explain(
 ) -> None:
     """Say for each rule why it fired, or which condition stayed false, with the nearest miss first."""
     outbound = as_ is Direction.outbound or people is None
-    for line in app.explain(mail, people, policy, rules, as_outbound=outbound, say=_say):
+    for line in app.explain(mail, people, policy, rules, as_outbound=outbound, say=_say, only=only or ()):
         report.print_explained(Console(soft_wrap=True, highlight=False), line, frozenset(only or ()))
 
 
@@ -428,8 +430,9 @@ def policy_coverage(
     total = found["all"]
     if not pack.register:
         print(
-            f"{slug} has no register of clauses: its own {len(pack.clauses)} topics each cite a clause of the pack itself"
+            f"{slug} has no register of clauses to answer one by one: its {len(pack.wording())} clauses are cited by topic"
         )
+        raise typer.Exit(2 if wrong else 0)
     print(
         f"{slug}: {len(pack.register)} clauses: {total['enforced']} enforced, {total['open']} open, {total['none']} not about "
         "mail or documents"
@@ -552,7 +555,7 @@ def authorise_list(config: ConfigOption = None) -> None:
     for heading in ("no", "policy", "kind", "state", "from", "until", "review", "approved by", "purpose", "mailboxes"):
         table.add_column(heading, overflow="fold")
     now = datetime.now(UTC)
-    with app.governing(config) as here:
+    with app.governing(config, reading=True) as here:
         for item in here.store.authorisations():
             state = "lives" if item.lives(now) else "ended" if item.ended_at else "lapsed or not begun"
             table.add_row(

@@ -779,7 +779,7 @@ class AnyOf(Condition):
         holding = [answer for answer in answers if answer.holds]
         if holding:
             return Answer(True, tuple(hit for answer in holding for hit in answer.hits))
-        return Answer(False, reason="; and ".join(answer.reason for answer in answers if answer.reason))
+        return Answer(False, reason="; or ".join(dict.fromkeys(answer.reason for answer in answers if answer.reason)))
 
     labels = All.labels
     names_near = All.names_near

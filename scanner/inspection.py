@@ -21,6 +21,7 @@ from scanner.directory import Directory
 from scanner.evidence import FingerprintKey, evidence_of, fact_of
 from scanner.exemptions import Exemptions
 from scanner.extract import Limits, may_hold_key, normalise, read
+from scanner.labels import OF_A_PERSON, label_title
 from scanner.model import (
     MOST_TARGETS,
     PROBLEMS_THAT_LEAVE_COMPLETE,
@@ -65,6 +66,8 @@ _CACHE_TEXTS = 4_000
 _CACHE_LONGEST = 100_000
 _WITHHELD = "[name withheld]"
 _PEOPLE = frozenset({"person", "staff_name", "pupil"})
+# What these show is where somebody writes amiss, and no data subject is counted, even where a name is part of it.
+_OF_NOBODY = frozenset({"chain_mail", "language", "conduct"})
 # What stays of a withheld name: an ending such as .docx, and not whatever stands behind the last dot.
 _ENDING = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}\Z")
 _SPACE = re.compile(r"\s+")
@@ -724,7 +727,9 @@ def _finding(
     hits = tuple({id(hit): hit for item in group for hit in item.hits}.values())
     evidence = evidence_of(hits, instruments.key)
     severity = lead.severity
-    people = len({hit.subject for hit in hits if hit.subject is not None})
+    people = 0
+    if lead.rule.category not in _OF_NOBODY:
+        people = len({hit.subject for hit in hits if hit.subject is not None and hit.label in OF_A_PERSON})
     part_paths = _where(evidence, opened)
     key = hashlib.sha256("\0".join([lead.rule.id, owner, content_hash, *part_paths]).encode()).hexdigest()[:32]
     return Finding(
@@ -764,17 +769,19 @@ def _confidence(hits: Sequence[Hit]) -> float:
 
 
 def _reasons(hits: Sequence[Hit], group: Sequence[_Fired]) -> tuple[str, ...]:
-    """In words, without a value: for each label how often and why it counted; then which rules agreed."""
+    """In words, without a value: for each label by its title how often and why it counted; then which rules agreed."""
     by_label: dict[str, list[Hit]] = {}
     for hit in hits:
         by_label.setdefault(hit.label, []).append(hit)
     reasons = []
     for label, members in by_label.items():
         best = max(members, key=lambda hit: hit.confidence)
-        why = ", ".join(best.reasons[:4])
+        title = label_title(label)
+        # A reason that only says the title again tells nothing.
+        why = ", ".join(reason for reason in best.reasons[:4] if reason.casefold() != title.casefold())
         number = len({(hit.part, hit.start, hit.end) for hit in members})
         times = f" ({number} times)" if number > 1 else ""
-        reasons.append(f"{label.replace('_', ' ')}{times}: {why}" if why else f"{label.replace('_', ' ')}{times}")
+        reasons.append(f"{title}{times}: {why}" if why else f"{title}{times}")
     if len(group) > 1:
         reasons.append("rules that agree: " + ", ".join(sorted({item.rule.id for item in group})))
     return tuple(reasons[:20])

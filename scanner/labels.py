@@ -225,17 +225,34 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "e-mail footers",
     ),
     (
-        {
-            "profanity": "swearing",
-            "sexual": "sexual words",
-            "threat": "threat",
-            "harassment": "harassment",
-            "discrimination": "discriminatory words",
-            "abuse": "abusive words",
-        },
-        "words the sender wrote",
-        "conduct",
+        {"profanity": "swearing", "abuse": "abusive words"},
+        "vulgar words the sender wrote, and words that insult the person addressed or spoken of",
+        "the policy asks for civil language in work mail",
         "place names and surnames, quotations, reports of others' words",
+    ),
+    (
+        {"sexual": "sexual words"},
+        "explicit or suggestive words, or an advance, that the sender wrote",
+        "may be sexual harassment, and grave where a pupil reads it",
+        "sex education, medicine, reports of others' words",
+    ),
+    (
+        {"threat": "threat"},
+        "words that announce harm to somebody, or press by it",
+        "somebody may be in danger",
+        "idioms, games, reports of what another said",
+    ),
+    (
+        {"harassment": "harassment"},
+        "bullying, mockery or pressure aimed at a person",
+        "harms whoever it is aimed at; a manager must look",
+        "policies and training about bullying, reports of others' words",
+    ),
+    (
+        {"discrimination": "discriminatory words"},
+        "slurs, or contempt for people because of origin, belief, sex, disability or another protected characteristic",
+        "unlawful towards people with a protected characteristic (Equality Act 2010)",
+        "neutral mentions of a group, history lessons, quotations",
     ),
     (
         {"disparagement": "disparaging words"},
@@ -244,27 +261,46 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "ordinary complaint",
     ),
     (
-        {
-            "chain_letter": "chain letter",
-            "joke_round_robin": "round-robin of jokes",
-            "trivia": "trivia",
-            "broadcast": "mail to everybody",
-        },
-        "mail to be passed on, jokes, mail to all",
+        {"chain_letter": "chain letter"},
+        "mail that asks to be passed on to many, often with a promise or a threat",
         "forbidden use, spreads hoaxes",
-        "newsletters",
+        "notices that ask to be passed to one's team or class",
     ),
     (
-        {
-            "private_business": "private business",
-            "advert": "advert",
-            "auction": "auction",
-            "gambling": "gambling",
-            "commercial_media": "commercial media",
-        },
-        "own trade, offers, betting, films and music",
+        {"joke_round_robin": "round-robin of jokes", "trivia": "trivia"},
+        "jokes, quizzes and the like sent round",
+        "forbidden use, noise in mailboxes",
+        "quizzes for lessons, a joke within a work mail",
+    ),
+    (
+        {"broadcast": "mail to everybody"},
+        "mail to all staff or to a very long list",
+        "takes everybody's time; some policies ask for leave",
+        "newsletters, urgent notices",
+    ),
+    (
+        {"private_business": "private business", "advert": "advert"},
+        "the sender's own trade, or things and services offered",
+        "work mail is used for private gain",
+        "enterprise lessons, school fairs",
+    ),
+    (
+        {"auction": "auction"},
+        "bidding or selling at an auction",
         "forbidden use",
-        "enterprise lessons, raffles",
+        "a charity auction of the school",
+    ),
+    (
+        {"gambling": "gambling"},
+        "a bet, a pool or a syndicate for money",
+        "forbidden use",
+        "raffles, lessons on chance",
+    ),
+    (
+        {"commercial_media": "commercial media"},
+        "films, music or programs of others, offered or passed round",
+        "forbidden use, and may infringe copyright",
+        "recordings of the school's own events",
     ),
     (
         {
@@ -466,6 +502,22 @@ LABELS: Mapping[str, LabelWords] = {
     for titles, what, why, mistaken in _ROWS
     for label, title in titles.items()
 }
+
+# Labels of a hit that is a person, a person's identifier or a fact about one: what a finding's data subjects are counted by.
+OF_A_PERSON = frozenset(
+    """
+    person pupil staff_name child_in_subject wrong_family
+    nino temporary_nino nhs chi upn uln uci candidate_number trn teacher_registration dbs_certificate uk_passport passport
+    driving_licence brp immigration_reference payment_card iban sort_code_account roll_number utr vrn ip_address pnc_id cro_number
+    crime_reference case_number social_care_id elector_number date_of_birth address postcode phone email
+    health sen safeguarding ethnicity religion sexual_orientation union criminal care_status behaviour payroll
+    """.split()
+)
+
+
+def label_title(label: str) -> str:
+    """The label as a reader says it; one of a trust's own is spelt out."""
+    return LABELS[label].title if label in LABELS else label.replace("_", " ")
 
 
 def explanation(label: str) -> str:

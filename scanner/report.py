@@ -18,14 +18,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from scanner.backtest import Comparison, Labelled, RuleRecord
-from scanner.inspection import Silence
-from scanner.labels import LABELS, explanation
+from scanner.inspection import Silence, nearness
+from scanner.labels import LABELS, explanation, label_title
 from scanner.model import SEVERITIES, Finding, Problem, Verdict
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # The terminal is for a first look; the HTML page and the JSON lines have all of them.
 _MOST_REASONS = 3
+_MOST_QUIET = 3
 _SEVERITY_STYLE = {"minor": "cyan", "moderate": "yellow", "severe": "bold red"}
 PROBLEM_WORDS = {
     "encrypted": "locked, so nobody but the key's holder can say what is in it",
@@ -49,6 +50,8 @@ class Line:
     path: str
     verdict: Verdict
     silences: tuple[Silence, ...] = ()
+    # A file of no bytes: nothing in it was read.
+    empty: bool = False
 
     @property
     def explained(self) -> bool:
@@ -68,6 +71,7 @@ class Summary:
     messages: int = 0
     incomplete: int = 0
     locked: int = 0
+    empty: int = 0
     flagged: int = 0
     ours: int = 0
     stored: int = 0
@@ -79,6 +83,7 @@ class Summary:
         self.messages += 1
         self.incomplete += not line.verdict.complete
         self.locked += line.verdict.unread_protected > 0
+        self.empty += line.empty
         self.flagged += bool(line.found)
         self.ours += line.verdict.direction in ("outbound", "internal")
         self.stored += line.verdict.direction == "stored"
@@ -87,21 +92,25 @@ class Summary:
 
     @property
     def exit_status(self) -> int:
-        """Contract section 1: 0 nothing found and all read, 1 something found, 2 not done or not all read."""
+        """Contract section 1: 0 nothing found and all read, 1 something found, 2 not done, not all read, or nothing read."""
         if self.unread_arguments:
             return 2
         if self.flagged:
             return 1
-        return 2 if self.incomplete or self.locked else 0
+        return 2 if self.incomplete or self.locked or self.messages == self.empty else 0
 
     def words(self) -> str:
         """One honest sentence: incomplete is never called clean."""
-        clean = self.messages - self.flagged
+        if not self.messages:
+            return "Nothing was read."
+        clean = self.messages - self.flagged - self.empty
         parts = [f"{self.messages} looked at", f"{self.flagged} with findings"]
         if self.incomplete:
             parts.append(f"{self.incomplete} not wholly read")
         if self.locked:
             parts.append(f"{self.locked} with locked parts")
+        if self.empty:
+            parts.append(f"{self.empty} empty")
         if not self.incomplete and not self.locked and self.messages:
             parts.append(f"{clean} clean")
         return ", ".join(parts) + "."
@@ -269,7 +278,9 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
     for line in lines:
         problems = "; ".join(f"{item.part}: {item.kind}" for item in line.verdict.problems)
         for item in line.found:
-            evidence = "; ".join(f"{entry.part}: {entry.label} ×{entry.count} {entry.mask}" for entry in item.evidence)
+            evidence = "; ".join(
+                f"{entry.part}: {label_title(entry.label)} ×{entry.count} {entry.mask}" for entry in item.evidence
+            )
             route = item.route
             yield _row(
                 (
@@ -315,9 +326,10 @@ def print_line(console: Console, line: Line) -> None:
             shown.add_row(
                 "          ",
                 escape(_visible(entry.part)),
-                entry.label.replace("_", " "),
+                label_title(entry.label),
                 times,
-                escape(_visible(entry.mask)),
+                # A mask that shows nothing of the value begins with the label, which stands beside it already.
+                escape(_visible(entry.mask.removeprefix(f"{entry.label.replace('_', ' ')}, "))),
             )
         if item.evidence:
             console.print(shown, highlight=False)
@@ -331,10 +343,18 @@ def print_line(console: Console, line: Line) -> None:
             console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
     for problem in line.verdict.problems:
         console.print(f"  [magenta]not read[/magenta] {escape(_problem(problem))}", highlight=False)
-    for silence in line.silences:
+    nearest = sorted(line.silences, key=nearness)
+    for silence in nearest[:_MOST_QUIET]:
         console.print(
             f"  [dim]quiet    {silence.rule} ({silence.owner}): {escape(_visible(silence.reason))}[/dim]",
             highlight=False,
+        )
+    if len(nearest) > _MOST_QUIET:
+        console.print(
+            f"  quiet    {len(nearest) - _MOST_QUIET} more; `mailwarden rules explain MAIL` shows them all",
+            style="dim",
+            highlight=False,
+            markup=False,
         )
 
 

@@ -141,6 +141,8 @@ def route(
             return Route(role, holder, because)
         else:
             return Route(role, holder, f"{because}; {', and '.join(passed_over)}", fallback=True)
+    if not any(said.endswith("to the mail") for said in passed_over):
+        passed_over = ["nobody is listed for any role that may get it"]
     return Route(line.to[0], "", f"{because}; {', and '.join(passed_over)}: an admin must name somebody", fallback=True)
 
 

@@ -219,8 +219,40 @@ def test_people_without_domains_are_refused_and_a_wrong_file_is_noticed(run, tmp
 
 def test_nothing_to_scan_is_said(run, tmp_path: Path) -> None:
     finished = run("scan", str(tmp_path))
-    assert finished.returncode == 0
+    assert (finished.returncode, finished.stdout.decode().strip()) == (2, "Nothing was read.")
     assert "no mail and no document" in finished.stderr.decode()
+
+
+def test_an_empty_file_is_not_clean(run, tmp_path: Path) -> None:
+    (tmp_path / "nothing.txt").touch()
+    finished = run("scan", str(tmp_path))
+    assert (finished.returncode, finished.stdout.decode().strip()) == (
+        2,
+        "1 looked at, 0 with findings, 1 empty, 0 clean.",
+    )
+
+
+def test_a_command_that_only_reads_makes_no_database_and_no_key(run, tmp_path: Path) -> None:
+    config = tmp_path / "mailwarden.yaml"
+    config.write_text(
+        f"store: {{url: sqlite:///{tmp_path / 'mailwarden.db'}}}\nroot_key_file: {tmp_path / 'root.key'}\n"
+    )
+    finished = run("authorise", "list", "--config", str(config))
+    assert finished.returncode == 2
+    assert "there is no database yet" in finished.stderr.decode()
+    assert [path.name for path in tmp_path.iterdir()] == ["mailwarden.yaml"]
+
+
+def test_a_rule_that_is_not_there_is_refused_with_those_that_are(run, tmp_path: Path) -> None:
+    finished = run("rules", "explain", str(write_mail(tmp_path / "breach.eml", BREACH)), "--rule", "nosuch")
+    assert finished.returncode == 2
+    assert "there is no rule nosuch" in finished.stderr.decode()
+    assert "personal_data_identifier" in finished.stderr.decode()
+
+
+def test_missing_labels_are_named(run, tmp_path: Path) -> None:
+    finished = run("rules", "backtest", "--rules", "rules", "--labelled", str(tmp_path))
+    assert (finished.returncode, "there is no labels.jsonl in" in finished.stderr.decode()) == (2, True)
 
 
 def test_settings_say_which_named_file_is_missing(run, tmp_path: Path) -> None:

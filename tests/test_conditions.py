@@ -490,3 +490,8 @@ def test_sharing_asks_who_can_open_a_document() -> None:
     assert empty.audience == {"outside"}
     assert KindIs(("document",)).ask(empty).holds
     assert not KindIs(("message", "mailbox_rule")).ask(empty).holds
+
+
+def test_what_alternatives_miss_is_said_once_each_and_with_or() -> None:
+    answer = ask("any: [{direction: inbound}, {direction: inbound}, {direction: stored}]", direction="internal")
+    assert answer.reason == "the direction is internal, not inbound; or the direction is internal, not stored"

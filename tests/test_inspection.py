@@ -191,7 +191,7 @@ def test_a_finding_explains_itself_and_the_quiet_rules_too(tmp_path: Path) -> No
     house = House(tmp_path, number=NUMBER, illness=GOOD.replace("[nino]", "[health]"))
     silences: list[Silence] = []
     verdict = house.judge(mail(body="QQ111111C QQ222222C"), silences=silences)
-    assert one(verdict).reasons == ("nino (2 times): a word of the test",)
+    assert one(verdict).reasons == ("National Insurance number (2 times): a word of the test",)
     wish = "no health of confidence 0.75 or more"
     assert silences == [Silence("illness", "sender", wish, met=0, needed=1, missing=(wish,))]
 
@@ -274,6 +274,11 @@ def test_the_parties_own_addresses_and_what_the_trust_publishes_are_left_out(tmp
 def test_people_are_counted_and_not_hits(body: str, people: int, tmp_path: Path) -> None:
     house = House(tmp_path, number=NUMBER.replace("[nino]", "[nino, nhs]"))
     assert one(house.judge(mail(body=body))).subjects == people
+
+
+def test_conduct_concerns_no_data_subjects(tmp_path: Path) -> None:
+    house = House(tmp_path, number=NUMBER.replace("category: personal_data", "category: conduct"))
+    assert one(house.judge(mail(body="QQ111111C. QQ222222C"))).subjects == 0
 
 
 def test_each_row_of_a_list_is_a_person(tmp_path: Path) -> None:

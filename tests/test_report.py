@@ -157,7 +157,7 @@ def test_a_row_for_each_finding_and_for_each_message_that_was_not_read() -> None
         ("lost.eml", "", "", "no"),
     ]
     assert rows[2]["problems"] == "attachment/1/report.doc: corrupt"
-    assert rows[0]["evidence"] == "attachment/1/list.xlsx: nhs ×12 ••••••••19"
+    assert rows[0]["evidence"] == "attachment/1/list.xlsx: NHS number ×12 ••••••••19"
     assert tuple(rows[0]) == CSV_COLUMNS
 
 
@@ -317,7 +317,7 @@ EXEMPT = line(finding(exempted_by="trip-2026"))
 @pytest.mark.parametrize(
     ("lines", "unreadable", "status"),
     [
-        ((), False, 0),
+        ((), False, 2),
         ((CLEAN,), False, 0),
         ((SHADOW,), False, 0),
         ((EXEMPT, CLEAN), False, 0),
@@ -349,7 +349,7 @@ def test_the_exit_status_says_found_before_unread_and_unreadable_before_all(
         ((CLEAN, FOUND), "2 looked at, 1 with findings, 1 clean."),
         ((CLEAN, PARTLY), "2 looked at, 0 with findings, 1 not wholly read."),
         ((CLEAN, SEALED), "2 looked at, 0 with findings, 1 with locked parts."),
-        ((), "0 looked at, 0 with findings."),
+        ((), "Nothing was read."),
     ],
 )
 def test_what_was_not_read_is_never_called_clean(lines: tuple[Line, ...], words: str) -> None:

@@ -12,7 +12,7 @@ from made_up import DIRECTORY, HEAD, JANE, SCHOOL, SHIPPED, SUPPLIER, TRUST, mai
 
 from scanner.directory import Directory
 from scanner.errors import ConfigErrors
-from scanner.model import Direction, Envelope, Person, Route, Severity
+from scanner.model import Direction, Envelope, People, Person, Route, Severity
 from scanner.routing import Line, load_routing, parties, route
 from scanner.rulebook import CATEGORIES, TOPICS
 
@@ -207,6 +207,14 @@ def test_every_role_that_was_passed_over_is_named_in_its_order() -> None:
         "line_manager it is; nobody is listed as the line manager, and human resources is a party to the mail, "
         "and nobody is listed as the chair of governors"
     )
+
+
+def test_where_nobody_is_listed_at_all_it_is_said_once() -> None:
+    found = route(
+        (line("dpo"),), "personal_data", "personal_data", "severe", "outbound", mail(JANE), Directory(People())
+    )
+    assert found.person == ""
+    assert found.because.endswith("; nobody is listed for any role that may get it: an admin must name somebody")
 
 
 def test_when_a_lines_own_roles_are_used_up_somebody_who_can_take_any_case_gets_it() -> None:

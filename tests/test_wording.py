@@ -16,6 +16,7 @@ from detectors.gate import Gate
 from detectors.language import Language
 from detectors.own_affairs import OwnAffairs
 from detectors.wording import SignsDetector, WordList, has_somebody, read_list, sentence_around
+from scanner.app import detect
 from scanner.errors import ConfigError
 from scanner.ports import NameBudget
 
@@ -221,3 +222,10 @@ def test_parts_count_only_together_in_words_of_their_own_and_near_each_other() -
     # What speaks against it counts close by, and not in the small print a page further down.
     assert surest(f"{stake} {wager} It is for the lesson on probability.") < 0.5
     assert surest(f"{stake} {wager} {'So much for now. ' * 12} A copy of the policy is on the website.") >= 0.75
+
+
+def test_parts_are_named_and_not_counted() -> None:
+    text = "Who is in for the Grand National sweepstake? Two pounds each in the pot, winner takes all."
+    hits = [hit for hit in detect("x", text, by_line=False) if hit["label"] == "gambling"]
+    assert any(reason.endswith(" stand together") for hit in hits for reason in hit["reasons"])
+    assert not any("1 " in reason or " part" in reason for hit in hits for reason in hit["reasons"])
