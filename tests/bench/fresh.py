@@ -13,26 +13,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from envelope import wilson
+
 HERE = Path(__file__).resolve().parent / "fresh"
 SETS = ("data", "language", "envelope", "conduct")
 _NOT_SCORED = frozenset({"safeguarding_concern"})
-
-
-def wilson(hits: int, total: int) -> str:
-    """`share [low, high] (hits/total)` at 95 % (Wilson 1927)."""
-    if not total:
-        return "none"
-    z, share = 1.96, hits / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return f"{share:.3f} [{middle - half:.3f}, {middle + half:.3f}] ({hits}/{total})"
 
 
 def found_in(folder: Path) -> dict[str, set[str]]:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import tarfile
 import tempfile
@@ -22,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from email.message import EmailMessage
 from pathlib import Path
 
+from envelope import wilson
 from ruamel.yaml import YAML
 
 import detectors
@@ -72,16 +72,6 @@ class Bench:
 
 def personal(verdicts: list[Verdict]) -> list[Finding]:
     return [f for verdict in verdicts for f in verdict.findings if f.topic == "personal_data" and not f.shadow]
-
-
-def wilson(hits: int, total: int) -> str:
-    """`share [low, high]` at 95 % (Wilson 1927)."""
-    if not total:
-        return "none"
-    z, share = 1.96, hits / total
-    middle = (share + z * z / (2 * total)) / (1 + z * z / total)
-    half = z * math.sqrt(share * (1 - share) / total + z * z / (4 * total * total)) / (1 + z * z / total)
-    return f"{share:.3f} [{middle - half:.3f}, {middle + half:.3f}] ({hits}/{total})"
 
 
 def as_mime(mail: dict[str, object]) -> bytes:
