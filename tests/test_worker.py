@@ -523,23 +523,13 @@ def test_a_child_that_takes_nothing_in_holds_nobody_up(start: Start) -> None:
 LATE = ("book.xlsx", "book.xls", "page.pdf", "files.7z", "files 5.rar", "mail.msg", "letter.docx")
 
 
-def test_what_one_worker_compiled_the_next_need_not(tmp_path: Path) -> None:
+def test_what_one_worker_compiled_the_next_need_not(start: Start, tmp_path: Path) -> None:
     """The service's process writes it down; a name that leads elsewhere is not followed."""
     kept = tmp_path / "cache" / "compiled"
-    start = Start(
-        rules_dir=str(SHIPPED),
-        policy="base",
-        people=TRUST,
-        limits=Limits(),
-        key_number=1,
-        key=KEY.secret,
-        address_space_bytes=LIMITS.address_space_bytes,
-        cpu_seconds=LIMITS.cpu_seconds,
-        kept_dir=str(kept),
-    )
+    keeping = msgspec.structs.replace(start, rules_dir=str(SHIPPED), kept_dir=str(kept))
     written = []
     for _ in range(2):
-        with Worker(start, LIMITS) as worker:
+        with Worker(keeping, LIMITS) as worker:
             assert worker.ready().made is None  # megabytes that nobody needs any more
             body = "For the form: Ron Tanner, national insurance number AB 12 34 56 C."
             # Everything that loads late, the recognition model among it, must be readable behind the walls.
