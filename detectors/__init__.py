@@ -33,7 +33,7 @@ from scanner.ports import SENTENCE_END, Detectors, Message, NameBudget, NamesNea
 AnyDetector = PatternDetector | TextDetector | MessageDetector
 _FOLDER = Path(__file__).parent
 # A name matters to a rule only near something at least this sure; see `ports.Detectors.content`.
-_NAMES_STAGE = 2
+_NAMES_STAGE = 3
 # The gate's own customer: where it wakes the text is put right before anybody reads it.
 _NORMALISE = "normalise"
 # Of one detector in one text: far more than any export of a trust, and less than a second of the slowest.

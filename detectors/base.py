@@ -49,7 +49,8 @@ class TextDetector(ABC):
     labels: ClassVar[tuple[str, ...]]
     # Case-insensitive, matched on UTF-8; an empty tuple means: call me for every text (must then be very cheap).
     wake: ClassVar[tuple[str, ...]]
-    # Detectors of a later stage see the hits of the earlier ones in `Context.hits`: 1 patterns and words, 2 names, 3 shapes.
+    # Detectors of a later stage see the hits of the earlier ones in `Context.hits`: 1 patterns and words, 2 whole
+    # sentences, 3 names, 4 shapes.
     stage: ClassVar[int] = 1
     # Data files that the detector reads: their bytes are part of the detectors' version.
     files: ClassVar[tuple[Path, ...]] = ()

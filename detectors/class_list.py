@@ -22,7 +22,7 @@ class ClassList(TextDetector):
 
     labels = ("class_list",)
     wake = ()
-    stage = 3
+    stage = 4
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:
         if context.tables:

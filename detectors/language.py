@@ -17,6 +17,7 @@ from typing import ClassVar
 
 from detectors.base import Context, TextDetector, Waking
 from detectors.hostility import MODEL, Hostility
+from detectors.whose_words import QUOTES, in_quotes, introduced, is_report
 from detectors.wording import LISTS, Entry, Match, WordList, read_list, sentence_around
 from scanner.model import Hit
 
@@ -75,25 +76,7 @@ _REPORTING = re.compile(
     r"name-?calling|graffiti|comments?)\b",
     re.I,
 )
-# Words that a colon introduces as somebody else's, whoever they speak to. "I said:" introduces one's own.
-_INTRODUCED = re.compile(
-    r"\b(?:(?<!\bI )(?<!\bwe )(?:said|says|wrote|writes|texted|messaged|posted|shouted|shouts|screamed|reads|replied|typed|put|"
-    r"told (?:him|her|them|us|me))\b"
-    r"|(?:texts?|messages?|words?|comments?|notes?|things|e-?mails?|posts?) (?:like|such as|used|were|was|read|reads|from|sent|by)\b"
-    r"|(?:transcript|voicemail|recording|graffiti|screenshots?|verbatim|quote)\b)[^.!?\n:]{0,60}:\s[^\n]{0,300}\Z"
-    r"|\b(?:when|if) (?:someone|somebody|people|anyone|others|they|he|she|a pupil) "
-    r"(?:says?|said|calls?|called|tells?|told)\b[^.!?\n]{0,60}\Z",
-    re.I,
-)
 _TURN = re.compile(r"\b(?:but|because|so|and I|which is why|honestly|frankly)\b", re.I)
-_REPORT_TEXT = re.compile(
-    r"\b(?:CPOMS|MyConcern|DSL|safeguarding|disclosure|disclosed|incident (?:report|form|log)|"
-    r"behaviour (?:log|report|incident)|statements?|"
-    r"hearing|allegations?|complainant|witness(?:es|ed)?|investigat(?:ion|ing|or)|grievance|disciplinary|"
-    r"for (?:your|the) (?:log|record|file)|"
-    r"word for word|verbatim|logged|reporting|exclu(?:ded|sion)|transcript|anti-bullying|sanction)\b",
-    re.I,
-)
 _LESSON = re.compile(
     r"\b(?:novels?|poems?|poets?|plays?|playwright|Shakespeare\w{0,3}|act (?:\d|[IVX]+)|scenes?|chapters?|"
     r"characters?|protagonist|narrator|set text|"
@@ -167,7 +150,6 @@ _KITCHEN = re.compile(
     re.I,
 )
 _LAUGH = re.compile(r"\b(?:lol|haha\w{0,6}|jk|only joking|just kidding)\b|😂|🤣|;-?\)", re.I)
-_QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
 
 # --- disguised spellings --------------------------------------------------------------------------------------------
 
@@ -316,7 +298,7 @@ class _Sentences:
                 or _REPORTING.search(text, low, high)
                 or _CHALLENGE.search(near)
                 or _LESSON.search(near)
-                or any(mark in text[low:high] for mark in _QUOTES)
+                or any(mark in text[low:high] for mark in QUOTES)
                 or _COMPLAINS.search(text, low, high)
             )
             confidence = 0.4 if others else round(chance, 2) if chance >= _VERY_SURE else 0.55
@@ -414,7 +396,7 @@ class Language(TextDetector):
         places = sorted({waking.end for waking in wakings if waking.index >= groups})
         if not matches and not respelt and not places:
             return
-        report = _REPORT_TEXT.search(text) is not None
+        report = is_report(text)
         hits = [
             _judge(text, m.start, m.end, m.entry.label, m.entry.weight, m.entry.means, m.entry.group, report)
             for m in matches
@@ -459,8 +441,8 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         reasons.append(f"about {group}")
     low, high = sentence_around(text, start, end)
     head = text[low:start]
-    quoted = _in_quotes(text, start, end)
-    introduced = _INTRODUCED.search(text[max(0, start - 300, text.rfind("\n\n", 0, start)) : start]) is not None
+    quoted = in_quotes(text, start, end)
+    handed_over = introduced(text, start)
     saying = [match.end() for match in _REPORTING.finditer(head[-160:])]
     reported = bool(saying) and not _TURN.search(head[-160:][saying[-1] :])
     near = slice(max(0, start - 250), min(len(text), end + 250))
@@ -468,7 +450,7 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
     if quoted and (reported or report or not to_you or _LESSON.search(text[near])):
         confidence *= 0.4
         reasons.append("quoted")
-    elif introduced or (reported and (report or not to_you)):
+    elif handed_over or (reported and (report or not to_you)):
         confidence *= 0.45
         reasons.append("reported speech")
     elif quoted:
@@ -538,26 +520,6 @@ def _is_lesson(text: str, to_you: bool) -> bool:
     """One word of a lesson will do where nobody is addressed; else two different ones."""
     words = {match[0].lower() for match in _LESSON.finditer(text)}
     return len(words) > 1 or (bool(words) and not to_you)
-
-
-def _in_quotes(text: str, start: int, end: int) -> bool:
-    """Whether a quotation opened at most 200 characters before, in the same paragraph, and closes after."""
-    low = max(0, start - 200, text.rfind("\n\n", 0, start))
-    head = text[low:start]
-    tail = text[end : end + 200].split("\n\n", 1)[0]
-    for opening, closing in _QUOTES.items():
-        if opening == closing:
-            if head.count(opening) % 2 == 1 and closing in tail:
-                return True
-        elif head.rfind(opening) > head.rfind(closing) and closing in tail:
-            return True
-    # A single straight quote opens after a blank and closes before a blank or a stop; else it is an apostrophe.
-    opened = [match.start() for match in re.finditer(r"(?<![^\s(:])'(?=\w|\Z)", head)]
-    return (
-        bool(opened)
-        and not re.search(r"\w[.,!?]?'(?=[\s.,;:)!?]|\Z)", head[opened[-1] + 1 :])
-        and bool(re.search(r"[\w.,!?]'(?=[\s.,;:)!?]|\Z)", tail) or tail.startswith("'"))
-    )
 
 
 def _is_name(text: str, start: int, end: int) -> bool:

@@ -252,7 +252,7 @@ class PersonName(TextDetector):
 
     labels = ("person", "staff_name")
     wake = ()
-    stage = 2
+    stage = 3
     files = (FORENAMES_FILE, LISTS / "public_figures.yml")
 
     def __init__(self) -> None:

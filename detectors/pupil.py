@@ -71,7 +71,7 @@ class Pupil(TextDetector):
         r"\b(?:pupil|student|boy|girl|lad|lass|child|learner|starter|tutee|mentee|reception|nursery|sixth form)\b",
         r"\b(?:my|your|our|his|her) (?:class|form|tutor group|group|set)\b",
     )
-    stage = 3
+    stage = 4
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:
         found: dict[int, Hit] = {}
@@ -89,7 +89,7 @@ class PupilOfRecord(TextDetector):
 
     labels = ("pupil",)
     wake = ()
-    stage = 3
+    stage = 4
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:
         for hit in context.hits:

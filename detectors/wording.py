@@ -678,3 +678,29 @@ def has_somebody(text: str, start: int, end: int) -> bool:
         if not opens or _VERB_AFTER.match(text, name.end(1)):
             return True
     return _INITIALS.search(text, start, end) is not None
+
+
+def sentences(text: str, longest: int) -> Iterator[tuple[int, int]]:
+    """The sentences, list items and table cells of a text; one that is longer than `longest` characters is cut at a line's end
+    or a blank. Blanks around them are left out.
+    """
+    start = 0
+    ends = [*(match.end() for match in _STOP.finditer(text)), len(text)]
+    for end in ends:
+        while end - start > longest:
+            cut = max(
+                text.rfind("\n", start + longest // 2, start + longest),
+                text.rfind(" ", start + longest // 2, start + longest),
+            )
+            cut = cut if cut > start else start + longest
+            yield from _trimmed(text, start, cut)
+            start = cut
+        yield from _trimmed(text, start, end)
+        start = end
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    inner = text[start:end].strip()
+    if inner:
+        first = text.index(inner, start)
+        yield first, first + len(inner)

@@ -163,7 +163,8 @@ def _heard(judge: Judge, term: str) -> bool:
     return any(_reportable(judge, frame.format(term)) for frame in FRAMES)
 
 
-LABELS = frozenset({"profanity", "abuse", "sexual", "threat", "harassment", "discrimination"})
+READ = frozenset(f"reads_as_{name}" for name in ("threat", "harassment", "discrimination", "sexual", "insult"))
+LABELS = frozenset({"profanity", "abuse", "sexual", "threat", "harassment", "discrimination"}) | READ
 
 
 def _reportable(judge: Judge, text: str) -> bool:
@@ -183,13 +184,15 @@ def systems(judge: Judge) -> dict[str, Judgement]:
     """Each by name: does a text hold inappropriate language?"""
 
     def best(text: str, model: bool, labels: frozenset[str] = LABELS) -> float:
-        hits = [hit for hit in judge.seen.content(text, names_near=()) if hit.label in labels]
+        hits = [
+            hit for hit in judge.seen.content(text, names_near=()) if hit.label in (labels if model else labels - READ)
+        ]
         return max((hit.confidence for hit in hits if model or not _MODEL_REASONS & set(hit.reasons)), default=0.0)
 
     found: dict[str, Judgement] = {
         "mailwarden, reportable": lambda texts: [best(text, True) >= HIGH for text in texts],
         "mailwarden, discrimination": lambda texts: [
-            best(text, True, frozenset({"discrimination"})) >= HIGH for text in texts
+            best(text, True, frozenset({"discrimination", "reads_as_discrimination"})) >= HIGH for text in texts
         ],
         "mailwarden, medium": lambda texts: [best(text, True) >= 0.5 for text in texts],
         "mailwarden, list alone": lambda texts: [best(text, False) >= HIGH for text in texts],

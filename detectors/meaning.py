@@ -1,0 +1,242 @@
+"""A small transformer that reads whole sentences: what somebody means, whatever words they choose.
+
+What the user sees: "reads as a threat", "reads as bullying", with the sentence's place and never its text. Lists of wordings know
+what their authors thought of; this model has learnt from thousands of sentences what a breach of each kind sounds like, and what only
+resembles one. Which of it counts by itself, and which only beside a listed sign, is for the rules to say.
+
+The layers of MiniLM (BERT: Devlin et al. 2018; MiniLM: Wang et al. 2020) with one output a class, in 8 bits, run by ONNX Runtime on
+one thread. Few sentences get that far: a table of words, a few microseconds a sentence, says which are worth asking about, and of
+one text at most MOST_ASKED are, the likeliest first. Data, licences, figures and known faults: `models/meaning.md`; made by
+`tests/bench/train_meaning.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from detectors.base import Context, TextDetector, Waking
+from detectors.whose_words import introduced, is_report, mostly_quoted
+from detectors.wording import sentences
+from scanner.model import Hit
+
+_MODELS = Path(__file__).parent / "models"
+# The network, its vocabulary (WordPiece, a token a line), and its classes with their thresholds and the table of words.
+NETWORK, TOKENS, TABLE = _MODELS / "meaning.onnx", _MODELS / "meaning_tokens.txt", _MODELS / "meaning.json"
+# Class: what a finding's reasons call it. The label of a class is `reads_as_` and its name.
+CLASSES: Mapping[str, str] = {
+    "threat": "a threat",
+    "harassment": "bullying or humiliation",
+    "discrimination": "contempt for a group of people",
+    "sexual": "a sexual remark",
+    "insult": "abuse",
+    "disrepute": "a damaging statement",
+    "disclosure": "a child at risk",
+    "staff_pupil": "an adult too close to a pupil",
+    "private_contact": "an invitation to a private address or number",
+    "sensitive": "a sensitive fact about somebody",
+    "credentials": "a password or code handed over",
+    "confidential": "business meant for few",
+    "chain": "a chain letter",
+    "hoax": "a hoax",
+    "round_robin": "a joke or trifle sent round",
+    "phishing": "phishing or a scam",
+    "impersonation": "writing as somebody else",
+    "ai_service": "records given to an AI service",
+    "personal_cloud": "school material in a private place",
+    "contract_commitment": "a commitment to a supplier",
+    "copyright": "copying without right",
+    "gambling": "betting",
+    "auction": "a private sale",
+    "private_business": "private business",
+}
+_LANGUAGE = frozenset({"threat", "harassment", "discrimination", "sexual", "insult", "disrepute"})
+_LISTED = frozenset({"threat", "harassment", "discrimination", "sexual", "profanity", "abuse", "disparagement"})
+_NAMES = tuple(CLASSES)
+LONGEST = 64
+MOST_ASKED = 24
+_BATCH = 8
+# Longer than this nothing is one sentence; it is read in stretches.
+_STRETCH = 320
+_WORD = re.compile(r"[a-z0-9£$*@']+")
+# More than LONGEST tokens of ordinary text.
+_MOST_READ = 600
+_CLS, _SEP, _UNKNOWN = 101, 102, 100
+
+
+class Tokeniser:
+    """BERT's uncased WordPiece (Devlin et al. 2018, appendix A.2; Wu et al. 2016), the longest piece first."""
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        self._number = {token: number for number, token in enumerate(tokens)}
+
+    def numbers(self, text: str) -> list[int]:
+        """Token numbers with BERT's first and last, at most LONGEST."""
+        plain = "".join(map(_as_read, unicodedata.normalize("NFD", text[:_MOST_READ].lower())))
+        found = [_CLS]
+        for word in plain.split():
+            found.extend(self._pieces(word))
+            if len(found) >= LONGEST - 1:
+                break
+        return [*found[: LONGEST - 1], _SEP]
+
+    def _pieces(self, word: str) -> list[int]:
+        whole = self._number.get(word)
+        if whole is not None:
+            return [whole]
+        if len(word) > 100:
+            return [_UNKNOWN]
+        pieces, start = [], 0
+        while start < len(word):
+            prefix = "##" if start else ""
+            for end in range(len(word), start, -1):
+                piece = self._number.get(prefix + word[start:end])
+                if piece is not None:
+                    pieces.append(piece)
+                    start = end
+                    break
+            else:
+                return [_UNKNOWN]
+        return pieces
+
+
+def _as_read(character: str) -> str:
+    """What BERT's first step makes of a character: accents and controls go, punctuation stands by itself."""
+    if "\u4e00" <= character <= "\u9fff":
+        return f" {character} "
+    if character.isalnum() or character in " £":
+        return character
+    kind = unicodedata.category(character)
+    if kind == "Mn" or character in "\0\ufffd" or (kind in ("Cc", "Cf", "Cn", "Co") and character not in "\t\n\r"):
+        return ""
+    if kind[0] == "P" or character in "$+<=>^`|~":
+        return f" {character} "
+    return " " if kind == "Zs" else character
+
+
+def terms(sentence: str) -> set[str]:
+    """What the table of words weighs: the distinct words of a sentence and the pairs of neighbours."""
+    words = _WORD.findall(sentence.lower().replace("’", "'"))
+    return {*words, *(f"{first} {second}" for first, second in pairwise(words))}
+
+
+@dataclass(frozen=True)
+class Model:
+    """The network as loaded. `bands`: for each class the raw scores from which it is medium (0.5) and high (0.75)."""
+
+    session: onnxruntime.InferenceSession
+    tokeniser: Tokeniser
+    bands: tuple[tuple[float, float], ...]
+    words: Mapping[str, float]
+    offset: float
+    asked_from: float
+
+    @classmethod
+    def load(cls, network: Path = NETWORK, tokens: Path = TOKENS, table: Path = TABLE) -> Model:
+        """Raises OSError where a file is missing, ValueError where they do not belong together."""
+        facts = json.loads(table.read_text("utf-8"))
+        if tuple(facts["bands"]) != tuple(CLASSES):
+            raise ValueError(f"{table.name} is of other classes than detectors/meaning.py")
+        return cls(
+            session_of(network),
+            Tokeniser(tokens.read_text("utf-8").split("\n")),
+            tuple((float(low), float(high)) for low, high in facts["bands"].values()),
+            facts["words"],
+            float(facts["offset"]),
+            float(facts["asked_from"]),
+        )
+
+    def promise(self, sentence: str) -> float:
+        """How much the table of words expects the network to say about the sentence; no probability."""
+        found = terms(sentence)
+        known = self.words
+        return self.offset + sum(known.get(term, 0.0) for term in found) / math.sqrt(len(found) or 1)
+
+    def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """A row a text, a column a class: the network's raw scores (logits). Texts of like length are asked together."""
+        numbered = sorted(
+            ((self.tokeniser.numbers(text), place) for place, text in enumerate(texts)), key=lambda each: len(each[0])
+        )
+        found = np.zeros((len(texts), len(CLASSES)), dtype=np.float32)
+        for start in range(0, len(numbered), _BATCH):
+            batch = numbered[start : start + _BATCH]
+            width = max(len(numbers) for numbers, _ in batch)
+            tokens = np.zeros((len(batch), width), dtype=np.int64)
+            there = np.zeros((len(batch), width), dtype=np.float32)
+            for row, (numbers, _) in enumerate(batch):
+                tokens[row, : len(numbers)] = numbers
+                there[row, : len(numbers)] = 1.0
+            (raw,) = self.session.run(None, {"tokens": tokens, "there": there})
+            for row, (_, place) in enumerate(batch):
+                found[place] = raw[row, : len(CLASSES)]
+        return found
+
+
+def session_of(network: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(network.read_bytes(), options, providers=["CPUExecutionProvider"])
+
+
+def confidence(score: float, band: tuple[float, float]) -> float:
+    """The score as a confidence: 0.5 where the class is medium, 0.75 where it is high, straight between and beyond, to 0.93."""
+    low, high = band
+    return min(0.93, max(0.0, 0.5 + 0.25 * (score - low) / (high - low)))
+
+
+class Meaning(TextDetector):
+    """Sentences that read as a breach of one kind or another."""
+
+    labels: ClassVar[tuple[str, ...]] = tuple(f"reads_as_{name}" for name in CLASSES)
+    wake: ClassVar[tuple[str, ...]] = ()
+    # After the lists, whose hits say which sentences have been heard already.
+    stage: ClassVar[int] = 2
+    files: ClassVar[tuple[Path, ...]] = (NETWORK, TOKENS, TABLE)
+
+    @cached_property
+    def model(self) -> Model:
+        """Loaded when the first text comes: a tenth of a second that `--help` need not wait for."""
+        return Model.load()
+
+    def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
+        asked = sorted(self._promising(text))
+        if not asked:
+            return
+        report = is_report(text)
+        heard = [(hit.start, hit.end) for hit in context.hits if hit.label in _LISTED and hit.confidence >= 0.75]
+        for (start, end), row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
+            # A sentence is read as one thing, that which it is most; abuse is like enough to a threat to score as one as well.
+            best = int(np.argmax(row))
+            name, sure = _NAMES[best], confidence(float(row[best]), self.model.bands[best])
+            # What a listed word says outright needs no second opinion of another name.
+            if sure < 0.5 or (name in _LANGUAGE and any(start < last and first < end for first, last in heard)):
+                continue
+            reasons: tuple[str, ...] = (f"the sentence reads as {CLASSES[name]}",)
+            # One sentence does not say whose words it holds; what stands in and around it may.
+            quoted = mostly_quoted(text, start, end) or introduced(text, start)
+            if quoted or (report and name in _LANGUAGE):
+                sure, reasons = sure * 0.6, (*reasons, "quoted" if quoted else "in a report")
+            yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
+
+    def _promising(self, text: str) -> list[tuple[int, int]]:
+        """The sentences worth asking about, at most MOST_ASKED: those that promise most."""
+        promising = [
+            (promise, start, end)
+            for start, end in sentences(text, _STRETCH)
+            if (promise := self.model.promise(text[start:end])) >= self.model.asked_from
+        ]
+        promising.sort(reverse=True)
+        return [(start, end) for _, start, end in promising[:MOST_ASKED]]

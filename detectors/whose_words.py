@@ -1,0 +1,68 @@
+"""Whether words stand in a report, in quotation marks, or after a colon that gives the floor to somebody else (D8).
+
+Segments tell quoted and forwarded mail from the sender's own; inside the sender's own text these signs tell it. Nobody answers for
+what he quotes, and a report of somebody's words to those who must hear it is no offence.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Words that a colon introduces as somebody else's, whoever they speak to. "I said:" introduces one's own.
+_INTRODUCED = re.compile(
+    r"\b(?:(?<!\bI )(?<!\bwe )(?:said|says|wrote|writes|texted|messaged|posted|shouted|shouts|screamed|reads|replied|typed|put|"
+    r"told (?:him|her|them|us|me))\b"
+    r"|(?:texts?|messages?|words?|comments?|notes?|things|e-?mails?|posts?) (?:like|such as|used|were|was|read|reads|from|sent|by)\b"
+    r"|(?:transcript|voicemail|recording|graffiti|screenshots?|verbatim|quote)\b)[^.!?\n:]{0,60}:\s[^\n]{0,300}\Z"
+    r"|\b(?:when|if) (?:someone|somebody|people|anyone|others|they|he|she|a pupil) "
+    r"(?:says?|said|calls?|called|tells?|told)\b[^.!?\n]{0,60}\Z",
+    re.I,
+)
+_REPORT_TEXT = re.compile(
+    r"\b(?:CPOMS|MyConcern|DSL|safeguarding|disclosure|disclosed|incident (?:report|form|log)|"
+    r"behaviour (?:log|report|incident)|statements?|"
+    r"hearing|allegations?|complainant|witness(?:es|ed)?|investigat(?:ion|ing|or)|grievance|disciplinary|"
+    r"for (?:your|the) (?:log|record|file)|"
+    r"word for word|verbatim|logged|reporting|exclu(?:ded|sion)|transcript|anti-bullying|sanction)\b",
+    re.I,
+)
+QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
+
+
+def is_report(text: str) -> bool:
+    """Whether the text has the vocabulary of logs, disclosures, hearings and statements."""
+    return _REPORT_TEXT.search(text) is not None
+
+
+def introduced(text: str, start: int) -> bool:
+    """Whether what begins at `start` is introduced as somebody else's words, in the same paragraph, at most 300 characters before."""
+    return _INTRODUCED.search(text[max(0, start - 300, text.rfind("\n\n", 0, start)) : start]) is not None
+
+
+def in_quotes(text: str, start: int, end: int) -> bool:
+    """Whether a quotation opened at most 200 characters before, in the same paragraph, and closes after."""
+    low = max(0, start - 200, text.rfind("\n\n", 0, start))
+    head = text[low:start]
+    tail = text[end : end + 200].split("\n\n", 1)[0]
+    for opening, closing in QUOTES.items():
+        if opening == closing:
+            if head.count(opening) % 2 == 1 and closing in tail:
+                return True
+        elif head.rfind(opening) > head.rfind(closing) and closing in tail:
+            return True
+    # A single straight quote opens after a blank and closes before a blank or a stop; else it is an apostrophe.
+    opened = [match.start() for match in re.finditer(r"(?<![^\s(:])'(?=\w|\Z)", head)]
+    return (
+        bool(opened)
+        and not re.search(r"\w[.,!?]?'(?=[\s.,;:)!?]|\Z)", head[opened[-1] + 1 :])
+        and bool(re.search(r"[\w.,!?]'(?=[\s.,;:)!?]|\Z)", tail) or tail.startswith("'"))
+    )
+
+
+_QUOTED = re.compile(r"\"[^\"\n]{1,400}\"|“[^”\n]{1,400}”|‘[^’\n]{1,400}’(?!\w)|«[^»\n]{1,400}»|„[^“”\n]{1,400}[“”]")
+
+
+def mostly_quoted(text: str, start: int, end: int) -> bool:
+    """Whether at least half of `text[start:end]` stands in quotation marks, or all of it between a pair opened before."""
+    inside = sum(match.end() - match.start() for match in _QUOTED.finditer(text, start, end))
+    return 2 * inside >= end - start or in_quotes(text, start, end)

@@ -1,0 +1,116 @@
+"""The sentence model: its tokens are BERT's, its sentences cover a text, its cost is bounded, and it is asked about few."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cache
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import detectors
+from detectors.meaning import CLASSES, LONGEST, MOST_ASKED, NETWORK, TABLE, TOKENS, Meaning, Model, confidence
+from detectors.wording import sentences
+from scanner.ports import Detectors
+
+
+@cache
+def model() -> Model:
+    return Model.load()
+
+
+@cache
+def seen() -> Detectors:
+    return detectors.load()
+
+
+# Numbers that the tokenizers library (0.23) gives for all-MiniLM-L6-v2.
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("Café naïve, Zoë!", [101, 7668, 15743, 1010, 11199, 999, 102]),
+        ("it's £20 – 50% off", [101, 2009, 1005, 1055, 21853, 2692, 1516, 2753, 1003, 2125, 102]),
+        ("f*** you_all @jo", [101, 1042, 1008, 1008, 1008, 2017, 1035, 2035, 1030, 8183, 102]),
+        ("日本 word", [101, 1864, 1876, 2773, 102]),
+        (
+            "x" * 120,
+            [101, 100, 102],
+        ),
+        ("don’t", [101, 2123, 1521, 1056, 102]),
+        ("a\xadb \u200bc", [101, 11113, 1039, 102]),
+        ("co-op's #1", [101, 2522, 1011, 6728, 1005, 1055, 1001, 1015, 102]),
+        ("unbelievablenesses", [101, 23653, 2791, 2229, 102]),
+    ],
+)
+def test_tokens_are_those_of_bert(text: str, numbers: list[int]) -> None:
+    assert model().tokeniser.numbers(text) == numbers
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_tokens_and_never_too_many(text: str) -> None:
+    numbers = model().tokeniser.numbers(text)
+    assert (numbers[0], numbers[-1]) == (101, 102)
+    assert len(numbers) <= LONGEST
+    assert all(0 <= number < 30_522 for number in numbers)
+
+
+@given(st.text(alphabet="ab .!?\n\t-•", max_size=400), st.integers(20, 80))
+def test_sentences_cover_every_letter_once_and_in_order(text: str, longest: int) -> None:
+    spans = list(sentences(text, longest))
+    assert all(end - start <= longest for start, end in spans)
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
+    assert "".join(re.findall("[ab]", "".join(text[start:end] for start, end in spans))) == "".join(
+        re.findall("[ab]", text)
+    )
+
+
+def test_a_batch_says_what_each_sentence_says_alone() -> None:
+    texts = ["See you at nine.", "If you tell the governors I will finish you, and you know that I can.", "ok"]
+    together = model().scores(texts)
+    for text, row in zip(texts, together, strict=True):
+        assert np.allclose(model().scores([text])[0], row, atol=0.35)
+
+
+def test_a_long_text_costs_no_more_than_its_promising_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    real = Model.scores
+
+    def counted(self: Model, texts: list[str]) -> np.ndarray:
+        asked.append(len(texts))
+        return real(self, texts)
+
+    monkeypatch.setattr(Model, "scores", counted)
+    text = "If you say one word to the governors I will make you pay for it.\n\n" * 400
+    hits = seen().content(text)
+    assert asked == [MOST_ASKED]
+    assert any(hit.label == "reads_as_threat" for hit in hits)
+
+
+@pytest.mark.parametrize("text", ["a" * 200_000, "- \n" * 50_000, "🙂" * 20_000, "\0" * 9_000, "i will " * 30_000])
+def test_odd_texts_are_read_without_a_hit(text: str) -> None:
+    assert not [hit for hit in Meaning().detect(text, (), detectors.Context()) if hit.confidence >= 0.75]
+
+
+def test_confidence_meets_the_bands_of_the_contract() -> None:
+    assert confidence(1.0, (1.0, 3.0)) == pytest.approx(0.5)
+    assert confidence(3.0, (1.0, 3.0)) == pytest.approx(0.75)
+    assert confidence(99.0, (1.0, 3.0)) == 0.93
+    assert confidence(-99.0, (1.0, 3.0)) == 0.0
+
+
+def test_a_hit_shows_no_word_of_the_sentence() -> None:
+    text = "If you say one word to the governors I will make you pay for it."
+    (hit,) = [hit for hit in seen().content(text) if hit.label == "reads_as_threat"]
+    assert hit.value not in repr(hit)
+    assert not {"governors", "pay", "word"} & set(" ".join(hit.reasons).split())
+
+
+def test_the_shipped_files_are_those_of_the_card() -> None:
+    card = (NETWORK.parent / "meaning.md").read_text("utf-8")
+    for file in (NETWORK, TOKENS, TABLE):
+        assert hashlib.sha256(file.read_bytes()).hexdigest() in card
+    assert len(model().bands) == len(CLASSES)
