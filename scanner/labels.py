@@ -515,7 +515,7 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
     ),
     (
         {"illegal_act": "crime offered or taught", "hacking": "breaking into systems", "fraud": "deceit for money"},
-        "words that instruct in, offer or praise a crime; tools and acts that break into systems or accounts; papers that deceive for money",
+        "words that teach, offer or praise a crime; tools and acts that break into systems or accounts; papers that deceive for money",
         "somebody may be drawn in or harmed, and the law asks for more than a policy does",
         "lessons, novels, news, reports and warnings",
     ),
