@@ -665,13 +665,8 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
         outcome = waiting[path, member]
         facts = correlate.facts_of(outcome.verdict, habits.seen(outcome.verdict))
         verdict = correlate.settled(outcome.verdict, facts)
-        waiting_rules = tuple(
-            Waiting(
-                one.rule, one.owner, one.topic, tuple(correlate.SAID[fact] for fact in one.past if fact not in facts)
-            )
-            for one in outcome.verdict.pending
-            if explain and not set(one.past) <= facts
-        )
+        still = correlate.unsettled(outcome.verdict, facts) if explain else ()
+        waiting_rules = tuple(Waiting(one.rule, one.owner, one.topic, needs) for one, needs in still)
         verdict = correlate.with_pattern(verdict, heated.before(verdict))
         yield Line(path + member, verdict, outcome.silences, waiting=waiting_rules)
     trails.close()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from scanner.model import SEVERITIES, PastFact, Severity, SpreadAct, Trail, Verdict, is_heated
+from scanner.model import SEVERITIES, Finding, PastFact, Severity, SpreadAct, Trail, Verdict, is_heated
 from scanner.store import Passing, Seen, SeenRecipient
 
 # A password that comes later than this, or came earlier, is no longer sent with its file.
@@ -185,6 +185,15 @@ def facts_of(verdict: Verdict, seen: Seen | None) -> frozenset[PastFact]:
     if seen is None:
         return frozenset()
     return past_of(seen, leaving=verdict.ties is not None and verdict.ties.leaving)
+
+
+def unsettled(verdict: Verdict, facts: frozenset[PastFact]) -> tuple[tuple[Finding, tuple[str, ...]], ...]:
+    """The findings that go on waiting although the message says all that they ask of it, each with what the past does not show."""
+    return tuple(
+        (one, tuple(SAID[fact] for fact in one.past if fact not in facts))
+        for one in verdict.pending
+        if not set(one.past) <= facts
+    )
 
 
 def settled(verdict: Verdict, facts: frozenset[PastFact]) -> Verdict:

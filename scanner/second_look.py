@@ -86,11 +86,8 @@ def _asked(services: Services, detail: CaseDetail, names: set[str], record: Call
 
 
 def _told_of(service: Service, verdict: Verdict) -> tuple[Finding, ...]:
-    """The findings in the light of who wrote to whom before, as in a round (D22): some rules wait for that."""
-    seen = None
-    if verdict.ties is not None and verdict.sent_at is not None:
-        seen = service.store.before(verdict.ties, verdict.sent_at, correlate.EMPTYING_WITHIN)
-    return correlate.settled(verdict, correlate.facts_of(verdict, seen)).findings
+    """The findings as in a round (D22): some rules wait for who wrote to whom before."""
+    return correlate.settled(verdict, service.past_of(verdict)).findings
 
 
 def read_again(

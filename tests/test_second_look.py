@@ -174,6 +174,19 @@ def test_a_second_look_knows_the_past_as_a_round_does(site: Site, monkeypatch: p
     assert site.states() == {"new": 5}
     found = app.backtest_again(site.config, site.changed(asks), None, [JANE, SAM], 3650, "The very same set", silent)
     assert (found.number("dropped"), found.number("added"), found.number("kept")) == (0, 0, 6)
+    with app._services(app.load_settings(site.config), silent) as services:
+        services.refresh_people()
+        detail = services.each[0].store.case(1)
+        assert detail is not None
+        told = services.explain(detail.appearances[0])
+        assert [finding.rule for finding in told.findings] == ["number"]
+        monkeypatch.setattr(correlate, "KNOWN_SENDER", 1)  # nothing came before this day
+        told = services.explain(detail.appearances[0])
+        assert told.findings == ()
+        assert told.silences[0].missing == (
+            "waits for the past to show: the sender never wrote to this recipient before",
+        )
+        monkeypatch.setattr(correlate, "KNOWN_SENDER", 0)
     (site.rules / "exceptions.yml").write_text(EXCEPTION.replace("UNTIL", "2999-12-31"))
     code, said = site.run("rules", "excuse", "--dry-run", "--why", "Would it help?")
     assert code == 0
