@@ -737,3 +737,14 @@ def test_the_packs_keys_are_documented_in_one_table() -> None:
     for name, key in KEYS.items():
         assert f"| `{name}` |" in readme
         assert key.says in readme
+
+
+def test_a_mailbox_without_leave_is_looked_at_for_programs_and_never_for_words() -> None:
+    """`malware_scan: always` judges this topic alone, so that a rule of it that read words would read without leave."""
+    words = {
+        (rule.id, label)
+        for rule in rulebook().rules
+        if rule.topic == "malware_executables"
+        for label in rule.when.labels()
+    }
+    assert words == {("malware_executables", "macro_urged")}
