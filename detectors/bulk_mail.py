@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import ClassVar
 
 from detectors.base import MessageDetector
@@ -26,6 +27,8 @@ _FROM_LINE = re.compile(r"^[ \t>|]{0,20}from:[^\n]{0,300}$", re.IGNORECASE | re.
 _TO_LINE = re.compile(r"^[ \t>|]{0,20}(?:to|cc):[^\n]{0,2000}$", re.IGNORECASE | re.MULTILINE)
 _STACK_READ = 100_000
 _FEW_WORDS = 45
+# Growth to fewer than so many is a conversation that takes one more in.
+_CROWD = 5
 _REPLY_WORDS = 25
 # What everybody may need in a reply: a correction, a place, a time.
 _NEEDED = re.compile(
@@ -184,6 +187,48 @@ class PicturesRound(MessageDetector):
             yield Hit("pictures_round", 0, 0, "", 0.8, reasons, part="headers")
 
 
+_HEADER_LINE = re.compile(
+    r"^[ \t>|*]{0,20}(from|to|cc|sent|date|subject|bcc|importance|attachments)\*?:\*?([^\n]*)$", re.IGNORECASE
+)
+_MOST_TO_LINES = 40
+
+
+def _entries(text: str) -> int:
+    """How many people a To or Cc line names."""
+    if ";" in text:
+        return sum(1 for one in text.split(";") if one.strip())
+    return text.count("@") or (1 + text.count(",") if text.strip() else 0)
+
+
+def _reached(text: str) -> list[int]:
+    """How many people each forwarded mail in the text went to, the latest first, by the headers that it drags along."""
+    counts: list[int] = []
+    listing = 0  # lines of a recipients' list that may still go on
+    for line in text.split("\n"):
+        header = _HEADER_LINE.match(line)
+        if header is None:
+            listing = listing - 1 if line.strip(" \t>|") else 0
+            if listing > 0 and counts and re.match(r"[ \t>|]{0,20}\S", line):
+                counts[-1] += _entries(line)
+            continue
+        name = header.group(1).lower()
+        if name == "from":
+            counts.append(0)
+        listing = _MOST_TO_LINES if name in ("to", "cc") else 0
+        if listing and counts:
+            counts[-1] += _entries(header.group(2))
+    return counts
+
+
+def _growth(counts: Sequence[int], now: int) -> str:
+    """From the oldest header to the mail itself, in words, where each went to more people than the one before; else empty."""
+    course = [*(count for count in reversed(counts) if count), now]
+    grows = all(after > before for before, after in pairwise(course))
+    if len(course) < 3 or not grows or course[-1] < 2 * course[0] or course[-1] < _CROWD:
+        return ""
+    return "more people at each hop: " + ", ".join(map(str, course[-6:]))
+
+
 class ForwardStack(MessageDetector):
     """How a mail came here: forwarded through many hands, whose names it drags along, with next to nothing added."""
 
@@ -200,6 +245,7 @@ class ForwardStack(MessageDetector):
         blocks = len(_FROM_LINE.findall(text))
         listed = sum(line.count("@") + line.count(";") for line in _TO_LINE.findall(text))
         few = len(message.own_words().split()) <= _REPLY_WORDS
+        grown = _growth(_reached(text), len(message.envelope.recipients))
         signs = [
             why
             for holds, why in (
@@ -207,9 +253,13 @@ class ForwardStack(MessageDetector):
                 (blocks >= 2, f"forwarded through {blocks} hands"),
                 (listed >= 4, "earlier recipients are dragged along"),
                 (few, "next to no words of the sender's own"),
+                (grown, grown),
             )
             if holds
         ]
         if (marks >= 3 or blocks >= 2) and len(signs) >= 2:
-            confidence = 0.6 + 0.1 * (len(signs) - 1)
-            yield Hit("forward_stack", 0, 0, "", round(confidence, 2), tuple(signs), part="headers")
+            confidence = round(0.6 + 0.1 * (min(len(signs), 4) - 1), 2)
+            # It says as much of the words that are passed on as of those of whoever passes them on.
+            yield Hit("forward_stack", 0, 0, "", confidence, tuple(signs), part="headers")
+            if any(segment.owner == "forwarded" for segment in body.segments):
+                yield Hit("forward_stack", 0, 0, "", confidence, tuple(signs), part="headers", owner="forwarded")

@@ -1,5 +1,6 @@
 """Signs of the smaller breaches, from word lists: lures for log-ins and payments, commitments by mail, demands for an answer at
-night, private errands, gossip, AI services and private clouds, forwarding that runs by itself, copied works.
+night, private errands, gossip, AI services and private clouds, forwarding that runs by itself, copied works; a scolding tone, crimes,
+work under another's log-in, people recorded.
 
 What the user sees: the kind of sign. What it means depends on whose words they are, when they were sent and on the policy.
 Words: `rules/lists/conduct_signs.yml`.
@@ -28,6 +29,14 @@ LABELS = (
     "work_copied",
     "macro_urged",
     "payment_urged",
+    "rude_tone",
+    "illegal_act",
+    "fraud",
+    "hacking",
+    "others_login",
+    "charged_to_us",
+    "transfer_link",
+    "recording_of_people",
 )
 _WEIGHTS = ("strong", "sign", "part", "against")
 
@@ -49,6 +58,7 @@ class ConductSigns(SignsDetector):
         ),
         "cloud_link": (frozenset({"put", "private_store"}),),
         "ai_fed": (frozenset({"ai", "put", "records"}), frozenset({"ai", "output", "records"})),
+        "charged_to_us": (frozenset({"ours", "own"}),),
         "forwarding_told": (frozenset({"automatic", "mailbox", "elsewhere"}),),
         "work_copied": (
             frozenset({"work", "copied", "evades", "shared"}),

@@ -93,7 +93,10 @@ def _taking(message: Message) -> Iterable[Hit]:
     sent = envelope.sent_at.date() if envelope.sent_at else None
     leaving = sender is not None and sender.leaves_on is not None and sent is not None
     if leaving and sender and sender.leaves_on and sent and sent <= sender.leaves_on <= sent + NOTICE_PERIOD and files:
-        yield _hit("leaver_taking", "", 0.85, f"{files} file(s) to oneself in the last three months before leaving")
+        confidence = 0.95 if files >= MANY_FILES else 0.85
+        yield _hit(
+            "leaver_taking", "", confidence, f"{files} file(s) to oneself in the last three months before leaving"
+        )
     elif files >= MANY_FILES:
         yield _hit("leaver_taking", "", 0.78, f"{files} files to oneself in one mail")
 

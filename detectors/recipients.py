@@ -40,9 +40,18 @@ _CAPITALISED = re.compile(r"\b[^\W\d_a-z][^\W\d_]{1,30}\b")
 class Recipients(MessageDetector):
     """Signs that the message reached, or shows, people it should not have."""
 
-    labels = ("wrong_salutation", "wrong_family", "lookalike_domain", "visible_families", "sent_in_error")
+    labels = (
+        "wrong_salutation",
+        "wrong_family",
+        "lookalike_domain",
+        "visible_families",
+        "sent_in_error",
+        "misdirected_disclosed",
+    )
 
     def detect(self, message: Message) -> Iterable[Hit]:
+        if message.direction in ("internal", "outbound"):
+            yield from _passed_on(message)
         if message.direction == "internal":
             yield from _namesake_inside(message)
         if message.direction != "outbound":
@@ -391,6 +400,45 @@ def _sent_in_error(message: Message) -> Iterable[Hit]:
         yield _hit("sent_in_error", "", 0.85, "the sender says that something went to the wrong person")
     elif _RECALLS.search(message.envelope.subject) or _RECALLS.search(said[:500]):
         yield _hit("sent_in_error", "", 0.8, "a message is called back from somebody outside")
+
+
+# What somebody says of a mail that came to them in error, and what says that it goes where it should have gone.
+_REACHED_ME = re.compile(
+    r"\b(?:came|come|sent|got|landed|reached|arrived|received|ended up|copied)\b"
+    r"[^.!?\n]{0,40}\b(?:by mistake|in error|by accident|accidentally)\b"
+    r"|\b(?:not|never|wasn['’]?t|weren['’]?t|isn['’]?t|clearly not|obviously not) (?:really )?(?:meant|intended) for (?:me|us|my eyes)\b"
+    r"|\bI (?:should(?:n['’]?t| not)|was(?:n['’]?t| not) (?:meant|supposed) to) (?:have )?"
+    r"(?:be |been |got|had|get|receive|received|see|seen)\b[^.!?\n]{0,20}\bthis\b"
+    r"|\b(?:by mistake|in error|by accident|accidentally) (?:sent|copied|emailed|forwarded) (?:me|us|to me|to us)\b",
+    re.IGNORECASE,
+)
+_TO_WHOM_IT_BELONGS = re.compile(
+    r"\b(?:for|to|meant for|intended for|with) (?:you|yourself|the right person|the intended recipient|your team|your department)\b"
+    r"|\b(?:yours|your one|one of yours|belongs to you|right person|whoever it (?:is|was) (?:for|meant for))\b"
+    r"|\b(?:have|I['’]?ve|has been) (?:since )?(?:deleted|told|informed|let|reported)\b|\breport(?:ing)? (?:it|this)\b",
+    re.IGNORECASE,
+)
+_FORWARD_SUBJECT = re.compile(r"\s*(?:fwd?|fw|wg|tr)\s*:", re.IGNORECASE)
+
+
+def _passed_on(message: Message) -> Iterable[Hit]:
+    """A mail that reached the sender in error is forwarded, and not to the person it was for."""
+    forwarded = [
+        part.text[segment.start : min(segment.end, segment.start + 10_000)]
+        for part in message.parts
+        if part.kind == "body"
+        for segment in part.segments
+        if segment.owner == "forwarded"
+    ]
+    if not forwarded and not _FORWARD_SUBJECT.match(message.envelope.subject):
+        return
+    said = message.own_words()[:20_000]
+    if _TO_WHOM_IT_BELONGS.search(said):
+        return
+    if _REACHED_ME.search(said):
+        yield _hit("misdirected_disclosed", "", 0.82, "the sender says that it came in error, and passes it on")
+    elif any(_SENT_IN_ERROR.search(text) and not re.search(r"\bif you\b", text, re.IGNORECASE) for text in forwarded):
+        yield _hit("misdirected_disclosed", "", 0.78, "what is passed on says that it went to the wrong person")
 
 
 def lookalike(domain: str, wanted: Iterable[str]) -> str:

@@ -1,13 +1,15 @@
-"""A pupil's full name in a subject line, and sign-up mail of social networks: what only the envelope shows."""
+"""A pupil's full name in a subject line, sign-up mail of social networks, and a pupil's friend request among it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import ClassVar
 
 from detectors.base import MessageDetector
 from detectors.names import words
+from detectors.relations import pupils_of
 from scanner.directory import Directory
 from scanner.model import Hit
 from scanner.ports import Message
@@ -22,6 +24,15 @@ _OWN_ACCOUNT = re.compile(
     r"new (?:login|follower|friend request|message)|friend request|you have \d+ (?:new )?notifications?|finish (?:signing|setting) up)\b",
     re.IGNORECASE,
 )
+# What a network writes when somebody there seeks the reader's company; whoever it is stands before these words.
+_REQUEST = re.compile(
+    r"\b(?:sent you (?:a |an )?(?:friend request|follow request|connection request|(?:direct )?message|snap|invitation)"
+    r"|(?:wants|would like|has asked|is asking) to (?:be (?:your )?friends?|follow you|connect|chat|add you|message you)"
+    r"|(?:added|started following|is (?:now )?following|has followed|followed|messaged|invited|tagged|mentioned) you"
+    r"|(?:friend|follow|message) request from)\b",
+    re.IGNORECASE,
+)
+_NAME_BEFORE = 60
 
 
 class SubjectNames(MessageDetector):
@@ -60,7 +71,7 @@ class SubjectNames(MessageDetector):
 class SocialNotices(MessageDetector):
     """A social network writes to a work address as to an account holder."""
 
-    labels: ClassVar[tuple[str, ...]] = ("social_account",)
+    labels: ClassVar[tuple[str, ...]] = ("social_account", "pupil_request")
 
     def detect(self, message: Message) -> Iterable[Hit]:
         origin = message.envelope.from_
@@ -70,3 +81,18 @@ class SocialNotices(MessageDetector):
         if known and _OWN_ACCOUNT.search(message.envelope.subject):
             why = ("a social network writes to the holder of an account",)
             yield Hit("social_account", 0, 0, origin.domain, 0.85, why, part="headers")
+        if known and _of_a_pupil(message):
+            yield Hit(
+                "pupil_request", 0, 0, "", 0.85, ("a social network passes on a pupil's request",), part="headers"
+            )
+
+
+def _of_a_pupil(message: Message) -> bool:
+    """Somebody with a pupil's first name and surname seeks the reader's company there."""
+    pupils = {(name[0], name[-1]) for name in map(words, pupils_of(message.directory)) if len(name) > 1}
+    for said in (message.envelope.subject, message.own_words()[:3_000]):
+        for match in _REQUEST.finditer(said):
+            around = words(said[max(0, match.start() - _NAME_BEFORE) : match.end() + _NAME_BEFORE])
+            if any(pair in pupils for pair in pairwise(around)):
+                return True
+    return False

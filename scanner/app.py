@@ -59,7 +59,7 @@ from scanner.patterns import load_patterns
 from scanner.pipeline import Tally
 from scanner.policy import Policy, differences, load_policy, pack_text, packs
 from scanner.ports import Detectors, ItemRef, OwnPattern, RawItem, Sender
-from scanner.report import Line
+from scanner.report import Line, Waiting
 from scanner.routing import load_routing
 from scanner.rule_sets import Change, InForce, RuleSets, content_version
 from scanner.rulebook import TOPICS, load_rulebook, schema
@@ -663,9 +663,12 @@ def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line
         waiting[place], _ = _judged_beside(source, pool, place, waiting[place], beside, explain)
     for path, member in occurrences:
         outcome = waiting[path, member]
-        seen = habits.seen(outcome.verdict)
-        verdict = correlate.settled(outcome.verdict, correlate.past_of(seen) if seen is not None else frozenset())
-        yield Line(path + member, correlate.with_pattern(verdict, heated.before(verdict)), outcome.silences)
+        facts = correlate.facts_of(outcome.verdict, habits.seen(outcome.verdict))
+        verdict = correlate.settled(outcome.verdict, facts)
+        still = correlate.unsettled(outcome.verdict, facts) if explain else ()
+        waiting_rules = tuple(Waiting(one.rule, one.owner, one.topic, needs) for one, needs in still)
+        verdict = correlate.with_pattern(verdict, heated.before(verdict))
+        yield Line(path + member, verdict, outcome.silences, waiting=waiting_rules)
     trails.close()
     habits.close()
 

@@ -45,6 +45,7 @@ POLICY_FACTS: dict[str, str] = {
     "in_reply_window": "it was sent in the hours in which the pack lets nobody expect an answer",
     "in_working_hours": "it was sent in hours that the pack does not leave to personal use",
     "over_bulk_limit": "it goes to more people than the pack's bulk_limit",
+    "large_transfer": "its files are larger together than the pack's large_transfer_mb",
     "disclaimer_missing": "it leaves us without any of the pack's disclaimer phrases",
     "weak_lock": "a part has a weak lock that the pack does not count as protection",
     "locked_part": "a part has a lock that the pack counts as protection",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from scanner.model import SEVERITIES, PastFact, Severity, SpreadAct, Trail, Verdict, is_heated
+from scanner.model import SEVERITIES, Finding, PastFact, Severity, SpreadAct, Trail, Verdict, is_heated
 from scanner.store import Passing, Seen, SeenRecipient
 
 # A password that comes later than this, or came earlier, is no longer sent with its file.
@@ -144,19 +144,22 @@ HABIT = 5
 # So many files to private addresses within a month are a mailbox on its way out.
 EMPTYING = 25
 EMPTYING_WITHIN = timedelta(days=30)
-_SAID: dict[PastFact, str] = {
+# Of somebody who is about to leave fewer are enough.
+EMPTYING_WHEN_LEAVING = 8
+SAID: dict[PastFact, str] = {
     "first_time": "the sender never wrote to this recipient before",
     "twin": "the sender usually writes to somebody else of that first name",
     "outside_thread": "the recipient had no part in the conversation so far",
     "known_self": "the address was confirmed before as a private one of our staff",
     "emptying": "many files went to private addresses within a month",
+    "unknown_sender": "nobody here wrote to this sender or heard from them before",
 }
 # A new reader is worth saying where something is found about people.
 _WORTH_SAYING = frozenset({"personal_data", "confidential_info", "misdirected_mail"})
 
 
-def past_of(seen: Seen) -> frozenset[PastFact]:
-    """What the messages before say of a message, by the counts that the store gives."""
+def past_of(seen: Seen, *, leaving: bool = False) -> frozenset[PastFact]:
+    """What the messages before say of a message, by the counts that the store gives. `leaving`: see `Ties`."""
     facts: set[PastFact] = set()
     settled_in = seen.sent >= KNOWN_SENDER and seen.known_for >= KNOWN_FOR
     for one in seen.recipients:
@@ -169,9 +172,28 @@ def past_of(seen: Seen) -> frozenset[PastFact]:
             facts.add("outside_thread")
         if one.confirmed:
             facts.add("known_self")
-    if seen.files >= EMPTYING:
+    if seen.files >= (EMPTYING_WHEN_LEAVING if leaving else EMPTYING):
         facts.add("emptying")
+    heard_of = seen.sent or any(one.written or one.heard for one in seen.recipients)
+    if not heard_of and seen.readers_known_for >= KNOWN_FOR:
+        facts.add("unknown_sender")
     return frozenset(facts)
+
+
+def facts_of(verdict: Verdict, seen: Seen | None) -> frozenset[PastFact]:
+    """What the past says of a message; nothing where nobody can say what came before."""
+    if seen is None:
+        return frozenset()
+    return past_of(seen, leaving=verdict.ties is not None and verdict.ties.leaving)
+
+
+def unsettled(verdict: Verdict, facts: frozenset[PastFact]) -> tuple[tuple[Finding, tuple[str, ...]], ...]:
+    """The findings that go on waiting although the message says all that they ask of it, each with what the past does not show."""
+    return tuple(
+        (one, tuple(SAID[fact] for fact in one.past if fact not in facts))
+        for one in verdict.pending
+        if not set(one.past) <= facts
+    )
 
 
 def settled(verdict: Verdict, facts: frozenset[PastFact]) -> Verdict:
@@ -180,7 +202,9 @@ def settled(verdict: Verdict, facts: frozenset[PastFact]) -> Verdict:
     for new in verdict.pending:
         if not set(new.past) <= facts:
             continue
-        said = (*new.reasons, *(_SAID[fact] for fact in new.past))
+        said = (*new.reasons, *(SAID[fact] for fact in new.past))
+        if "emptying" in new.past and verdict.ties is not None and verdict.ties.leaving:
+            said += ("the directory says that the sender is about to leave",)
         place = next(
             (
                 number
@@ -198,7 +222,7 @@ def settled(verdict: Verdict, facts: frozenset[PastFact]) -> Verdict:
         findings[place] = replace(old, severity=higher, reasons=tuple(dict.fromkeys((*old.reasons, *said)))[:20])
     for number, old in enumerate(findings):
         if old.topic in _WORTH_SAYING:
-            said = tuple(_SAID[fact] for fact in ("first_time", "outside_thread") if fact in facts)
+            said = tuple(SAID[fact] for fact in ("first_time", "outside_thread") if fact in facts)
             findings[number] = replace(old, reasons=tuple(dict.fromkeys((*old.reasons, *said)))[:20])
     return replace(verdict, findings=tuple(findings), pending=())
 
@@ -266,7 +290,17 @@ class Habits:
             )
             for one in ties.to
         )
-        return Seen(sent, timedelta(days=now - first) if sent else timedelta(0), files, len(parties), recipients)
+        query = "SELECT min(day) FROM sent WHERE sender = ? AND day < ?"
+        first_days = [self._database.execute(query, (one.address, now)).fetchone()[0] for one in ties.to]
+        read_since = min((each for each in first_days if each is not None), default=now)
+        return Seen(
+            sent,
+            timedelta(days=now - first) if sent else timedelta(0),
+            files,
+            len(parties),
+            recipients,
+            timedelta(days=now - read_since),
+        )
 
 
 # --- the same person again and again --------------------------------------------------------------------------------

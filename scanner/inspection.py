@@ -276,6 +276,8 @@ MOST_TIES = 30
 # Where files leave the office for good, as `personal_address_emptying` sees it, and how sure it has to be.
 _TAKEN_HOME = frozenset({"address_self", "address_household", "address_disposable"})
 _TAKEN_HOME_FROM = 0.6
+# So sure is the sign of a leaver only where the directory gives the day.
+_LEAVING_FROM = 0.85
 
 
 def _ties(
@@ -302,7 +304,8 @@ def _ties(
     files = sum(part.kind == "attachment" and part.path.count("/") == 2 and not part.inline for part in parts)
     thread = key.fingerprint("thread", envelope.thread_id) if envelope.thread_id else ""
     sender = _known_as(envelope.from_.address, directory, key)
-    return Ties(sender, thread, tuple(to.values()), files if taken_home else 0)
+    leaving = any(hit.label == "leaver_taking" and hit.confidence >= _LEAVING_FROM for hit in hits)
+    return Ties(sender, thread, tuple(to.values()), files if taken_home else 0, leaving)
 
 
 _PRIVATE_LABELS = ("address_self", "address_household", "address_colleague")

@@ -540,6 +540,60 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "a private way to pupils or parents",
         "the school's own account",
     ),
+    (
+        {"pupil_request": "a pupil's request on a social network"},
+        "a notice of a social network that names a pupil who seeks contact with a member of staff",
+        "staff decline and tell somebody; it is nobody's fault",
+        "somebody else of that name",
+    ),
+    (
+        {"misdirected_disclosed": "misdirected mail passed on"},
+        "a mail that came in error, by its own or the sender's words, is forwarded to somebody it is not for",
+        "what reached the wrong person travels further",
+        "handing it to the person whom it was meant for",
+    ),
+    (
+        {"rude_tone": "rude tone"},
+        "contempt or scolding without a rude word",
+        "some policies ask for a professional tone; a word is enough",
+        "plain criticism, haste, a report of what somebody else said",
+    ),
+    (
+        {"illegal_act": "crime offered or taught", "hacking": "breaking into systems", "fraud": "deceit for money"},
+        "words that teach, offer or praise a crime; tools and acts that break into systems or accounts; papers that deceive for money",
+        "somebody may be drawn in or harmed, and the law asks for more than a policy does",
+        "lessons, novels, news, reports and warnings",
+    ),
+    (
+        {"others_login": "work under another's log-in"},
+        "somebody says that they used another person's log-in, or may use theirs",
+        "what is done under a log-in is laid at its owner's door",
+        "shared and guest accounts, the rule that forbids it",
+    ),
+    (
+        {"charged_to_us": "private matter at the organisation's cost"},
+        "a private matter is put on the organisation's account, card or budget",
+        "it costs the organisation money",
+        "ordinary purchases for work",
+    ),
+    (
+        {"transfer_link": "large-file service"},
+        "a link to a service for sending large files",
+        "some policies want advice asked for before large transfers",
+        "the rule that forbids it",
+    ),
+    (
+        {"recording_of_people": "people recorded"},
+        "somebody was filmed, recorded or photographed",
+        "from one pupil to another it touches the privacy of whoever is shown",
+        "school work with leave: drama, media studies",
+    ),
+    (
+        {"licence_key": "licence key"},
+        "a key that unlocks a program, called so nearby",
+        "a licence may be passed on without right",
+        "part numbers, room codes, references",
+    ),
 )
 
 LABELS: Mapping[str, LabelWords] = {

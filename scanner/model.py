@@ -413,7 +413,7 @@ class Route:
 
 
 # What a rule may ask of the messages that came before (D22); each is about one of the recipients.
-PastFact = Literal["first_time", "twin", "outside_thread", "known_self", "emptying"]
+PastFact = Literal["first_time", "twin", "outside_thread", "known_self", "emptying", "unknown_sender"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -481,13 +481,15 @@ class Tie:
 @dataclass(frozen=True, slots=True)
 class Ties:
     """Who wrote to whom, in which conversation (D22): keyed fingerprints and counts, no text. `files` counts those of the
-    message, once, where it went to a private address of our staff, their household, or one that vanishes; else it is 0.
+    message, once, where it went to a private address of our staff, their household, or one that vanishes; else it is 0. `leaving`: the
+    directory says that the sender, who sends files to their own address, leaves within a notice period.
     """
 
     sender: str
     thread: str
     to: tuple[Tie, ...]
     files: int
+    leaving: bool = False
 
 
 SpreadAct = Literal["started", "passed", "replied", "received"]

@@ -324,7 +324,7 @@ class Pipeline:
         facts: frozenset[PastFact] = frozenset()
         if verdict.ties is not None and verdict.sent_at is not None and (verdict.pending or verdict.findings):
             seen = self.store.before(verdict.ties, verdict.sent_at, correlate.EMPTYING_WITHIN)
-            facts = correlate.past_of(seen)
+            facts = correlate.facts_of(verdict, seen)
         return correlate.settled(verdict, facts)
 
     def _companion(self, other: ItemRef) -> Companion | None:

@@ -46,6 +46,18 @@ APPROVERS = (
     "headteacher", "governors", "chair_of_governors", "dpo", "it_security", "authorised_officer", "authorised_employee",
     "senior_leadership", "anyone_named",
 )  # fmt: skip
+# What only some policies bar, each found by rules of its own; `only_where: {forbids: [word]}` names it.
+FORBIDDEN: dict[str, str] = {
+    "rude_tone": "contempt and scolding without a rude word",
+    "embarrassing_remarks": "harsh remarks about people even among colleagues",
+    "stored_material": "offensive files, music and films, and private papers in the trust's storage",
+    "unlicensed_software": "licence keys, installers and archives of software, tools for breaking in",
+    "large_transfers": "more than `large_transfer_mb` in one mail, and links to transfer services",
+    "pupil_privacy": "pupils who give away their own or others' details, or record people",
+    "illegal_acts": "words that instruct in, offer or praise crimes",
+    "pupil_requests": "a friend request from a pupil that nobody was told of",
+    "published_names": "pupils' names in documents that are open to anybody",
+}
 EXEMPTIONS = ("whistleblowing", "education", "authorities", "family")
 _REPORT_TO = ("it_security", "dpo", "deputy_dpo", "hr", "dsl", "headteacher", "chair_of_governors", "investigator")
 
@@ -150,6 +162,8 @@ KEYS: dict[str, Key] = {
         ("none_at_all", "unsolicited", "junk", "relevant_only", "unstated"), "junk", (19,),
     ),
     "bulk_limit": Key("more recipients than this are a crowd", settles=(19,)),
+    "forbids": Key("what else the policy bars: " + "; ".join(f"{name} ({says})" for name, says in FORBIDDEN.items())),
+    "large_transfer_mb": Key("a mail whose files are larger than so many million bytes together is a large transfer"),
     "topics": Key("state (on, off) and severity by topic; gambling, auctions, subject_line … are switched here", settles=(20, 27)),
     "rules": Key("state (on, off) of single rules; stronger than the topic's"),
     "disclaimer": Key("phrases of which one must stand in mail that leaves (rule disclaimer)", settles=(20,)),
@@ -315,6 +329,8 @@ class Policy:
     personal_hours: tuple[Window, ...] = ()
     reply_window: Window | None = None
     bulk_limit: int = 30
+    forbids: tuple[str, ...] = ()
+    large_transfer_mb: int = 20
     disclaimer: tuple[str, ...] = ()
     contact_details: tuple[str, ...] = ("pupils", "parents")
     acts: tuple[str, ...] = ()
@@ -418,6 +434,8 @@ class Policy:
                 found.add("in_working_hours")
         if len(envelope.recipients) > self.bulk_limit:
             found.add("over_bulk_limit")
+        if sum(_size(part) for part in parts) > self.large_transfer_mb * 1_000_000:
+            found.add("large_transfer")
         if direction == "outbound" and self.disclaimer and not _has_phrase(self.disclaimer, parts):
             found.add("disclaimer_missing")
         locked = [part for part in parts if part.kind in ("attachment", "document", "body")]
@@ -547,6 +565,11 @@ def _within(address: str, listed: Sequence[str]) -> bool:
     return any(address == entry or domain == entry or domain.endswith("." + entry) for entry in listed)
 
 
+def _size(part: Part) -> int:
+    """Bytes of an attached file; what lies inside another file was counted with it."""
+    return part.size if part.kind == "attachment" and part.path.count("/") == 2 else 0
+
+
 def _has_phrase(phrases: Sequence[str], parts: Sequence[Part]) -> bool:
     bodies = [" ".join(part.text.split()).casefold() for part in parts if part.kind == "body"]
     return any(phrase in body for phrase in phrases for body in bodies)
@@ -606,7 +629,8 @@ def load_policy(folder: Path, slug: str, rulebook: Rulebook | None = None) -> Po
         reader.wrong(root, f"key 'clauses' is missing, and there is no {folder.name}/policies/clauses/{slug}.yml")
     words = {name: reader.choice(found.get(name), key.words, key.default) for name, key in KEYS.items() if key.words}
     severity, off_topics = _topics(reader, found.get("topics"))
-    off = _off(reader, found.get("rules"), off_topics, words, rulebook)
+    forbids = _some(reader, found.get("forbids"), tuple(FORBIDDEN), ())
+    off = _off(reader, found.get("rules"), off_topics, {**words, "forbids": forbids}, rulebook)
     grades = reader.choices(found["protected_grades"], get_args(Grade)) if "protected_grades" in found else ("strong",)
     policy = Policy(
         slug=slug,
@@ -633,6 +657,8 @@ def load_policy(folder: Path, slug: str, rulebook: Rulebook | None = None) -> Po
         personal_hours=tuple(_window(reader, item) for item in reader.items(found.get("personal_hours"))),
         reply_window=_window(reader, found["reply_window"]) if "reply_window" in found else None,
         bulk_limit=reader.count(found.get("bulk_limit"), 30),
+        forbids=forbids,
+        large_transfer_mb=reader.count(found.get("large_transfer_mb"), 20),
         disclaimer=tuple(" ".join(text.split()).casefold() for text in reader.texts(found.get("disclaimer"))),
         contact_details=_some(
             reader,
@@ -705,7 +731,11 @@ def _topics(reader: Reader, node: Node | None) -> tuple[dict[str, Severity], set
 
 
 def _off(
-    reader: Reader, node: Node | None, off_topics: set[str], words: Mapping[str, str], rulebook: Rulebook | None
+    reader: Reader,
+    node: Node | None,
+    off_topics: set[str],
+    words: Mapping[str, str | tuple[str, ...]],
+    rulebook: Rulebook | None,
 ) -> frozenset[str]:
     """Rules that do not run under the pack: switched off by themselves, by topic, or by their own `only_where`."""
     off: set[str] = set()
@@ -727,18 +757,20 @@ def _off(
     return frozenset(off)
 
 
-def _fits(reader: Reader, rule: Rule, words: Mapping[str, str]) -> bool:
+def _fits(reader: Reader, rule: Rule, words: Mapping[str, str | tuple[str, ...]]) -> bool:
+    """Each key of the rule's `only_where` has one of its words in the pack; `forbids` alone may have several words there."""
     fits = True
     for name, values in rule.only_where:
-        allowed = KEYS[name].words if name in KEYS else ()
+        allowed = tuple(FORBIDDEN) if name == "forbids" else KEYS[name].words if name in KEYS else ()
         if not allowed:
-            plain = ", ".join(key for key, each in KEYS.items() if each.words)
+            plain = ", ".join(key for key, each in KEYS.items() if each.words or key == "forbids")
             reader.wrong(rule.place, f"only_where: a pack has no word for {name!r} (allowed: {plain})")
             continue
         for value in values:
             if value not in allowed:
                 reader.wrong(rule.place, f"only_where: {name} is never {value!r} (allowed: {', '.join(allowed)})")
-        fits = fits and words[name] in values
+        said = words[name]
+        fits = fits and any(word in values for word in ((said,) if isinstance(said, str) else said))
     return fits
 
 

@@ -44,6 +44,16 @@ PROBLEM_WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """A rule whose conditions hold in the message, and which fires only where the messages before show `needs` too."""
+
+    rule: str
+    owner: str
+    topic: str
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One message or document of a scan."""
 
@@ -52,6 +62,7 @@ class Line:
     silences: tuple[Silence, ...] = ()
     # A file of no bytes: nothing in it was read.
     empty: bool = False
+    waiting: tuple[Waiting, ...] = ()
 
     @property
     def explained(self) -> bool:
@@ -129,6 +140,16 @@ def print_explained(console: Console, line: Line, only: frozenset[str]) -> None:
         )
         for reason in item.reasons:
             console.print(f"      {_visible(reason)}", markup=False)
+    for one in line.waiting:
+        if only and one.rule not in only:
+            continue
+        console.print(
+            f"  {one.rule} waits for the past on the {one.owner}'s words ({one.topic}): everything that it asks of this message "
+            "holds, and these files do not show the rest, which the service knows from its store:",
+            markup=False,
+        )
+        for need in one.needs:
+            console.print(f"      {need}", markup=False)
     for silence in line.silences:
         if only and silence.rule not in only:
             continue
@@ -214,6 +235,8 @@ def as_json(line: Line) -> str:
     }
     if line.silences:
         shown["silent_rules"] = [asdict(item) for item in line.silences]
+    if line.waiting:
+        shown["waiting_rules"] = [asdict(item) for item in line.waiting]
     # JSON has no lone surrogates; a path on disk may (PEP 383).
     return msgspec.json.encode(_printable(shown)).decode()
 
@@ -343,6 +366,11 @@ def print_line(console: Console, line: Line) -> None:
             console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
     for problem in line.verdict.problems:
         console.print(f"  [magenta]not read[/magenta] {escape(_problem(problem))}", highlight=False)
+    for one in line.waiting:
+        needs = "; ".join(one.needs)
+        console.print(
+            f"  [dim]waits    {one.rule} ({one.owner}): fires only where {escape(needs)}[/dim]", highlight=False
+        )
     nearest = sorted(line.silences, key=nearness)
     for silence in nearest[:_MOST_QUIET]:
         console.print(

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from scanner import correlate
 from scanner.backtest import Comparison, Look
 from scanner.errors import ConnectorError
 from scanner.exemptions import Exemption
-from scanner.model import Finding, SegmentOwner
+from scanner.model import Finding, SegmentOwner, Verdict
 from scanner.ports import SpooledItem
 from scanner.service import Service, Services
 from scanner.store import WAITING, CaseDetail, CaseRow, Said
@@ -75,12 +76,18 @@ def _asked(services: Services, detail: CaseDetail, names: set[str], record: Call
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()
-        now = {finding.key: finding.exempted_by for outcome in outcomes for finding in outcome.verdict.findings}
+        findings = (finding for outcome in outcomes for finding in _told_of(service, outcome.verdict))
+        now = {finding.key: finding.exempted_by for finding in findings}
         by = {finding.key: now.get(finding.key) or "" for finding in detail.findings}
         if set(by.values()) <= names:
             return Asked(detail.case, by, f"excused by {', '.join(sorted(set(by.values())))}")
         return Asked(detail.case, {}, "not every finding of it is excused")
     return Asked(detail.case, {}, because)
+
+
+def _told_of(service: Service, verdict: Verdict) -> tuple[Finding, ...]:
+    """The findings as in a round (D22): some rules wait for who wrote to whom before."""
+    return correlate.settled(verdict, service.past_of(verdict)).findings
 
 
 def read_again(
@@ -100,7 +107,7 @@ def read_again(
             for pool in (before, after):
                 outcomes = pool.judge(fetched, only_topics=topics)
                 sent = outcomes[0].verdict.sent_at if outcomes else None
-                sides.append([finding for outcome in outcomes for finding in outcome.verdict.findings])
+                sides.append([finding for outcome in outcomes for finding in _told_of(service, outcome.verdict)])
             if sent is not None and sent < oldest:
                 continue  # the listing did not say how old it is
             found.messages += 1

@@ -19,14 +19,15 @@ from scanner.errors import ConnectorError, MailwardenError
 from scanner.evidence import FingerprintKey
 from scanner.exemptions import Exemptions
 from scanner.governance import Leave, NotAuthorisedError, leave, may_read
-from scanner.inspection import Regime, nearness
+from scanner.inspection import Regime, Silence, nearness
 from scanner.keys import RootKey
-from scanner.model import Envelope, People, PersonRole, Problem, Severity, Verdict
+from scanner.model import Envelope, Finding, PastFact, People, PersonRole, Problem, Severity, Verdict
 from scanner.pipeline import Pipeline, Tally, parked_as
 from scanner.policy import Policy
 from scanner.ports import ItemRef, RawItem, Sender, Source, SpooledItem
 from scanner.rule_sets import Change
 from scanner.rulebook import Rulebook
+from scanner.soundness import leaves
 from scanner.store import Appearance, Committed, RunCounts, Store
 from scanner.web import Explained, RevealResult, WebServices
 from scanner.work import WorkerPool
@@ -381,9 +382,29 @@ class Service:
         finally:
             if isinstance(fetched, SpooledItem):
                 fetched.close()
-        findings = tuple(finding for outcome in outcomes for finding in outcome.verdict.findings)
-        silences = sorted((item for outcome in outcomes for item in outcome.silences), key=nearness)
-        return Explained(findings, tuple(silences), frozenset(who for outcome in outcomes for who in outcome.parties))
+        findings: list[Finding] = []
+        silences = [item for outcome in outcomes for item in outcome.silences]
+        for outcome in outcomes:
+            facts = self.past_of(outcome.verdict)
+            findings += correlate.settled(outcome.verdict, facts).findings
+            silences += [self._waits(one, needs) for one, needs in correlate.unsettled(outcome.verdict, facts)]
+        silences.sort(key=nearness)
+        return Explained(
+            tuple(findings), tuple(silences), frozenset(who for outcome in outcomes for who in outcome.parties)
+        )
+
+    def past_of(self, verdict: Verdict) -> frozenset[PastFact]:
+        """What the store knows of the messages before one that is judged again; nothing for one without a date or a sender."""
+        if verdict.ties is None or verdict.sent_at is None:
+            return frozenset()
+        return correlate.facts_of(verdict, self.store.before(verdict.ties, verdict.sent_at, correlate.EMPTYING_WITHIN))
+
+    def _waits(self, one: Finding, needs: tuple[str, ...]) -> Silence:
+        """A rule whose conditions hold in the message, and which the past has not let speak."""
+        rule = self.rulebook.rule(one.rule)
+        held = sum(1 for _ in leaves(rule.when)) if rule is not None else 1
+        missing = tuple(f"waits for the past to show: {need}" for need in needs)
+        return Silence(one.rule, one.owner, missing[0], held, held + len(missing), missing)
 
     def web_services(self) -> WebServices:
         return WebServices(

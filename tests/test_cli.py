@@ -124,6 +124,26 @@ def test_explain_says_why_other_rules_stayed_quiet(run, tmp_path: Path) -> None:
     assert "subject line says something" in quiet["subject_line"]
 
 
+def test_explain_names_the_rules_that_wait_for_the_past(run, tmp_path: Path) -> None:
+    people = tmp_path / "people.yaml"
+    people.write_text(
+        "organisation: X\ndomains: [elt.example]\npeople:\n"
+        "  - {email: jane.smith@elt.example, name: Jane Smith, role: staff, personal_addresses: [jane84@mail.example]}\n"
+    )
+    heads = "From: jane.smith@elt.example\nTo: jane84@mail.example\nSubject: a\nDate: Mon, 07 Sep 2026 10:00:00 +0100\n"
+    mail = tmp_path / "file.eml"
+    mail.write_text(
+        heads + "MIME-Version: 1.0\nContent-Type: text/plain\nContent-Disposition: attachment; filename=a.txt\n\nabc\n"
+    )
+    said = run("rules", "explain", str(mail), "--people", str(people)).stdout.decode()
+    assert "personal_address_emptying waits for the past" in said
+    assert "many files went to private addresses within a month" in said
+    assert "personal_address_emptying stayed quiet" not in said
+    [line] = lines_of(run("scan", str(mail), "--people", str(people), "--format", "jsonl", "--explain"))
+    waiting = {item["rule"]: item["needs"] for item in line["waiting_rules"]}
+    assert waiting["personal_address_emptying"] == ["many files went to private addresses within a month"]
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [

@@ -55,6 +55,11 @@ def reader(
         (seen(reader(known=True)), "known_self", True),
         (seen(reader(), files=24), "emptying", False),
         (seen(reader(), files=25), "emptying", True),
+        (replace(seen(reader()), sent=1, readers_known_for=timedelta(days=99)), "unknown_sender", False),
+        (replace(seen(reader(written=1)), sent=0, readers_known_for=timedelta(days=99)), "unknown_sender", False),
+        (replace(seen(reader(heard=1)), sent=0, readers_known_for=timedelta(days=99)), "unknown_sender", False),
+        (replace(seen(reader()), sent=0, readers_known_for=timedelta(days=13)), "unknown_sender", False),
+        (replace(seen(reader()), sent=0, readers_known_for=timedelta(days=14)), "unknown_sender", True),
     ],
 )
 def test_what_the_past_says(before: Seen, fact: PastFact, holds: bool) -> None:
@@ -66,6 +71,16 @@ def verdict(number: int, *pending: Finding, findings: tuple[Finding, ...] = (), 
         f"<{number}>", "outbound", findings, (), True, 0, (), Versions("r", "p", "d"), f"h{number}",
         sent_at=NOW - timedelta(days=100 - number), ties=ties, pending=pending,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(("files", "leaving", "holds"), [(8, False, False), (7, True, False), (8, True, True)])
+def test_of_somebody_who_leaves_fewer_files_empty_a_mailbox(files: int, leaving: bool, holds: bool) -> None:
+    asked = replace(FINDING, key="p", severity="severe", past=("emptying",))
+    one = verdict(1, asked, ties=Ties("jane", "", (tie("out-me"),), 1, leaving))
+    found = correlate.settled(one, correlate.facts_of(one, seen(reader(), files=files))).findings
+    assert bool(found) is holds
+    if holds:
+        assert "the directory says that the sender is about to leave" in found[0].reasons
 
 
 def test_what_waits_for_the_past_is_dropped_where_it_does_not_hold() -> None:
@@ -141,6 +156,7 @@ def test_store_and_run_over_files_count_alike(store: Store) -> None:
             reader(written=2, in_thread=True),
             reader(outside=False, written=1, heard=1, in_thread=True),
         ),
+        timedelta(days=92),
     )
     habits.close()
 

@@ -13,6 +13,7 @@ from made_up import DIRECTORY, HEAD, JANE, SUPPLIER, TRUST, mail
 
 from detectors.automatic_forward import AutomaticForward
 from detectors.base import MessageDetector
+from detectors.bulk_mail import ForwardStack
 from detectors.impersonation import Impersonation
 from detectors.names import fold, is_private_provider, likeness, same_first_name, words
 from detectors.private_addresses import PrivateAddresses
@@ -42,6 +43,34 @@ def see(detector: MessageDetector, envelope: Envelope, directory: Directory = DI
                 owner = part.owner_at(match.start())
                 seen.append(Hit(label, match.start(), match.end(), match[0], 0.9, part=part.path, owner=owner))
     return list(detector.detect(Message(envelope, directory.direction(envelope), parts, tuple(seen), directory)))
+
+
+def stack(*lists: str) -> str:
+    """A mail forwarded through hands, the latest first; each gave it to such people."""
+    heads = [
+        f"-----Original Message-----\nFrom: A{n}\nSent: Monday\nTo: {to}\nSubject: FW: luck\n\n"
+        for n, to in enumerate(lists)
+    ]
+    return "\n" + "".join(heads) + "The story of the lantern."
+
+
+@pytest.mark.parametrize(
+    ("lists", "now", "grows"),
+    [
+        (("B; C", "D"), 1, False),  # it narrows down to one
+        (("B; C; D; E; F", "G; H; I"), 5, False),  # no more than the time before
+        (("B; C", "D"), 3, False),  # a conversation that takes one more in
+        (("B; C; D; E; F; G",), 9, False),  # one step is no growth yet
+        (("B; C; D", "E"), 7, True),
+        (("b@x.example, c@x.example,\n d@x.example, e@x.example", "f@x.example"), 9, True),  # a folded list
+    ],
+)
+def test_recipients_that_grow_from_hop_to_hop_are_a_reason(lists: tuple[str, ...], now: int, grows: bool) -> None:
+    to = [f"colleague{number}@elt.example" for number in range(now)]
+    hits = see(ForwardStack(), mail(JANE, to, subject="FW: FW: FW: luck", body=stack(*lists)))
+    assert [(hit.label, hit.owner) for hit in hits] == [("forward_stack", "sender"), ("forward_stack", "forwarded")]
+    said = [reason for reason in hits[0].reasons if reason.startswith("more people at each hop")]
+    assert bool(said) is grows
 
 
 def found(label: str, hits: list[Hit]) -> float:

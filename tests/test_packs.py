@@ -255,10 +255,16 @@ def test_14_hours_for_personal_use() -> None:
         return mail(JANE, ["friend@gmail.com"], subject="Dinner", body=PRIVATE, sent_at=sent)
 
     allowed = ("partnership", "treetops", "laat")
-    assert packs_that_find(at(9), "personal_use", among=allowed) == {"partnership"}
+    assert packs_that_find(at(9), "personal_use", among=allowed) == {"partnership", "treetops"}
     assert packs_that_find(at(7), "personal_use", among=allowed) == set()  # 08:00, before hours
     assert packs_that_find(at(11), "personal_use", among=allowed) == set()  # lunch
     assert packs_that_find(at(9, 12), "personal_use", among=allowed) == set()  # Saturday
+    # Where private mail is barred at any hour, the clause about hours is cited within them alone.
+    for slug, clause in (("constellation", "constellation:4.5/2"), ("cpps", "cpps:Personal use/4")):
+        within, after = (found(slug, at(hour), topic="personal_use")[0].clauses for hour in (9, 18))
+        assert clause in within
+        assert clause not in after
+        assert set(after) < set(within)
 
 
 def test_15_reply_window() -> None:
@@ -374,6 +380,65 @@ def test_23_personal_contact_details() -> None:
     assert {slug for slug in SLUGS if found(slug, to_leaver, topic="sharing_personal_contact", people=people)} == {
         "treetops"
     }
+
+
+@pytest.mark.parametrize(
+    ("leaves_on", "files", "severity"),
+    [
+        (None, 1, "minor"),
+        (None, 4, "moderate"),
+        (date(2027, 8, 31), 4, "moderate"),  # long after
+        (date(2026, 9, 30), 1, "moderate"),
+        (date(2026, 9, 30), 4, "severe"),
+    ],
+)
+def test_work_taken_home_weighs_more_in_the_notice_period(leaves_on: date | None, files: int, severity: str) -> None:
+    people = tuple(replace(one, leaves_on=leaves_on) if one.email == JANE else one for one in cast().people)
+    attached = [(f"scheme{number}.txt", b"Year 9 lesson plans and seating plan") for number in range(files)]
+    taken = mail(JANE, ["jane.smith84@gmail.com"], subject="Lesson plans", files=attached, sent_at=NOW)
+    (finding,) = found("base", taken, topic="personal_address", people=replace(cast(), people=people))
+    assert finding.severity == severity
+    verdict = judge("base", taken, people=replace(cast(), people=people))
+    assert verdict.ties is not None
+    assert verdict.ties.leaving is (leaves_on == date(2026, 9, 30))
+
+
+def test_private_mail_is_judged_by_every_other_rule() -> None:
+    """No rule leaves private mail out: what is barred at work is barred in it, at whatever hour."""
+    evening = datetime(2026, 9, 7, 18, 0, tzinfo=UTC)
+    for slug in ("constellation", "cpps", "partnership"):
+        quiet = mail(
+            JANE, ["friend@gmail.com"], subject="Dinner", body="I booked us a table for Saturday.", sent_at=evening
+        )
+        assert {finding.topic for finding in found(slug, quiet)} <= {"personal_use", "disclaimer"}
+        for text, topic in (
+            ("You are a useless fucking idiot, you stupid twat.", "inappropriate_language"),
+            (NUMBER, "personal_data"),
+        ):
+            private = replace(
+                quiet, bodies=mail(JANE, ["friend@gmail.com"], body=f"I booked us a table. {text}").bodies
+            )
+            assert topic in {finding.topic for finding in found(slug, private)}, (slug, topic)
+
+
+def test_a_large_transfer_is_measured_by_the_packs_own_size() -> None:
+    def sent(size: int, *names: str) -> Envelope:
+        return mail(JANE, [OUTSIDER], subject="Files", files=[(name, b"x" * size) for name in names])
+
+    assert found("constellation", sent(9_000_000, "a.txt", "b.txt"), topic="personal_cloud") == []
+    assert len(found("constellation", sent(11_000_000, "a.txt", "b.txt"), topic="personal_cloud")) == 1
+    assert found("laat", sent(11_000_000, "a.txt", "b.txt"), topic="personal_cloud") == []
+
+
+def test_a_chain_letters_growing_lists_stand_in_the_reasons() -> None:
+    text = (
+        "\n-----Original Message-----\nFrom: A B\nSent: Monday\nTo: C D; E F; G H; I J\nSubject: FW: luck\n\n"
+        "-----Original Message-----\nFrom: K L\nSent: Sunday\nTo: M N; O P\nSubject: luck\n\n"
+        "Send this to ten people within 24 hours for good luck; break the chain and you will have seven years of bad luck."
+    )
+    to = [f"colleague{number}@elt.example" for number in range(9)]
+    (finding,) = found("base", mail(JANE, to, subject="FW: FW: luck", body=text), topic="chain_mail")
+    assert any("more people at each hop: 2, 4, 9" in reason for reason in finding.reasons), finding.reasons
 
 
 LURE = "Your mailbox has been suspended. Click the link below to verify your account within 24 hours."
@@ -626,7 +691,8 @@ def test_a_rule_that_answers_for_a_clause_flags_one_of_its_examples_under_the_ve
         if not any(
             any(
                 item.rule == name and not item.exempted_by
-                for item in inspect(envelope_of(each), Directory(cast()), alone, instruments()).findings
+                for verdict in [inspect(envelope_of(each), Directory(cast()), alone, instruments())]
+                for item in (*verdict.findings, *(one for one in verdict.pending if set(one.past) <= set(each.past)))
             )
             for each in flags
         ):
@@ -671,3 +737,14 @@ def test_the_packs_keys_are_documented_in_one_table() -> None:
     for name, key in KEYS.items():
         assert f"| `{name}` |" in readme
         assert key.says in readme
+
+
+def test_a_mailbox_without_leave_is_looked_at_for_programs_and_never_for_words() -> None:
+    """`malware_scan: always` judges this topic alone, so that a rule of it that read words would read without leave."""
+    words = {
+        (rule.id, label)
+        for rule in rulebook().rules
+        if rule.topic == "malware_executables"
+        for label in rule.when.labels()
+    }
+    assert words == {("malware_executables", "macro_urged")}

@@ -10,7 +10,7 @@ import os
 import pwd
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from test_pipeline import MAILBOXES, small_tenant
 from typer.testing import CliRunner
 
 from connectors.faketenant.server import FakeTenant
-from scanner import app
+from scanner import app, correlate
 from scanner.cli import cli
 from scanner.errors import ConfigError, MailwardenError
 from scanner.governance import NotAuthorisedError
@@ -160,6 +160,37 @@ def test_a_change_is_tried_on_mail_read_again_and_nothing_is_committed(site: Sit
     back = app.backtest_again(site.config, site.rules, site.changed(QUIET), [JANE], 3650, "And the other way", silent)
     assert (back.number("added"), back.number("kept"), len(back.look)) == (5, 0, 5)
     assert back.look[0].internet_id.endswith("@elt.example>")
+
+
+def test_a_second_look_knows_the_past_as_a_round_does(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(correlate, "KNOWN_SENDER", 0)
+    monkeypatch.setattr(correlate, "KNOWN_FOR", timedelta(0))
+    asks = RULE.replace("when:\n", "past: [first_time]\nwhen:\n").replace(
+        'mail: {from: jane.smith@elt.example, to: [sales@printco.example], body: "Nat',
+        'mail: {past: [first_time], from: jane.smith@elt.example, to: [sales@printco.example], body: "Nat',
+    )
+    (site.rules / "detect" / "number.yml").write_text(asks)
+    app.run_once(site.config, silent, lambda done: None)
+    assert site.states() == {"new": 5}
+    found = app.backtest_again(site.config, site.changed(asks), None, [JANE, SAM], 3650, "The very same set", silent)
+    assert (found.number("dropped"), found.number("added"), found.number("kept")) == (0, 0, 6)
+    with app._services(app.load_settings(site.config), silent) as services:
+        services.refresh_people()
+        detail = services.each[0].store.case(1)
+        assert detail is not None
+        told = services.explain(detail.appearances[0])
+        assert [finding.rule for finding in told.findings] == ["number"]
+        monkeypatch.setattr(correlate, "KNOWN_SENDER", 1)  # nothing came before this day
+        told = services.explain(detail.appearances[0])
+        assert told.findings == ()
+        assert told.silences[0].missing == (
+            "waits for the past to show: the sender never wrote to this recipient before",
+        )
+        monkeypatch.setattr(correlate, "KNOWN_SENDER", 0)
+    (site.rules / "exceptions.yml").write_text(EXCEPTION.replace("UNTIL", "2999-12-31"))
+    code, said = site.run("rules", "excuse", "--dry-run", "--why", "Would it help?")
+    assert code == 0
+    assert "4 would be excused, 1 stay as they are" in said, said
 
 
 def test_mail_is_not_read_again_without_leave(site: Site) -> None:

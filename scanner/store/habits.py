@@ -71,7 +71,18 @@ def before(connection: sa.Connection, ties: Ties, sent_at: datetime, files_withi
         )
         for one in ties.to
     )
-    return Seen(int(sent), day - first if first is not None else timedelta(0), int(files), len(parties), recipients)
+    readers = sa.select(sa.func.min(TIE.c.day)).where(
+        TIE.c.sender.in_([one.address for one in ties.to]), TIE.c.address == _EVERYBODY, TIE.c.day < day
+    )
+    read_since = connection.execute(readers).scalar_one()
+    return Seen(
+        int(sent),
+        day - first if first is not None else timedelta(0),
+        int(files),
+        len(parties),
+        recipients,
+        day - read_since if read_since is not None else timedelta(0),
+    )
 
 
 def _counts(connection: sa.Connection, pairs: set[tuple[str, str]], day: date) -> dict[tuple[str, str], int]:

@@ -63,7 +63,7 @@ class SeenRecipient:
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What came before a message: how many the sender wrote and since when, the files that went to private addresses within a
-    month, and how many people the conversation has.
+    month, how many people the conversation has, and since when mail of one of the recipients is known.
     """
 
     sent: int
@@ -71,6 +71,7 @@ class Seen:
     files: int
     in_thread: int
     recipients: tuple[SeenRecipient, ...]
+    readers_known_for: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True, slots=True)

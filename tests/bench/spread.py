@@ -11,16 +11,20 @@ hardly any is.
 from __future__ import annotations
 
 import argparse
-import hashlib
+import math
 import os
 import random
+import statistics
 import tempfile
 import textwrap
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import sqlalchemy as sa
 
 import detectors
@@ -29,9 +33,10 @@ from scanner.inspection import SEVERAL
 from scanner.model import Hit, Part, Reached, Spread
 from scanner.sketch import bands, handed_on, passed_on, sketch
 from scanner.store import Store, outbreaks
-from scanner.store.tables import MESSAGE, SPREAD, SPREAD_BAND
+from scanner.store.tables import MESSAGE, SPREAD
 
 KEY = b"b" * 32
+PROBES = 300
 NOW = datetime(2026, 3, 9, 12, tzinfo=UTC)
 THINGS = (
     "lantern candle baker boat raffle drawer shop harbour teacher garden letter coin river bridge window kettle farmer train "
@@ -204,38 +209,88 @@ def report(truth: dict[int, int], placed: dict[int, str]) -> None:
     print(f"wrong merges: {wrong / len(truth):.5f} ({wrong} of {len(truth)} mails)")
 
 
-def growth(sizes: list[int], store: Store) -> None:
-    """Milliseconds for one more mail, and for one more copy of a known one, with so many messages stored."""
-    stored = 0
-    for size in sizes:
-        while stored < size:
-            some = range(stored + 1, min(size, stored + 5_000) + 1)
-            made = {number: os.urandom(256) for number in some}
-            with store.writing.begin() as connection:
-                connection.execute(sa.insert(MESSAGE), [row(number) for number in some])
-                common = {"sender": "a", "act": "passed", "signed": True, "accused": True, "depth": 1, "sent_at": NOW}
-                connection.execute(
-                    sa.insert(SPREAD),
-                    [
-                        {"id": n, "message_id": n, "outbreak": f"h{n}", "copy_of": f"h{n}", "sketch": made[n], **common}
-                        for n in some
-                    ],
-                )
-                connection.execute(
-                    sa.insert(SPREAD_BAND),
-                    [{"band": band, "spread_id": n} for n in some for band in dict.fromkeys(bands(made[n]))],
-                )
-            stored = some[-1]
+def variant(of: bytes) -> bytes:
+    """A sketch that agrees with another in about four fifths of its bins, as a copy after some hops does."""
+    bins = np.frombuffer(of, dtype="<u2").copy()
+    changed = np.random.default_rng().choice(len(bins), len(bins) // 5, replace=False)
+    bins[changed] = np.frombuffer(os.urandom(2 * len(changed)), dtype="<u2")
+    return bins.tobytes()
+
+
+def load(store: Store, first: int, last: int) -> None:
+    """Writes messages `first` to `last`, every fourth a text of its own and the others copies of it, as many as a band keeps.
+
+    In the order of the band index, and its other index made anew: sixteen rows a message in no order at all write a page each,
+    which was the reason why a million took hours.
+    """
+    band_rows: list[tuple[np.ndarray, int]] = []
+    text = b""
+    for start in range(first, last + 1, 10_000):
+        numbers = range(start, min(last, start + 9_999) + 1)
+        rows = []
+        for number in numbers:
+            text = os.urandom(256) if number % 4 == 1 or not text else text
+            made = text if number % 4 == 1 else variant(text)
+            rows.append((number, number, f"h{number - (number - 1) % 4}", f"h{number}", made, NOW.isoformat(" ")))
+            band_rows.append((np.array(list(dict.fromkeys(bands(made))), dtype=np.int64), number))
         with store.writing.begin() as connection:
-            fresh = [hashlib.shake_256(f"{size} {n}".encode()).digest(256) for n in range(300)]
-            known = list(connection.execute(sa.select(SPREAD.c.sketch).limit(300)).scalars())
-            for name, sketches in (("new text", fresh), ("known text", known)):
-                began = time.perf_counter()
-                for made_of in sketches:
-                    outbreaks.alike(connection, made_of)
-                print(
-                    f"{size:>9} stored, {name}: {1000 * (time.perf_counter() - began) / len(sketches):.3f} ms a look-up"
-                )
+            connection.execute(sa.insert(MESSAGE), [row(number) for number in numbers])
+            connection.exec_driver_sql(
+                "INSERT INTO spread (id, message_id, outbreak, copy_of, sketch, sender, act, signed, accused, depth, sent_at)"
+                " VALUES (?, ?, ?, ?, ?, 'a', 'passed', 1, 1, 1, ?)",
+                rows,
+            )
+    under = np.concatenate([made for made, _ in band_rows])
+    of = np.concatenate([np.full(len(made), number, dtype=np.int64) for made, number in band_rows])
+    order = np.argsort(under, kind="stable")
+    with store.writing.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX spread_band_of")
+        for at in range(0, len(order), 100_000):
+            some = order[at : at + 100_000]
+            pairs = list(zip(under[some].tolist(), of[some].tolist(), strict=True))
+            connection.exec_driver_sql("INSERT INTO spread_band (band, spread_id) VALUES (?, ?)", pairs)
+        connection.exec_driver_sql("CREATE INDEX spread_band_of ON spread_band (spread_id)")
+
+
+def growth(sizes: list[int], store: Store) -> None:
+    """Milliseconds for one more mail with so many messages stored: looking its text up, and the whole of it with its commit."""
+    stored = 0
+    medians: dict[str, list[float]] = {}
+    for size in sizes:
+        began = time.perf_counter()
+        load(store, stored + 1, size)
+        print(f"{size:>9} stored, in {time.perf_counter() - began:.0f} s", flush=True)
+        with store.reading.begin() as connection:
+            some = [size - 4 * number - number % 4 for number in range(PROBES)]
+            known = connection.execute(sa.select(SPREAD.c.sketch).where(SPREAD.c.id.in_(some))).scalars().all()
+        stored = size
+        probes = {"new text": [os.urandom(256) for _ in range(PROBES)], "one more copy": [variant(of) for of in known]}
+        for name, sketches in probes.items():
+            with store.reading.begin() as connection:
+                looked = [seconds(partial(outbreaks.alike, connection, made)) for made in sketches]
+            written = [seconds(partial(add, store, stored + at, made)) for at, made in enumerate(sketches, start=1)]
+            stored += len(sketches)
+            for what, spent in (("look-up", looked), ("looked up, written, committed", written)):
+                medians.setdefault(f"{name}, {what}", []).append(1000 * statistics.median(spent))
+                print(f"{'':>9} {name}, {what}: median {medians[f'{name}, {what}'][-1]:.3f} ms", flush=True)
+    grew = math.log(sizes[-1]) / math.log(sizes[0])
+    for what, cost in medians.items():
+        print(
+            f"{what}: {cost[-1] / cost[0]:.2f} times as dear from {sizes[0]} to {sizes[-1]}; logarithmic is {grew:.2f}"
+        )
+
+
+def add(store: Store, number: int, made: bytes) -> None:
+    with store.writing.begin() as connection:
+        connection.execute(sa.insert(MESSAGE), [row(number)])
+        one = Spread(made, "a", (Reached("b", False),), 1, "passed", True)
+        outbreaks.join(connection, number, f"h{number}", one, NOW, accused=True)
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def main() -> None:
