@@ -133,13 +133,14 @@ class _Loaded:
         people: People | None = None,
         names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
+        others: tuple[tuple[int, int], ...] = (),
     ) -> list[Hit]:
         wakings = self._gate.scan(text)
         seen = view(text, frozenset(waking.index for waking in wakings.get(_NORMALISE, ())), tabular=bool(tables))
         if seen is not None:
             if seen.cut and budget is not None:
                 budget.texts_cut += 1
-            text, tables = seen.text, seen.moved(tables)
+            text, tables, others = seen.text, seen.moved(tables), seen.spans(others)
             wakings = self._gate.scan(text)
         tables = tables or delimited(text)
         cells = TableMap(text, tables)
@@ -148,7 +149,7 @@ class _Loaded:
         for stage in self._stages:
             if stage == _NAMES_STAGE:
                 names = self._analysis.names(text, _places_for_names(text, hits, names_near), budget)
-            context = Context(tables, people, tuple(hits), names, budget)
+            context = Context(tables, people, tuple(hits), names, others, budget)
             for name, detector in self._texts.items():
                 if detector.stage == stage and (not detector.wake or name in wakings):
                     hits.extend(_signed(name, detector.detect(text, wakings.get(name, ()), context), cells))

@@ -39,6 +39,8 @@ class Context:
     people: People | None = None
     hits: tuple[Hit, ...] = ()
     names: tuple[tuple[int, int], ...] = ()
+    # Where others wrote: quoted mail, signatures, disclaimers. Filled where the text is a part of a message.
+    others: tuple[tuple[int, int], ...] = ()
     # Where a detector says that it did not read all of the text.
     budget: NameBudget | None = None
 

@@ -27,6 +27,7 @@ LABELS = (
     "ai_fed",
     "forwarding_told",
     "work_copied",
+    "licensed_copy",
     "macro_urged",
     "payment_urged",
     "rude_tone",

@@ -66,10 +66,13 @@ _LANGUAGE = frozenset({"threat", "harassment", "discrimination", "sexual", "insu
 _LISTED = frozenset({"threat", "harassment", "discrimination", "sexual", "profanity", "abuse", "disparagement"})
 _NAMES = tuple(CLASSES)
 LONGEST = 64
-MOST_ASKED = 24
+MOST_ASKED = 16
 _BATCH = 8
 # Longer than this nothing is one sentence; it is read in stretches.
 _STRETCH = 320
+# With fewer words a sentence is read with the one after it.
+_ENOUGH_WORDS = 8
+_APART = re.compile(r"\n[ \t]*\n|\t")
 _WORD = re.compile(r"[a-z0-9£$*@']+")
 # More than LONGEST tokens of ordinary text.
 _MOST_READ = 600
@@ -191,6 +194,23 @@ def session_of(network: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(network.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
+def passages(text: str) -> Iterator[tuple[int, int]]:
+    """What is judged as one: a sentence, or short ones of a paragraph together, because they mean little alone."""
+    begun: tuple[int, int] | None = None
+    for start, end in sentences(text, _STRETCH):
+        if begun is not None:
+            if end - begun[0] <= _STRETCH and not _APART.search(text, begun[1], start):
+                start = begun[0]
+            else:
+                yield begun
+        begun = (start, end)
+        if len(_WORD.findall(text, start, end)) >= _ENOUGH_WORDS:
+            yield begun
+            begun = None
+    if begun is not None:
+        yield begun
+
+
 def confidence(score: float, band: tuple[float, float]) -> float:
     """The score as a confidence: 0.5 where the class is medium, 0.75 where it is high, straight between and beyond, to 0.93."""
     low, high = band
@@ -212,7 +232,7 @@ class Meaning(TextDetector):
         return Model.load()
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        asked = sorted(self._promising(text))
+        asked = sorted(self._promising(text, context.others))
         if not asked:
             return
         report = is_report(text)
@@ -231,12 +251,13 @@ class Meaning(TextDetector):
                 sure, reasons = sure * 0.6, (*reasons, "quoted" if quoted else "in a report")
             yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
 
-    def _promising(self, text: str) -> list[tuple[int, int]]:
-        """The sentences worth asking about, at most MOST_ASKED: those that promise most."""
+    def _promising(self, text: str, others: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The sentences worth asking about, at most MOST_ASKED: those that promise most. None that begins in words of others."""
         promising = [
             (promise, start, end)
-            for start, end in sentences(text, _STRETCH)
+            for start, end in passages(text)
             if (promise := self.model.promise(text[start:end])) >= self.model.asked_from
+            and not any(first <= start < last for first, last in others)
         ]
         promising.sort(reverse=True)
         return [(start, end) for _, start, end in promising[:MOST_ASKED]]

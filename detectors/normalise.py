@@ -116,6 +116,10 @@ class View:
             for table in tables
         )
 
+    def spans(self, spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+        """Spans of the given text as they lie in `text`."""
+        return tuple((self._position(start), self._position(end)) for start, end in spans)
+
     def _position(self, place: int) -> int:
         for step in self._steps:
             place = step.position(place)

@@ -442,14 +442,22 @@ def _content_hits(
     names_near: tuple[NamesNear, ...] | None,
     budget: NameBudget,
 ) -> Iterable[Hit]:
-    key = (hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest(), names_near, directory.people.version)
+    others = tuple(
+        (segment.start, segment.end) for segment in part.segments if segment.owner not in ("sender", "forwarded")
+    )
+    key = (
+        hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest(),
+        others,
+        names_near,
+        directory.people.version,
+    )
     can_be_kept = len(part.text) <= _CACHE_LONGEST and not part.tables
     found = instruments.cache.get(key) if can_be_kept else None
     if found is None:
         left_out = (budget.windows_dropped, budget.texts_cut)
         found = tuple(
             instruments.detectors.content(
-                part.text, part.tables, people=directory.people, names_near=names_near, budget=budget
+                part.text, part.tables, people=directory.people, names_near=names_near, budget=budget, others=others
             )
         )
         if can_be_kept and (budget.windows_dropped, budget.texts_cut) == left_out:

@@ -511,6 +511,12 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "copies under the school's licence",
     ),
     (
+        {"licensed_copy": "leave to copy"},
+        "a licence, a permission or the public domain is named",
+        "what may be copied is no breach",
+        "a licence that covers something else",
+    ),
+    (
         {"charity_event": "money for a named charity"},
         "what everybody puts in goes to a charity that is named",
         "a sweepstake for it is no betting",

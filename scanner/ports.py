@@ -113,8 +113,10 @@ class Detectors(Protocol):
         people: People | None = None,
         names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
+        others: tuple[tuple[int, int], ...] = (),
     ) -> list[Hit]:
-        """Hits in one normalised text, `part` left empty, ordered by start.
+        """Hits in one normalised text, `part` left empty, ordered by start. `others`: spans that the sender neither wrote nor
+        forwards (quoted mail, signatures, disclaimers, banners), in which no whole sentence is judged.
 
         `names_near`: around which hits a person's name matters; None runs names everywhere.
         """
