@@ -8,15 +8,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import islice
+from itertools import islice, pairwise
 
 from detectors.analysis import FORENAMES_FILE, forenames
 from detectors.base import Context, TextDetector, Waking, heading_key
 from detectors.names import fold, read_data
-from detectors.tables import Cell, TableMap, group_of
+from detectors.tables import Cell, Headings, TableMap, group_of, turned
 from detectors.wording import LISTS
 from scanner.errors import ConfigError
-from scanner.model import Hit, People
+from scanner.model import Hit, People, Table
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 _CAPITALISED = r"[A-ZÀ-ÖØ-Þ][^\W\d_]*(?:['’-][^\W\d_]+){0,3}"
@@ -93,23 +93,23 @@ _ALSO_WORDS = frozenset(
 _NAMED_AFTER = frozenset({"health", "sen"})
 _CLASS = r"(?:1[0-3]|[1-9])[A-Z]{1,3}\d?"
 _YEAR = r"(?:Y|Yr|Year) ?(?:1[0-3]|[1-9])(?:[A-Z]{1,2})?"
-_FORM = rf"{_CLASS}|{_YEAR}"
+FORM = rf"{_CLASS}|{_YEAR}"
 # A bare blank joins a name to a class ("JS 10X"), not to a year: "Welcome Year 7", "All Year 9" name nobody.
 _NAME_AND_FORM = re.compile(
     rf"(?<![\w'’/-])(?P<name>{_CAPITALISED}(?: {_CAPITALISED}){{0,2}})"
-    rf"(?:(?:,? \(|,? (?:in|from|of) |, )(?:class |form )?(?P<form>{_FORM})| (?P<class>{_CLASS}))(?![\w'’-])"
+    rf"(?:(?:,? \(|,? (?:in|from|of) |, )(?:class |form )?(?P<form>{FORM})| (?P<class>{_CLASS}))(?![\w'’-])"
 )
 _IN_YEAR = re.compile(rf"{_YEAR}\Z")
 # Endings of nouns that begin sentences about a year group; a forename that shares one is confirmed by the name model.
 _ABSTRACT = re.compile(r"(?:tion|ment|ness|ings?|ance|ence|ity|ies|ers|ism|ents)\Z", re.IGNORECASE)
 _NAME_LINE = re.compile(
-    rf"^[^\w\n]{{0,4}}(?:\d{{1,3}}[.):]? {{0,2}})?(?P<name>(?:{_CAPITALISED}|[A-Z]{{2,30}})(?P<comma>,)?"
-    rf"(?: (?:{_CAPITALISED}|[A-Z]{{2,30}})){{1,3}})(?P<rest>[^\n]{{0,120}})$",
+    rf"^[^\w\n]{{0,4}}(?:(?P<number>\d{{1,6}})[.):]?[ \t]{{0,8}})?(?P<name>(?:{_CAPITALISED}|[A-Z]{{2,30}})(?P<comma>,)?"
+    rf"(?:[ \t]{{1,20}}(?:{_CAPITALISED}|[A-Z]{{2,30}})){{1,3}})(?P<rest>[^\n]{{0,120}})$",
     re.MULTILINE,
 )
 # What stands after a name in a list of pupils: a form or year, or a grade, mark, level or percentage.
-_LIST_TOKENS = {
-    "form": re.compile(rf"(?<![\w/])(?:{_FORM})(?![\w/])"),
+LIST_TOKENS = {
+    "form": re.compile(rf"(?<![\w/])(?:{FORM})(?![\w/])"),
     "grade": re.compile(
         r"(?<![\w£/.])(?:[A-EU][*+-]?|[1-9][+-]?|\d{1,3} ?%|\d{1,3}/\d{1,3}|WT|EXS|GDS|WTS|BLW)(?![\w/.])"
     ),
@@ -120,9 +120,11 @@ _LIST_TOKENS = {
     ),
 }
 _LEAST_LINES = 5
+# Of a candidate number, which stands before a name.
+_CANDIDATE_DIGITS = 4
 _GRADED = (
     rf"{_CAPITALISED} {_CAPITALISED}(?:-{_CAPITALISED})?(?: ?[:=(–-]{{1,2}} ?| )"
-    rf"(?:[A-EU][*+-]?|[1-9][+-]?|\d{{1,3}} ?%|\d{{1,3}}/\d{{1,3}}|EXS|GDS|WTS|{_FORM})"
+    rf"(?:[A-EU][*+-]?|[1-9][+-]?|\d{{1,3}} ?%|\d{{1,3}}/\d{{1,3}}|EXS|GDS|WTS|{FORM})"
     r"(?![\w/.])\)?"
 )
 # The same in one line: "Ava Nunn 3, Billy Crane U, …".
@@ -130,6 +132,10 @@ GRADED_LINE = re.compile(rf"(?<![\w'’-]){_GRADED}(?:(?:[,;/] ?|,? and )\s?{_GR
 # No school has more pupils in one list; what stands below is left out, and said so.
 MOST_LINES = 10_000
 _MOST_OWNERS = 5_000
+# So many rows and columns tell what a column holds; so large a part of the cells must be alike, different, and known.
+_SAMPLED_ROWS, _SAMPLED_COLUMNS = 200, 60
+_MOSTLY, _DISTINCT, _KNOWN_FORENAMES = 0.8, 0.5, 0.4
+_NAME_CELL = re.compile(rf"(?:{_CAPITALISED}|[A-Z]\.?)(?: (?:{_CAPITALISED}|[A-Z]\.?|[a-z]{{2,3}})){{0,3}}")
 _SURNAME_FIRST = re.compile(
     rf"^[^\w\n]{{0,4}}(?P<name>(?:{_CAPITALISED} )?{_CAPITALISED}, {{0,2}}{_CAPITALISED}(?: {_CAPITALISED})?)[ .]{{0,2}}$",
     re.MULTILINE,
@@ -205,7 +211,9 @@ class NameLine:
 
 @dataclass(frozen=True, slots=True)
 class NameList:
-    """At least five lines one below the other, each a name with a token of one kind (`form` or `grade`)."""
+    """At least five lines one below the other, each a name with a token of one kind (`form`, `grade`, `birth date`, or the
+    `number` of a candidate before it).
+    """
 
     kind: str
     lines: tuple[NameLine, ...]
@@ -221,21 +229,26 @@ def name_lists(text: str) -> list[NameList]:
     for match in _NAME_LINE.finditer(text):
         if lines >= MOST_LINES:
             break
-        kinds = frozenset(kind for kind, token in _LIST_TOKENS.items() if token.search(match["rest"]))
-        if not kinds or len(match["rest"].split()) > 8 or not looks_like_name(match["name"].replace(",", "")):
+        kinds = {kind for kind, token in LIST_TOKENS.items() if token.search(match["rest"])}
+        if len(match["number"] or "") == _CANDIDATE_DIGITS and match["comma"]:
+            kinds.add("number")
+        words = match["name"].replace(",", "").split()
+        if words[0].lower() in _TITLES:
+            kinds -= {"form", "grade"}  # who teaches a class, and where
+        if not kinds or len(match["rest"].split()) > 8 or not looks_like_name(" ".join(words)):
             continue
         line = NameLine(match.start(), match.end(), match.start("name"), match.end("name"), _in_order(match["name"]))
         if run and text[run[-1][0].end : line.start].strip():
             lists.extend(_as_list(run))
             run = []
-        run.append((line, kinds))
+        run.append((line, frozenset(kinds)))
         lines += 1
     lists.extend(_as_list(run))
     return lists
 
 
 def _as_list(run: Sequence[tuple[NameLine, frozenset[str]]]) -> Iterator[NameList]:
-    for kind in _LIST_TOKENS:
+    for kind in (*LIST_TOKENS, "number"):
         lines = tuple(line for line, kinds in run if kind in kinds)
         if len(lines) >= _LEAST_LINES:
             yield NameList(kind, lines)
@@ -535,23 +548,94 @@ def _begins_sentence(text: str, start: int) -> bool:
     return not before or before[-1] in ".!?:\n-*•"
 
 
+@dataclass(frozen=True, slots=True)
+class NameColumns:
+    """The columns of a table in which people are named: from `first_row` on, each row is about one."""
+
+    columns: tuple[int, ...]
+    first_row: int
+    # Known by the names themselves, whatever stands above them.
+    by_content: bool
+
+
+def name_columns(text: str, table: Table, headings: Headings | None) -> NameColumns | None:
+    """By the headings; where none says so, by the cells: names of two words, or forenames and surnames side by side, of which
+    the list of forenames knows a good part. A column of teachers ("Mr Doyle") is none, nor is one in which two names take turns.
+    """
+    if headings is not None:
+        named = tuple(column for column, heading in enumerate(headings.texts) if group_of(heading) == "name")
+        if named:
+            return NameColumns(named, headings.row + 1, False)
+    known = headings is not None and sum(bool(group_of(heading)) for heading in headings.texts) > 0
+    first_row = headings.row + 1 if headings is not None and known else 0
+    sample = table.rows[first_row : first_row + _SAMPLED_ROWS]
+    width = max((len(row) for row in sample), default=0)
+    if len(sample) < _LEAST_LINES or width < 2:
+        return None
+    kinds = [_kind_of_column(text, sample, column) for column in range(min(width, _SAMPLED_COLUMNS))]
+    if "whole" in kinds:
+        return NameColumns((kinds.index("whole"),), first_row, True)
+    for column, (one, other) in enumerate(pairwise(kinds)):
+        if {one, other} == {"forename", "word"}:
+            return NameColumns((column, column + 1), first_row, True)
+    return None
+
+
+def _kind_of_column(text: str, rows: Sequence[tuple[tuple[int, int], ...]], column: int) -> str:
+    """`whole` names, `forename`s, capitalised single `word`s that may be surnames, or empty."""
+    cells = [
+        _in_order(text[start:end]) for start, end in (row[column] for row in rows if column < len(row)) if 0 < end - start <= 60
+    ]  # fmt: skip
+    if len(cells) < _LEAST_LINES or len(set(cells)) < _DISTINCT * len(cells):
+        return ""
+    named = [cell.split() for cell in cells if _NAME_CELL.fullmatch(cell) and looks_like_name(cell)]
+    if len(named) < _MOSTLY * len(cells) or sum(words[0].lower().rstrip(".") in _TITLES for words in named) * 2 > len(
+        named
+    ):
+        return ""
+    known = sum(any(word.lower().partition("-")[0] in forenames() for word in words[:-1] or words) for words in named)
+    if sum(len(words) > 1 for words in named) >= _MOSTLY * len(named):
+        return "whole" if known >= _KNOWN_FORENAMES * len(named) else ""
+    return "forename" if known * 2 >= len(named) else "word"
+
+
 def _in_columns(text: str, tables: TableMap) -> Iterator[Hit]:
-    """Names in the cells beneath a heading that says so, forename and surname of one row joined."""
-    for number, headings in enumerate(tables.headings):
-        if headings is None:
+    """Names in the cells beneath a heading that says so, or that are plainly names; forename and surname of a row joined."""
+    for number, (table, headings) in enumerate(zip(tables.tables, tables.headings, strict=True)):
+        names = name_columns(text, table, headings)
+        if names is None and (on_its_side := turned(table)) is not None:
+            across = name_columns(text, on_its_side, None)
+            if across is not None:
+                yield from _plain_names(text, on_its_side, across, None)
+        if names is None:
             continue
+        if names.by_content:
+            yield from _plain_names(text, table, names, number)
+            continue
+        assert headings is not None  # what the headings say
         groups = [group_of(heading) for heading in headings.texts]
-        name_columns = {column for column, group in enumerate(groups) if group == "name"}
-        if not name_columns:
-            continue
         # "Name, quantity, price" heads a stock list: a lone "Name" needs company that speaks of people.
-        sure = len(set(groups) - {""}) >= 2 or len(name_columns) >= 2
+        sure = len(set(groups) - {""}) >= 2 or len(names.columns) >= 2
         rows: dict[int, list[Cell]] = defaultdict(list)
-        for cell in tables.cells:
-            if cell.table == number and cell.row > headings.row and cell.column in name_columns:
+        for cell in tables.cells_of(number):
+            if cell.row > headings.row and cell.column in names.columns:
                 rows[cell.row].append(cell)
-        for row, cells in rows.items():
-            yield from _row_name(text, cells, sure, (number, row))
+        for row_index, cells in rows.items():
+            yield from _row_name(text, cells, sure, (number, row_index))
+
+
+def _plain_names(text: str, table: Table, names: NameColumns, number: int | None) -> Iterator[Hit]:
+    """The names in columns that are known by their cells; `number` is the table's, None where it lies on its side."""
+    for row_number, row in enumerate(table.rows[names.first_row :], names.first_row):
+        spans = [
+            row[column] for column in names.columns if column < len(row) and 0 < row[column][1] - row[column][0] <= 60
+        ]
+        if len(spans) < len(names.columns):
+            continue
+        name = " ".join(_in_order(text[low:high]) for low, high in spans)
+        if looks_like_name(name):
+            place = (number, row_number) if number is not None else None
+            yield Hit("person", spans[0][0], spans[-1][1], name, 0.8, ("a column of names",), row=place)
 
 
 def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]) -> Iterator[Hit]:
@@ -563,9 +647,11 @@ def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]
     if not cells:
         return
     parts = {heading_key(cell.heading): " ".join(text[cell.start : cell.end].split()) for cell in cells}
-    surname = next((value for key, value in parts.items() if "surname" in key or key in ("lastname", "familyname")), "")
+    surname = next(
+        (value for key, value in parts.items() if any(word in key for word in ("surname", "last", "family"))), ""
+    )
     forename = next(
-        (value for key, value in parts.items() if "forename" in key or "first" in key or "given" in key), ""
+        (value for key, value in parts.items() if any(word in key for word in ("forename", "first", "given"))), ""
     )
     first = cells[0]
     if surname and forename:
@@ -601,7 +687,10 @@ def looks_like_name(text: str) -> bool:
         return False
     if len(words) == 1 and words[0].lower().rstrip(".'’") in _TAUGHT:
         return False
-    if not all(_may_be_name(word) for word in words) or not any(len(word.strip(".")) >= 2 for word in words):
+    # "Aaliyah A": an initial behind a name may be any letter.
+    if not all(_may_be_name(word) or (place and len(word) == 1) for place, word in enumerate(words)) or not any(
+        len(word.strip(".")) >= 2 for word in words
+    ):
         return False
     return len(words) == 1 or fold(" ".join(words)).replace(".", "") not in _public_figures()
 

@@ -306,7 +306,10 @@ def breaches() -> Iterator[Case]:
     yield "absence html body", "", html_table(absence(pupils), "Here is what I have for the panel."), (n, n)
     hr = [
         ("Emp. No.", "Title", "First Names", "Last Name", "Start Date", "Post", "Scale point", "FTE", "DBS no.", "DBS date"),
-        *((f"E{c.admission}", "Ms", c.forename, c.surname, "01/09/2019", "LSA", 7, 0.8, f"0016{c.admission}{i:02}", "02/03/2024") for i, c in enumerate(pupils)),
+        *(
+            (f"E{c.admission}", "Ms", c.forename, c.surname, "01/09/2019", "LSA", 7, 0.8, f"0016{c.admission}{i:02}", "02/03/2024")
+            for i, c in enumerate(pupils)
+        ),
     ]  # fmt: skip
     yield "single central record xlsx", "SCR.xlsx", xlsx(hr), (n, n)
     yield "exam entries csv", "entries.csv", csv_file(entries(pupils)), (n, n)
@@ -469,7 +472,9 @@ def near_misses() -> Iterator[Case]:
     ]
     yield "field guide docx", "import guide.docx", docx_table("How to fill in the import file", explained), nobody
     line = "_" * 20
-    consent = f"Name of child: {line}\nDate of birth: __ / __ / ____\nMedical conditions: {line}\nSigned (parent): {line}\n"
+    consent = (
+        f"Name of child: {line}\nDate of birth: __ / __ / ____\nMedical conditions: {line}\nSigned (parent): {line}\n"
+    )
     yield "blank consent docx", "consent.docx", docx_letters([consent]), nobody
     yield (
         "merge letter unfilled docx",
@@ -539,6 +544,35 @@ def near_misses() -> Iterator[Case]:
     yield "house points csv", "houses.csv", csv_file(houses), nobody
     pseudonyms = [("Respondent", "Q1", "Q2", "Year"), *((f"R{i:03}", 4, 5, 9) for i in range(20))]
     yield "survey csv", "survey.csv", csv_file(pseudonyms), nobody
+
+    page = [
+        ("Name", "Role", "Email"),
+        *(
+            (f"{c.name}", "Teacher of Maths", f"{c.forename[0].lower()}{i}@weirpark.example")
+            for i, c in enumerate(children(9, 50))
+        ),
+    ]
+    yield "another school's staff page docx", "staff.docx", docx_table("Weir Park Primary: our staff", page), nobody
+    board = [
+        ("Governor", "Category", "Term of office ends", "Committees"),
+        *((c.name, "Co-opted", "31/08/2028", "Finance") for c in children(8, 60)),
+    ]
+    yield (
+        "governors docx",
+        "governors.docx",
+        docx_table("Governing board, published under the constitution", board),
+        nobody,
+    )
+    cover = [
+        ("Period", "Absent", "Covered by", "Room"),
+        *(
+            (i, f"Mrs {s}", f"Mr {t}", "B12")
+            for i, (s, t) in enumerate(zip(SURNAMES[:6], SURNAMES[6:12], strict=True), 1)
+        ),
+    ]
+    yield "cover rota xlsx", "cover.xlsx", xlsx(cover), nobody
+    cast = [("Part", "Lines"), *((n, 40) for n in ("Oliver", "Fagin", "Nancy", "Bill Sikes", "Mr Bumble", "Bet"))]
+    yield "parts of a play docx", "parts.docx", docx_table("Oliver!", cast), nobody
 
 
 def as_mail(file_name: str, content: bytes | str) -> bytes:
