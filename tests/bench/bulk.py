@@ -97,6 +97,18 @@ def xlsx(rows: Sequence[Row], merged: Sequence[str] = ()) -> bytes:
     return buffer.getvalue()
 
 
+def xlsx_sheets(sheets: dict[str, Sequence[Row]]) -> bytes:
+    book = openpyxl.Workbook()
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append(list(row))
+    del book[book.sheetnames[0]]
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
 def docx_table(before: str, rows: Sequence[Row], merged_heading: str = "") -> bytes:
     document = docx.Document()
     document.add_paragraph(before)
@@ -383,6 +395,169 @@ def breaches() -> Iterator[Case]:
     yield "pasted tabs body", "", f"These are the kids for Saturday:\n\n{pasted}\n\nColm", (n, n)
 
 
+def second_breaches() -> Iterator[Case]:
+    """A second round, written after the first was mended and before it was run: what that mending is worth on other shapes."""
+    n = 11
+    pupils = children(n, 20)
+    both = (n, 2 * n)
+    rows = [("Surname / Forename(s)", "Adm. No", "Enrolment Status", "Sessions poss.", "% att."),
+            *((f"{c.surname.upper()} {c.forename}", c.admission, "C", 310, f"{80 + i}.4") for i, c in enumerate(pupils))]  # fmt: skip
+    yield "attendance report pdf", "attendance.pdf", pdf_pages([rows], (160, 60, 90, 70, 50)), (n, n)
+    yield "attendance report xlsx", "attendance.xlsx", xlsx(rows), (n, n)
+    blocks = "\n\n".join(f"Pupil: {c.name}\nD.O.B: {c.dob}\nAddress: {c.address}\nMother: {c.parent}" for c in pupils)
+    yield "labelled blocks body", "", f"Hi Sam,\n\n{blocks}\n\nColm", both
+    cells = [("1", f"{c.name}\n{c.form}\n{c.phone}") for c in pupils]
+    yield "everything in one cell docx", "list.docx", docx_table("Bus 4", cells), (n, n)
+    bullets = "\n".join(
+        f"- {c.name}, {c.form}, {'epi-pen in office' if i % 3 == 0 else 'none'}" for i, c in enumerate(pupils)
+    )
+    yield "bulleted medical list body", "", f"Medical list for Friday:\n{bullets}\n\nColm", (n, n)
+    pipes = "| Student | Group | Reading | Notes |\n|---|---|---|---|\n" + "\n".join(
+        f"| {c.name} | {c.form} | {c.grade} | SEN support |" for c in pupils
+    )
+    yield "markdown table body", "", f"Groups below\n\n{pipes}\n", (n, n)
+    two = xlsx_sheets({"Cover": [("Prepared for the panel",)], "Data": [("Forename(s)", "Surname", "Attain 8", "P8", "PP?"),
+                       *((c.forename, c.surname, 44.5, -0.2, c.flag) for c in pupils)]})  # fmt: skip
+    yield "second sheet xlsx", "headline.xlsx", two, (n, n)
+    xml = (
+        "<Students>"
+        + "".join(
+            f'<Student id="{c.admission}" forename="{c.forename}" surname="{c.surname}" dob="{c.dob}" sen="{c.sen}"/>'
+            for c in pupils
+        )
+        + "</Students>"
+    )
+    yield "xml attributes", "export.xml", xml.encode(), (n, n)
+    form7 = (
+        "<form7><Pupils>"
+        + "".join(
+            f"<Pupil><PupilIdentifiers><UPN>{c.upn}</UPN><Surname>{c.surname}</Surname><Forename>{c.forename}</Forename><BirthDate>{c.born[2]}-01-02</BirthDate></PupilIdentifiers></Pupil>"
+            for c in pupils
+        )
+        + "</Pupils></form7>"
+    )
+    yield "census xml", "census.xml", form7.encode(), (n, n)
+    overtime = [
+        ("Staff member", "Role", "Rate", "Hours", "To pay"),
+        *((c.name, "Cleaner", "£11.44", 6, "£68.64") for c in pupils),
+    ]
+    yield "overtime docx", "overtime.docx", docx_table("Overtime claims, May", overtime), (n, n)
+    pay = [
+        ("Employee", "Old spine pt", "New spine pt", "Annual"),
+        *((f"{c.forename[0]} {c.surname}", 6, 8, 24790) for c in pupils),
+    ]
+    yield "pay rises with initials xlsx", "pay.xlsx", xlsx(pay), (n, n)
+    review = [
+        ("", "Appraisee", "Appraiser", "Met?", "Rec."),
+        *((i, c.name, "N Abara", "Partly", "No pay progression") for i, c in enumerate(pupils, 1)),
+    ]
+    yield "appraisal xlsx", "pm.xlsx", xlsx(review), both
+    results = [
+        ("CENTRE 12345", "", "", ""),
+        ("No.", "Name", "8300", "8700"),
+        *((2000 + i, f"{c.surname}:{c.forename}", c.grade, c.grade) for i, c in enumerate(pupils)),
+    ]
+    yield "results with colons csv", "results.csv", csv_file(results), (n, n)
+    rooms = [
+        ("Room", "Occupant 1", "Occupant 2"),
+        *((f"R{i}", c.name, d.name) for i, (c, d) in enumerate(zip(pupils[:5], pupils[5:10], strict=True))),
+    ]
+    yield "room list of a trip docx", "rooms.docx", docx_table("Dormitories, Year 6 residential", rooms), (10, 10)
+    absent = "Absent today: " + ", ".join(f"{c.name} ({c.form})" for c in pupils) + "."
+    yield "names in one sentence body", "", f"{absent}\n\nColm", (n, n)
+    lines = "\n".join(f"{c.forename} {c.surname}\t{c.dob}" for c in pupils)
+    yield "tabs without headings body", "", f"{lines}\n", (n, n)
+    free = [("FSM", "Not FSM"), *((c.name, d.name) for c, d in zip(pupils[:5], pupils[5:10], strict=True))]
+    yield "two groups side by side xlsx", "fsm.xlsx", xlsx(free), (10, 10)
+    labels = "\n\n".join(f"Parent of {c.name}\n{c.house} {c.street}\nThornmere\n{c.postcode}" for c in pupils)
+    yield "address labels docx", "labels.docx", docx_letters([labels]), both
+    reports = [
+        f"ANNUAL REPORT\nName: {c.name}\nClass: {c.form}\nAttendance: 9{c.grade}%\nReading: working towards\nComment: {c.forename} finds it hard to sit still."
+        for c in pupils
+    ]
+    yield (
+        "annual reports pdf",
+        "reports.pdf",
+        pdf_pages([[(line,) for line in each.split("\n")] for each in reports], (500,)),
+        (n, n),
+    )
+    dirty = [
+        ("SURNAME", "FORENAME", "ETHNICITY", "RELIGION", "1ST LANG"),
+        *((c.surname.upper(), c.forename.upper(), "ABAN", "Muslim", "BNG") for c in pupils),
+    ]
+    yield "all capitals csv", "ctx.csv", csv_file(dirty), (n, n)
+
+
+def second_near_misses() -> Iterator[Case]:
+    nobody = (0, 0)
+    fields = ("Walking", "Coach", "Minibus", "Car share", "Train")
+    risk = [
+        ("Hazard", "Who might be harmed", "Control", "Risk rating"),
+        *((f"{f} hazard", "Pupils, staff", "Supervision", "3") for f in fields),
+    ]
+    yield "risk assessment docx", "ra.docx", docx_table("Risk assessment", risk), nobody
+    plays = [
+        ("Author", "Set text", "Year", "Marks"),
+        ("William Shakespeare", "Macbeth", "Year 10", 40),
+        ("Charles Dickens", "A Christmas Carol", "Year 10", 40),
+        ("J. B. Priestley", "An Inspector Calls", "Year 11", 40),
+        ("Mary Shelley", "Frankenstein", "Year 11", 40),
+        ("Emily Brontë", "Wuthering Heights", "Year 12", 40),
+    ]
+    yield "set texts docx", "texts.docx", docx_table("Set texts", plays), nobody
+    species = [
+        ("Common name", "Latin name", "Count"),
+        *(
+            (a, b, 4)
+            for a, b in (
+                ("Robin", "Erithacus rubecula"),
+                ("Jack Snipe", "Lymnocryptes minimus"),
+                ("Willow Warbler", "Phylloscopus trochilus"),
+                ("Martin", "Delichon urbicum"),
+                ("Jay", "Garrulus glandarius"),
+            )
+        ),
+    ]
+    yield "bird count csv", "birds.csv", csv_file(species), nobody
+    roles = [
+        ("Post", "Salary range", "Hours", "Closing date"),
+        *(
+            (r, "£23,000 - £25,000", "37", "12/06/2026")
+            for r in ("Teaching Assistant", "Site Manager", "Cook", "Receptionist", "Exams Officer")
+        ),
+    ]
+    yield "vacancies xlsx", "vacancies.xlsx", xlsx(roles), nobody
+    menus = [
+        ("Dish", "Class 1", "Class 2", "Class 3"),
+        *((d, 4, 6, 7) for d in ("Cottage pie", "Jacket potato", "Fish fingers", "Veggie wrap", "Pasta bake")),
+    ]
+    yield "dinner numbers xlsx", "dinners.xlsx", xlsx(menus), nobody
+    rates = [
+        ("Ward", "Pupils", "FSM", "EHCP", "Persistent absence"),
+        *((w, 120, 31, 4, "11%") for w in ("Castle Ward", "Abbey", "St Mary", "Park End", "Rivers")),
+    ]
+    yield "wards csv", "wards.csv", csv_file(rates), nobody
+    scheme = [
+        ("Week", "Lesson", "Objective", "Assessment"),
+        *((i, "Fractions", "Add fractions", "Quiz") for i in range(1, 8)),
+    ]
+    yield "scheme of work docx", "sow.docx", docx_table("Year 7 scheme of work", scheme), nobody
+    spec = [
+        ("Element", "Type", "Notes"),
+        *((e, "string", "mandatory") for e in ("UPN", "Surname", "Forename", "DOB", "Sex", "FSMeligible")),
+    ]
+    yield "census guide xlsx", "census guide.xlsx", xlsx(spec), nobody
+    bands = (
+        "Name: Tier 1\nClass: A\nPrice: 40\n\nName: Tier 2\nClass: B\nPrice: 60\n\nName: Tier 3\nClass: C\nPrice: 80"
+    )
+    yield "price tiers body", "", f"Hi,\n\n{bands}\n\nColm", nobody
+    queue = [
+        ("Ticket", "Requested by", "Issue", "Status"),
+        *((i, "Main office", "Printer offline", "Open") for i in range(301, 309)),
+    ]
+    yield "help desk csv", "tickets.csv", csv_file(queue), nobody
+
+
 # --- what does not ----------------------------------------------------------------------------------------------------
 
 
@@ -616,10 +791,15 @@ def main() -> None:
         "--errors", action="store_true", help="name each case that was judged wrongly, with the reasons"
     )
     options = parser.parse_args()
-    number, reported, right = played(breaches, options.names, options.errors)
-    innocent, false, _ = played(near_misses, options.names, options.errors)
-    print(f"found {wilson(reported, number)}   right number of people {wilson(right, number)}")
-    print(f"false alarms {false} of {innocent}")
+    for number_of_round, (told, untold) in enumerate(
+        ((breaches, near_misses), (second_breaches, second_near_misses)), 1
+    ):
+        number, reported, right = played(told, options.names, options.errors)
+        innocent, false, _ = played(untold, options.names, options.errors)
+        print(
+            f"round {number_of_round}: found {wilson(reported, number)}   right number of people {wilson(right, number)}"
+        )
+        print(f"round {number_of_round}: false alarms {false} of {innocent}")
 
 
 if __name__ == "__main__":
