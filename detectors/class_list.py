@@ -6,10 +6,18 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
-from detectors.analysis import forenames
 from detectors.base import Context, TextDetector, Waking, heading_key
 from detectors.names import is_private_provider
-from detectors.person import FORM, GRADED_LINE, LIST_TOKENS, looks_like_name, name_columns, name_lists
+from detectors.person import (
+    FORM,
+    GRADED_LINE,
+    LIST_TOKENS,
+    has_forename,
+    in_order,
+    looks_like_name,
+    name_columns,
+    name_lists,
+)
 from detectors.tables import Headings, TableMap, group_of, turned
 from scanner.model import Hit, Table
 
@@ -85,7 +93,7 @@ def _list_in(text: str, table: Table, headings: Headings | None) -> tuple[int, t
     )
     named = names.columns if names is not None else ()
     people = sum(
-        any(_cell(text, row, column, looks_like_name) for column in named)
+        any(_cell(text, row, column, _is_name) for column in named)
         or (not named and any(_cell(text, row, column, _has_digits) for column in numbered))
         for row in rows
     )
@@ -117,9 +125,8 @@ def _are_names(text: str, rows: Sequence[tuple[tuple[int, int], ...]], named: Se
     if len(named) > 1:
         return True
     cells = _texts(text, rows, named[0])
-    return sum(
-        len(cell.split()) > 1 and any(word.lower().strip(",") in forenames() for word in cell.split()) for cell in cells
-    ) * 3 > len(cells)
+    known = sum(len(words) > 1 and has_forename(words) for words in (in_order(cell).split() for cell in cells))
+    return known * 3 > len(cells)
 
 
 def _kind_of_cells(text: str, rows: Sequence[tuple[tuple[int, int], ...]], column: int) -> str:
@@ -150,6 +157,10 @@ def _cell(text: str, row: tuple[tuple[int, int], ...], column: int, test: Callab
         return False
     start, end = row[column]
     return 0 < end - start <= 60 and test(text[start:end])
+
+
+def _is_name(cell: str) -> bool:
+    return looks_like_name(in_order(cell))
 
 
 def _has_digits(cell: str) -> bool:

@@ -59,7 +59,7 @@ _NOT_NAMES = _ORGANISATIONS | frozenset(
         "mum dad mother father parent parents carer carers pupil pupils student students child children staff son daughter "
         "brother sister boy girl sir madam colleagues all everyone team sender recipient "
         "linux unix java perl python apache debian redhat razor spamassassin internet web html http xml url "
-        "the a an and or of for with this that these those our your his her their my we you he she they who what when "
+        "name names surname surnames forename forenames the a an and or of for with this that these those our your his her their my we you he she they who what when "
         "everyone everybody anyone anybody someone somebody nobody none most some several many few both each every any other "
         "others another vitamin vitamins one two three four five six seven eight nine ten twelve twenty boys girls kids learners teachers "
         "parents families friends people children now then also only just even still here there where why how yes no "
@@ -90,7 +90,8 @@ _ALSO_WORDS = frozenset(
         "tim trip van victor wade ward woody"
     ).split()
 )
-_NAMED_AFTER = frozenset({"health", "sen"})
+# A condition that is named after somebody, and a street, name nobody.
+_NAMED_AFTER = frozenset({"health", "sen", "address"})
 _CLASS = r"(?:1[0-3]|[1-9])[A-Z]{1,3}\d?"
 _YEAR = r"(?:Y|Yr|Year) ?(?:1[0-3]|[1-9])(?:[A-Z]{1,2})?"
 FORM = rf"{_CLASS}|{_YEAR}"
@@ -104,7 +105,7 @@ _IN_YEAR = re.compile(rf"{_YEAR}\Z")
 _ABSTRACT = re.compile(r"(?:tion|ment|ness|ings?|ance|ence|ity|ies|ers|ism|ents)\Z", re.IGNORECASE)
 _NAME_LINE = re.compile(
     rf"^[^\w\n]{{0,4}}(?:(?P<number>\d{{1,6}})[.):]?[ \t]{{0,8}})?(?P<name>(?:{_CAPITALISED}|[A-Z]{{2,30}})(?P<comma>,)?"
-    rf"(?:[ \t]{{1,20}}(?:{_CAPITALISED}|[A-Z]{{2,30}})){{1,3}})(?P<rest>[^\n]{{0,120}})$",
+    rf"(?: {{1,20}}(?:{_CAPITALISED}|[A-Z]{{2,30}})){{1,3}})(?P<rest>[^\n]{{0,120}})$",
     re.MULTILINE,
 )
 # What stands after a name in a list of pupils: a form or year, or a grade, mark, level or percentage.
@@ -237,7 +238,7 @@ def name_lists(text: str) -> list[NameList]:
             kinds -= {"form", "grade"}  # who teaches a class, and where
         if not kinds or len(match["rest"].split()) > 8 or not looks_like_name(" ".join(words)):
             continue
-        line = NameLine(match.start(), match.end(), match.start("name"), match.end("name"), _in_order(match["name"]))
+        line = NameLine(match.start(), match.end(), match.start("name"), match.end("name"), in_order(match["name"]))
         if run and text[run[-1][0].end : line.start].strip():
             lists.extend(_as_list(run))
             run = []
@@ -306,7 +307,7 @@ class PersonName(TextDetector):
             found.extend(_with_form(forms, text, context.names, small))
             found.extend(_from_model(text, context.names, small))
         found.extend(_with_initial(text, context.names))
-        # "Down's syndrome", "Asperger": a condition that is named after somebody names nobody.
+        # "Down's syndrome", "74 Fennel Way".
         taken = sorted((hit.start, hit.end) for hit in context.hits if hit.label in _NAMED_AFTER)
         starts = [start for start, _ in taken]
         return [hit for hit in _supported(text, _best(found)) if not _inside(hit, taken, starts)]
@@ -444,7 +445,7 @@ def _surname_first(text: str) -> Iterator[Hit]:
     if len(matches) >= _LEAST_SURNAME_FIRST:
         for match in matches:
             yield Hit(
-                "person", match.start("name"), match.end("name"), _in_order(match["name"]), 0.6, ("surname, forename",)
+                "person", match.start("name"), match.end("name"), in_order(match["name"]), 0.6, ("surname, forename",)
             )
 
 
@@ -556,6 +557,8 @@ class NameColumns:
     first_row: int
     # Known by the names themselves, whatever stands above them.
     by_content: bool
+    # Forename and surname of one person; else each column names a person of its own.
+    joined: bool = False
 
 
 def name_columns(text: str, table: Table, headings: Headings | None) -> NameColumns | None:
@@ -573,18 +576,19 @@ def name_columns(text: str, table: Table, headings: Headings | None) -> NameColu
     if len(sample) < _LEAST_LINES or width < 2:
         return None
     kinds = [_kind_of_column(text, sample, column) for column in range(min(width, _SAMPLED_COLUMNS))]
-    if "whole" in kinds:
-        return NameColumns((kinds.index("whole"),), first_row, True)
+    whole = tuple(column for column, kind in enumerate(kinds) if kind == "whole")
+    if whole:
+        return NameColumns(whole, first_row, True)
     for column, (one, other) in enumerate(pairwise(kinds)):
         if {one, other} == {"forename", "word"}:
-            return NameColumns((column, column + 1), first_row, True)
+            return NameColumns((column, column + 1), first_row, True, joined=True)
     return None
 
 
 def _kind_of_column(text: str, rows: Sequence[tuple[tuple[int, int], ...]], column: int) -> str:
     """`whole` names, `forename`s, capitalised single `word`s that may be surnames, or empty."""
     cells = [
-        _in_order(text[start:end]) for start, end in (row[column] for row in rows if column < len(row)) if 0 < end - start <= 60
+        in_order(text[start:end]) for start, end in (row[column] for row in rows if column < len(row)) if 0 < end - start <= 60
     ]  # fmt: skip
     if len(cells) < _LEAST_LINES or len(set(cells)) < _DISTINCT * len(cells):
         return ""
@@ -593,7 +597,7 @@ def _kind_of_column(text: str, rows: Sequence[tuple[tuple[int, int], ...]], colu
         named
     ):
         return ""
-    known = sum(any(word.lower().partition("-")[0] in forenames() for word in words[:-1] or words) for words in named)
+    known = sum(has_forename(words[:-1] or words) for words in named)
     if sum(len(words) > 1 for words in named) >= _MOSTLY * len(named):
         return "whole" if known >= _KNOWN_FORENAMES * len(named) else ""
     return "forename" if known * 2 >= len(named) else "word"
@@ -630,19 +634,23 @@ def _plain_names(text: str, table: Table, names: NameColumns, number: int | None
         spans = [
             row[column] for column in names.columns if column < len(row) and 0 < row[column][1] - row[column][0] <= 60
         ]
-        if len(spans) < len(names.columns):
+        if names.joined and len(spans) < len(names.columns):
             continue
-        name = " ".join(_in_order(text[low:high]) for low, high in spans)
-        if looks_like_name(name):
-            place = (number, row_number) if number is not None else None
-            yield Hit("person", spans[0][0], spans[-1][1], name, 0.8, ("a column of names",), row=place)
+        place = (number, row_number) if number is not None else None
+        for group in [spans] if names.joined else [[span] for span in spans]:
+            name = " ".join(in_order(text[low:high]) for low, high in group)
+            if looks_like_name(name):
+                yield Hit("person", group[0][0], group[-1][1], name, 0.8, ("a column of names",), row=place)
+
+
+def has_forename(words: Sequence[str]) -> bool:
+    """Whether the list of forenames knows one of the words, or one of them is an initial."""
+    return any(len(word.rstrip(".")) == 1 or word.lower().partition("-")[0] in forenames() for word in words)
 
 
 def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]) -> Iterator[Hit]:
     cells = [
-        cell
-        for cell in cells
-        if cell.end - cell.start <= 60 and looks_like_name(_in_order(text[cell.start : cell.end]))
+        cell for cell in cells if cell.end - cell.start <= 60 and looks_like_name(in_order(text[cell.start : cell.end]))
     ]
     if not cells:
         return
@@ -660,15 +668,15 @@ def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]
         start = first.start
         yield Hit("person", start, end, f"{forename} {surname}", 0.85, ("names by column",), row=row)
         return
-    name = _in_order(text[first.start : first.end])
+    name = in_order(text[first.start : first.end])
     if sure or " " in name:
         confidence = 0.85 if sure else 0.6
         yield Hit("person", first.start, first.end, name, confidence, (f"column '{first.heading}'",), row=row)
 
 
-def _in_order(name: str) -> str:
-    """ "HUGHES, Callum" as "Callum HUGHES"; anything else with its white space made single."""
-    surname, comma, given = name.partition(",")
+def in_order(name: str) -> str:
+    """ "HUGHES, Callum" and "Hughes:Callum" as "Callum HUGHES"; anything else with its white space made single."""
+    surname, comma, given = name.replace(":", ",", 1).partition(",")  # a colon in result files of examinations
     ordered = f"{given} {surname}" if comma and given.strip() else name
     return " ".join(ordered.split())
 
@@ -681,8 +689,10 @@ def _may_be_name(word: str) -> bool:
 def looks_like_name(text: str) -> bool:
     """One to four words that could be a person's, at least one of them not a mere initial or particle."""
     words = text.replace(",", " ").split()
-    if not 1 <= len(words) <= 5 or any(
-        character.isdigit() or character in "@/\\:;&%£$#=+<>()[]{}!?" for character in text
+    if (
+        not 1 <= len(words) <= 5
+        or not any(map(str.isalpha, text))
+        or any(character.isdigit() or character in "@/\\:;&%£$#=+<>()[]{}!?" for character in text)
     ):
         return False
     if len(words) == 1 and words[0].lower().rstrip(".'’") in _TAUGHT:

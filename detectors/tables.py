@@ -202,7 +202,7 @@ _WORDS = {
     ),
     "personal": "dob birth birthday born gender sex nationality ethnic ethnicity language age",
     "class": "form tutor reg registration year yr class",
-    "staff": "salary gross net pay tax pension contract fte",
+    "staff": "salary gross net pay tax pension contract fte wage wages spine",
     "post": "post role job title department",
 }
 _GROUP_OF_WORD = {word: group for group, words in _WORDS.items() for word in words.split()}
