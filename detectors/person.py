@@ -59,7 +59,8 @@ _NOT_NAMES = _ORGANISATIONS | frozenset(
         "mum dad mother father parent parents carer carers pupil pupils student students child children staff son daughter "
         "brother sister boy girl sir madam colleagues all everyone team sender recipient "
         "linux unix java perl python apache debian redhat razor spamassassin internet web html http xml url "
-        "name names surname surnames forename forenames the a an and or of for with this that these those our your his her their my we you he she they who what when "
+        "name names surname surnames forename forenames "
+        "the a an and or of for with this that these those our your his her their my we you he she they who what when "
         "everyone everybody anyone anybody someone somebody nobody none most some several many few both each every any other "
         "others another vitamin vitamins one two three four five six seven eight nine ten twelve twenty boys girls kids learners teachers "
         "parents families friends people children now then also only just even still here there where why how yes no "
@@ -580,7 +581,7 @@ def name_columns(text: str, table: Table, headings: Headings | None) -> NameColu
     if whole:
         return NameColumns(whole, first_row, True)
     for column, (one, other) in enumerate(pairwise(kinds)):
-        if {one, other} == {"forename", "word"}:
+        if "forename" in (one, other) and one and other:
             return NameColumns((column, column + 1), first_row, True, joined=True)
     return None
 
