@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice, pairwise
 
-from detectors.analysis import FORENAMES_FILE, forenames
+from detectors.analysis import FORENAMES_FILE, is_forename
 from detectors.base import Context, TextDetector, Waking, heading_key
 from detectors.names import fold, read_data
 from detectors.tables import Cell, Headings, TableMap, group_of, turned
@@ -80,6 +80,13 @@ _TAUGHT = frozenset(
         "jesus muhammad moses buddha allah god santa"
     ).split()
 )
+# Surnames of many a pupil that are also places, seasons and peoples: behind a forename, where something else says that it is a person.
+_ALSO_SURNAMES = frozenset(
+    (
+        "park hill hall lane street bridge field church court grove house close gardens french english german welsh may march north west "
+        "south east head page england ireland france spring summer winter christmas week day drive station read reading group case key"
+    ).split()
+)
 _ENDS_A_NAME = (_NOT_NAMES | _GREETINGS) - _ORGANISATIONS
 # Forenames that are words as well: alone they name nobody.
 _ALSO_WORDS = frozenset(
@@ -94,12 +101,14 @@ _ALSO_WORDS = frozenset(
 # A condition that is named after somebody, and a street, name nobody.
 _NAMED_AFTER = frozenset({"health", "sen", "address"})
 _CLASS = r"(?:1[0-3]|[1-9])[A-Z]{1,3}\d?"
+# The years of Scottish schools; a bare blank before one joins a product to its number ("Galaxy S5").
+_STAGE = r"P[1-7]|S[1-6]"
 _YEAR = r"(?:Y|Yr|Year) ?(?:1[0-3]|[1-9])(?:[A-Z]{1,2})?"
 FORM = rf"{_CLASS}|{_YEAR}"
 # A bare blank joins a name to a class ("JS 10X"), not to a year: "Welcome Year 7", "All Year 9" name nobody.
 _NAME_AND_FORM = re.compile(
     rf"(?<![\w'’/-])(?P<name>{_CAPITALISED}(?: {_CAPITALISED}){{0,2}})"
-    rf"(?:(?:,? \(|,? (?:in|from|of) |, )(?:class |form )?(?P<form>{FORM})| (?P<class>{_CLASS}))(?![\w'’-])"
+    rf"(?:(?:,? \(|,? (?:in|from|of) |, )(?:class |form )?(?P<form>{FORM}|{_STAGE})| (?P<class>{_CLASS}))(?![\w'’-])"
 )
 _IN_YEAR = re.compile(rf"{_YEAR}\Z")
 # Endings of nouns that begin sentences about a year group; a forename that shares one is confirmed by the name model.
@@ -237,7 +246,8 @@ def name_lists(text: str) -> list[NameList]:
         words = match["name"].replace(",", "").split()
         if words[0].lower() in _TITLES:
             kinds -= {"form", "grade"}  # who teaches a class, and where
-        if not kinds or len(match["rest"].split()) > 8 or not looks_like_name(" ".join(words)):
+        named = looks_like_name(" ".join(words), of_a_person=has_forename(words[:-1]))
+        if not kinds or len(match["rest"].split()) > 8 or not named:
             continue
         line = NameLine(match.start(), match.end(), match.start("name"), match.end("name"), in_order(match["name"]))
         if run and text[run[-1][0].end : line.start].strip():
@@ -423,12 +433,16 @@ def _with_form(
             words = words[1:]
         name = " ".join(words)
         start = match.end("name") - len(name)
-        if not words or not looks_like_name(name) or (len(words) == 1 and len(name) > 3 and name.isupper()):
+        if (
+            not words
+            or not looks_like_name(name, of_a_person=True)
+            or (len(words) == 1 and len(name) > 3 and name.isupper())
+        ):
             continue
         confidence = 0.75
         if len(words) == 1:
             place = bisect_left(starts, match.end("name")) - 1
-            seen = name.lower() in forenames() or (place >= 0 and names[place][1] > start)
+            seen = is_forename(name) or (place >= 0 and names[place][1] > start)
             if name.isupper():
                 confidence = 0.6
             elif not seen and (_ABSTRACT.search(name) or name.lower() in small):
@@ -491,7 +505,7 @@ def _owners(text: str) -> Iterator[Hit]:
         if (
             (start and (text[start - 1].isalnum() or text[start - 1] in "'@./-"))
             or name.isupper()
-            or not looks_like_name(name)
+            or not looks_like_name(name, of_a_person=True)
         ):
             continue
         yield Hit("person", start, match.start(), name, 0.6, ("somebody's family, home or teacher",))
@@ -516,7 +530,7 @@ def _with_initial(text: str, names: Sequence[tuple[int, int]]) -> Iterator[Hit]:
             continue
         place = bisect_left(starts, last.end()) - 1
         seen = place >= 0 and names[place][1] > first.start()
-        if match["dot"] or seen or first.group().lower() in forenames():
+        if match["dot"] or seen or is_forename(first.group()):
             name = text[first.start() : last.end()]
             yield Hit("person", first.start(), last.end(), name, 0.75 if seen else 0.6, ("name with an initial",))
 
@@ -646,12 +660,12 @@ def _plain_names(text: str, table: Table, names: NameColumns, number: int | None
 
 def has_forename(words: Sequence[str]) -> bool:
     """Whether the list of forenames knows one of the words, or one of them is an initial."""
-    return any(len(word.rstrip(".")) == 1 or word.lower().partition("-")[0] in forenames() for word in words)
+    return any(len(word.rstrip(".")) == 1 or is_forename(word) for word in words)
 
 
 def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]) -> Iterator[Hit]:
     cells = [
-        cell for cell in cells if cell.end - cell.start <= 60 and looks_like_name(in_order(text[cell.start : cell.end]))
+        cell for cell in cells if cell.end - cell.start <= 60 and _cell_names(text[cell.start : cell.end], cell.heading)
     ]
     if not cells:
         return
@@ -675,6 +689,15 @@ def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]
         yield Hit("person", first.start, first.end, name, confidence, (f"column '{first.heading}'",), row=row)
 
 
+def _cell_names(cell: str, heading: str) -> bool:
+    """A column of surnames may hold one word that is a place elsewhere."""
+    name = in_order(cell)
+    alone = name.lower() in _ALSO_SURNAMES and any(
+        word in heading_key(heading) for word in ("surname", "lastname", "familyname")
+    )
+    return alone or looks_like_name(name, of_a_person=True)
+
+
 def in_order(name: str) -> str:
     """ "HUGHES, Callum" and "Hughes:Callum" as "Callum HUGHES"; anything else with its white space made single."""
     surname, comma, given = name.replace(":", ",", 1).partition(",")  # a colon in result files of examinations
@@ -687,8 +710,11 @@ def _may_be_name(word: str) -> bool:
     return plain not in _NOT_NAMES and plain not in _GREETINGS
 
 
-def looks_like_name(text: str) -> bool:
-    """One to four words that could be a person's, at least one of them not a mere initial or particle."""
+def looks_like_name(text: str, *, of_a_person: bool = False) -> bool:
+    """One to four words that could be a person's, at least one of them not a mere initial or particle.
+
+    `of_a_person`: what stands around it says that it is somebody's, so that "Callum Hill" and "Hye-jin Park" are no places.
+    """
     words = text.replace(",", " ").split()
     if (
         not 1 <= len(words) <= 5
@@ -699,6 +725,8 @@ def looks_like_name(text: str) -> bool:
     if len(words) == 1 and words[0].lower().rstrip(".'’") in _TAUGHT:
         return False
     # "Aaliyah A": an initial behind a name may be any letter.
+    if of_a_person and len(words) > 1 and words[-1].lower() in _ALSO_SURNAMES:
+        words = words[:-1]
     if not all(_may_be_name(word) or (place and len(word) == 1) for place, word in enumerate(words)) or not any(
         len(word.strip(".")) >= 2 for word in words
     ):
@@ -769,11 +797,11 @@ def _cleaned(text: str, start: int, end: int, small: frozenset[str]) -> Hit | No
         if after is not None and begins and _may_be_name(after.group(1)):
             return Hit("person", first, last + after.end(), f"{after.group(1)} {name}", 0.75, ("surname, forename",))
         lower = name.lower()
-        doubtful = lower in _ALSO_WORDS or (lower not in forenames() and lower in small)
+        doubtful = lower in _ALSO_WORDS or (not is_forename(name) and lower in small)
         if name.isupper() or (doubtful and not titled):
             return None
         # The small model takes many a capitalised noun for a name: alone it needs the list of forenames or a title.
-        known = titled or lower.partition("-")[0] in forenames()
+        known = titled or is_forename(name)
         return Hit("person", first, last, name, 0.5 if known else 0.45, _ONE_WORD)
     confidence = 0.6 if name.isupper() else 0.75
     return Hit("person", first, last, " ".join(name.split()), confidence, ("name recognised",))
