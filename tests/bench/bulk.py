@@ -472,7 +472,8 @@ def second_breaches() -> Iterator[Case]:
     labels = "\n\n".join(f"Parent of {c.name}\n{c.house} {c.street}\nThornmere\n{c.postcode}" for c in pupils)
     yield "address labels docx", "labels.docx", docx_letters([labels]), both
     reports = [
-        f"ANNUAL REPORT\nName: {c.name}\nClass: {c.form}\nAttendance: 9{c.grade}%\nReading: working towards\nComment: {c.forename} finds it hard to sit still."
+        f"ANNUAL REPORT\nName: {c.name}\nClass: {c.form}\nAttendance: 9{c.grade}%\nReading: working towards\n"
+        f"Comment: {c.forename} finds it hard to sit still."
         for c in pupils
     ]
     yield (

@@ -49,7 +49,8 @@ def licence() -> list[Line]:
     return [
         (100, 60, 60, "DRIVING LICENCE"), (1200, 60, 60, "UK"), (600, 180, 42, "1.  THRELFALL"), (600, 240, 42, "2.  MR EWAN"),
         (600, 300, 42, "3.  14.09.1981  LEEDS"), (600, 360, 42, "4a. 02.03.2021   4c. DVLA"), (600, 420, 42, "4b. 01.03.2031"),
-        (600, 480, 42, "5.  THREL809141E99XY 21"), (600, 620, 42, "8.  27 HOBB END, THORNMERE, CB4 2DH"), (600, 700, 42, "9.  AM/B1/B/f/k/q"),
+        (600, 480, 42, "5.  THREL809141E99XY 21"), (600, 620, 42, "8.  27 HOBB END, THORNMERE, CB4 2DH"),
+        (600, 700, 42, "9.  AM/B1/B/f/k/q"),
     ]  # fmt: skip
 
 
@@ -183,9 +184,8 @@ def main() -> None:
             number += not name.endswith("as text")
             found += bool(findings) and not name.endswith("as text")
             if options.all or (options.errors and bool(findings) != wanted):
-                print(
-                    f"{name}: {'found' if findings else 'not found'}. {'; '.join(reason for finding in findings for reason in finding.reasons)}"
-                )
+                why = "; ".join(reason for finding in findings for reason in finding.reasons)
+                print(f"{name}: {'found' if findings else 'not found'}. {why}")
         print(f"{'pictures found' if wanted else 'false alarms'} {wilson(found, number)}")
 
 
