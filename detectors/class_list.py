@@ -18,7 +18,7 @@ from detectors.person import (
     name_columns,
     name_lists,
 )
-from detectors.tables import Headings, TableMap, group_of, turned
+from detectors.tables import Headings, group_of, headings_of, turned
 from scanner.model import Hit, Table
 
 _LEAST_ROWS = 5
@@ -59,12 +59,12 @@ class ClassList(TextDetector):
 
 
 def _in_tables(text: str, tables: tuple[Table, ...]) -> Iterator[Hit]:
-    cells = TableMap(text, tables)
-    for number, (table, headings) in enumerate(zip(tables, cells.headings, strict=True)):
+    for number, table in enumerate(tables):
+        headings = headings_of(text, table)
         found = _list_in(text, table, headings)
         if found is None and (on_its_side := turned(table)) is not None:
             # The pupils stand across the top, what is told of them below.
-            found = _list_in(text, on_its_side, TableMap(text, (on_its_side,)).headings[0])
+            found = _list_in(text, on_its_side, headings_of(text, on_its_side))
         if found is None:
             continue
         people, why = found

@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 from detectors.analysis import FORENAMES_FILE, is_forename
 from detectors.base import Context, TextDetector, Waking, heading_key
 from detectors.names import fold, read_data
-from detectors.tables import Cell, Headings, TableMap, group_of, turned
+from detectors.tables import Cell, Headings, group_of, headings_of, turned
 from detectors.wording import LISTS
 from scanner.errors import ConfigError
 from scanner.model import Hit, People, Table
@@ -288,7 +288,7 @@ class PersonName(TextDetector):
         if context.people is not None:
             found.extend(self._directory(context.people).find(text))
         if context.tables:
-            found.extend(_in_columns(text, TableMap(text, context.tables)))
+            found.extend(_in_columns(text, context.tables))
         listed = 0
         for each in name_lists(text):
             listed += len(each.lines)
@@ -618,9 +618,10 @@ def _kind_of_column(text: str, rows: Sequence[tuple[tuple[int, int], ...]], colu
     return "forename" if known * 2 >= len(named) else "word"
 
 
-def _in_columns(text: str, tables: TableMap) -> Iterator[Hit]:
+def _in_columns(text: str, tables: Sequence[Table]) -> Iterator[Hit]:
     """Names in the cells beneath a heading that says so, or that are plainly names; forename and surname of a row joined."""
-    for number, (table, headings) in enumerate(zip(tables.tables, tables.headings, strict=True)):
+    for number, table in enumerate(tables):
+        headings = headings_of(text, table)
         names = name_columns(text, table, headings)
         if names is None and (on_its_side := turned(table)) is not None:
             across = name_columns(text, on_its_side, None)
@@ -635,12 +636,14 @@ def _in_columns(text: str, tables: TableMap) -> Iterator[Hit]:
         groups = [group_of(heading) for heading in headings.texts]
         # "Name, quantity, price" heads a stock list: a lone "Name" needs company that speaks of people.
         sure = len(set(groups) - {""}) >= 2 or len(names.columns) >= 2
-        rows: dict[int, list[Cell]] = defaultdict(list)
-        for cell in tables.cells_of(number):
-            if cell.row > headings.row and cell.column in names.columns:
-                rows[cell.row].append(cell)
-        for row_index, cells in rows.items():
-            yield from _row_name(text, cells, sure, (number, row_index))
+        for row_number, row in enumerate(table.rows[names.first_row :], names.first_row):
+            cells = [
+                Cell(number, row_number, column, *row[column], headings.texts[column])
+                for column in names.columns
+                if column < len(row) and row[column][0] < row[column][1]
+            ]
+            if cells:
+                yield from _row_name(text, cells, sure, (number, row_number))
 
 
 def _plain_names(text: str, table: Table, names: NameColumns, number: int | None) -> Iterator[Hit]:

@@ -43,8 +43,7 @@ class TableMap:
     """Finds the cell at a position of the text; built once for a text, linear in its cells."""
 
     def __init__(self, text: str, tables: Sequence[Table]) -> None:
-        self.tables = tuple(tables)
-        self.headings: tuple[Headings | None, ...] = tuple(_headings(text, table) for table in tables)
+        self.headings: tuple[Headings | None, ...] = tuple(headings_of(text, table) for table in tables)
         cells: list[Cell] = []
         for number, (table, headings) in enumerate(zip(tables, self.headings, strict=True)):
             for row_number, row in enumerate(table.rows):
@@ -59,14 +58,7 @@ class TableMap:
                     cells.append(Cell(number, row_number, column, start, end, heading, is_heading))
         cells.sort(key=lambda cell: (cell.start, cell.end))
         self.cells: tuple[Cell, ...] = tuple(cells)
-        self._by_table: dict[int, list[Cell]] = {}
-        for cell in self.cells:
-            self._by_table.setdefault(cell.table, []).append(cell)
         self._starts = [cell.start for cell in cells]
-
-    def cells_of(self, table: int) -> Iterator[Cell]:
-        """The cells of one table that are not empty."""
-        return iter(self._by_table.get(table, ()))
 
     def at(self, position: int) -> Cell | None:
         """The cell that holds the character at `position`."""
@@ -101,7 +93,7 @@ def turned(table: Table) -> Table | None:
     )
 
 
-def _headings(text: str, table: Table) -> Headings | None:
+def headings_of(text: str, table: Table) -> Headings | None:
     """Of the first rows the one with the most known headings; where none has two, the first row of at least two short cells
     without numbers. A table whose first rows are all data has none.
 
@@ -328,8 +320,10 @@ def records(text: str) -> tuple[Table, ...]:
     for match in _LABELLED.finditer(text):
         key = heading_key(match["label"])
         group = group_of(match["label"])
-        if not group or len(rows) >= _MOST_ROWS:
+        if not group:
             continue
+        if len(rows) >= _MOST_ROWS:
+            break
         if not first and group in ("name", "identity"):
             first = key
         if not first:
