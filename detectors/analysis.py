@@ -27,6 +27,7 @@ from thinc.api import NumpyOps, get_current_ops, set_current_ops
 
 from detectors.base import PatternDetector, Reading, Waking, heading_key
 from detectors.name_decoding import EntityDecoder, entity_decoder
+from detectors.names import fold
 from detectors.tables import Cell, TableMap
 from scanner.errors import ConfigError
 from scanner.model import Hit
@@ -356,6 +357,12 @@ def forenames() -> frozenset[str]:
     """Forenames in lower case that are not also everyday words."""
     lines = FORENAMES_FILE.read_text("utf-8").splitlines()
     return frozenset(name for line in lines if not line.startswith("#") for name in line.split())
+
+
+def is_forename(word: str) -> bool:
+    """Whether the list knows it, with accents or without: Oisín, Przemysław, Anne-Marie by its first half."""
+    lower = word.lower().partition("-")[0]
+    return lower in forenames() or (not lower.isascii() and fold(lower) in forenames())
 
 
 class _NameRecogniser(EntityRecognizer):

@@ -70,7 +70,8 @@ _ABOUT = re.compile(
     r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|"
     r"briefings?|modules?|books?|twilights?|insets?|inputs?|e-?learning|"
     r"letters?|forms?|flyers?|pages?|notices?"
-    r"|articles?|podcasts?|resources?|leaflets?|posters?|presentations?|lessons?|charity|charities) (?:on|about|around|covering|in|for)"
+    r"|articles?|podcasts?|resources?|leaflets?|posters?|presentations?|lessons?|careers?|charity|"
+    r"charities) (?:on|about|around|covering|in|for)"
     r"(?: (?!his\b|her\b|their\b|him\b|she\b|he\b)[a-z\d][\w'-]{0,20},?){0,8} \Z"
 )
 _AND = re.compile(r"(?:,| and| or| &|/){1,2} ?")
@@ -78,7 +79,8 @@ _AND = re.compile(r"(?:,| and| or| &|/){1,2} ?")
 _VISITED = re.compile(
     r"\b(?:visit(?:s|ed|ing)?(?: to| at)?|(?:sit|sitting) in (?:at|on)|tour of|trip to|(?:work|works|working|"
     r"volunteers?|volunteering|placement|job|career)"
-    r" (?:at|for|with|in)|sponsored|swim for|run for|raising (?:money )?for|in aid of|proceeds to)(?: the| a| our|"
+    r" (?:at|for|with|in)|teach(?:es|ing)?|lectures? (?:on|in)|speciali[sz]es in|"
+    r"sponsored|swim for|run for|raising (?:money )?for|in aid of|proceeds to)(?: the| a| our|"
     r" local)?(?: [A-Z][a-z]+)? \Z"
 )
 _COURSE_AFTER = re.compile(

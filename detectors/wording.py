@@ -655,6 +655,9 @@ _SOMEBODY = re.compile(
     r"\b(?:he|she|him|her|his|hers|himself|herself|he's|she's|he’s|she’s|mr|mrs|ms|miss|dr|mum|dad|mother|father|nan|gran|"
     r"stepdad|stepmum|sister|brother|uncle|auntie|husband|wife|son|daughter|"
     r"(?:the|this|that|our|a|one|poor|\d{1,2}[- ]year[- ]old|year \d{1,2}|y\d{1,2}) (?:boy|girl|lad|lass|woman|man|teenager|toddler|baby)|"
+    # Whom a post tells, where something is said of its holder: "the head of maths has just been arrested".
+    r"(?:the|our) (?:head of [a-z]{2,12}|site manager|caretaker|cleaner|cook|bursar|deputy head|headteacher|senco|receptionist|librarian|"
+    r"business manager|finance officer|chair of governors) (?:has|had|is|was)\b|"
     r"(?:the|this|that) (?:pupil|student|child|young person|employee|colleague|applicant|candidate|family|parent|complainant))\b",
     re.IGNORECASE,
 )
