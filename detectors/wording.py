@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -315,9 +315,12 @@ def _forms(pieces: Sequence[_Piece], apart: bool = False) -> tuple[str, ...]:
 
 def _is_border(each: Sequence[Sequence[str]], side: int, apart: bool) -> bool:
     """Whether what stands before (`side` -1) or after (0) a piece surely ends or begins with a blank."""
-    if not each:
-        return apart
-    return all(form and form[side] == " " for form in each[side])
+    for forms in reversed(each) if side else each:
+        if any(form and form[side] != " " for form in forms):
+            return False
+        if "" not in forms:
+            return True
+    return apart
 
 
 def _most_common(forms: Sequence[str]) -> float:
@@ -568,22 +571,29 @@ class WordList:
         found: list[Match] = []
         left = MOST_READ
         cut_short = False
+        length = len(text)
         for number in sorted(by_entry):
+            places = by_entry[number]
             entry = self.entries[number]
+            before, after, company = entry.before, entry.after, entry.company
             first = len(found)
-            for low, high in _stretches(by_entry[number], entry.before, entry.after, len(text)):
+            if len(places) == 1:
+                stretches: Iterable[tuple[int, int]] = ((max(0, places[0] - before), min(length, places[0] + after)),)
+            else:
+                stretches = _stretches(places, before, after, length)
+            for low, high in stretches:
                 if left < 0 or len(found) >= MOST_PER_TEXT:
                     cut_short = True
                     break
                 # More places of one entry would say nothing new.
                 if len(found) - first >= MOST_PER_ENTRY:
                     break
-                if comparable and not _has_company(lowered, low, high, entry.company):
+                if company and comparable and not _has_company(lowered, low, high, company):
                     left -= (high - low) // _CHEAPER
                     continue
                 left -= high - low
                 for match in entry.pattern.finditer(text, low, high):
-                    cut = match.end() == high < len(text) and (text[high].isalnum() or text[high] == "_")
+                    cut = match.end() == high < length and (text[high].isalnum() or text[high] == "_")
                     if not cut and len(found) - first < MOST_PER_ENTRY:
                         found.append(Match(entry, match.start(), match.end()))
         if cut_short and budget is not None:
