@@ -198,6 +198,8 @@ class ForwardStack(MessageDetector):
         text = body.text[:_STACK_READ]
         marks = len(_FORWARD_MARK.findall(message.envelope.subject))
         blocks = len(_FROM_LINE.findall(text))
+        if marks < 3 and blocks < 2:
+            return
         listed = sum(line.count("@") + line.count(";") for line in _TO_LINE.findall(text))
         few = len(message.own_words().split()) <= _REPLY_WORDS
         signs = [
@@ -210,6 +212,6 @@ class ForwardStack(MessageDetector):
             )
             if holds
         ]
-        if (marks >= 3 or blocks >= 2) and len(signs) >= 2:
+        if len(signs) >= 2:
             confidence = 0.6 + 0.1 * (len(signs) - 1)
             yield Hit("forward_stack", 0, 0, "", round(confidence, 2), tuple(signs), part="headers")

@@ -7,7 +7,7 @@ identifiable is the rule's question (`near`). Words: `rules/lists/sensitive.yml`
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -105,7 +105,7 @@ _PRESS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PRESS_REACH = 1_500
-_MOST_MARKS = 2_000
+_LONGEST_MARK = 120
 # Words of our own that no newspaper would use of the person: they outweigh the marks of one.
 _OURS = re.compile(
     r"\b(?:Y(?:ea)?r?\.? ?(?:1[0-3]|[1-9])\b|(?:1[0-3]|[7-9])[A-Z]{1,2}\d?\b|our (?:pupil|student|child|teacher|TA|SENCO|head)|"
@@ -143,12 +143,14 @@ class SensitiveWords(TextDetector):
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         matches = _outermost(self._words.matches(text, wakings, context.budget))
+        if not matches:
+            return
         rows = [row for table in context.tables for row in table.rows if row]
         bounds = sorted((row[0][0], row[-1][1]) for row in rows)
         # A heading "Case studies" may stand over real children; a form or an example says what it is.
         opening = _NOBODY.search(text, 0, 200)
         nobody_meant = opening is not None and not opening.group().lower().startswith("case")
-        marks: list[tuple[int, str, str]] | None = None
+        press = _Press(text)
         judged: dict[tuple[int, int], tuple[bool, bool, bool, bool, bool]] = {}
         about_end = -1
         for position, match in enumerate(matches):
@@ -199,12 +201,8 @@ class SensitiveWords(TextDetector):
                 confidence *= 0.5
                 reasons.append("general talk: policy, training, numbers or advert")
             # What is no more than a note is not worth asking whether a newspaper said it.
-            if confidence >= 0.5 and not _tabular(bounds, match.start):
-                marks = _press_marks(text) if marks is None else marks
-                printed = _is_printed(marks, match.start)
-            else:
-                printed = False
-            if printed and not _OURS.search(text, low, high):
+            asked = confidence >= 0.5 and not _tabular(bounds, match.start)
+            if asked and press.printed(match.start) and not _OURS.search(text, low, high):
                 confidence *= 0.6
                 reasons.append("among words of the press or a newsletter")
             listed = about_end >= low and _AND.fullmatch(text[about_end : match.start][:8]) is not None
@@ -231,29 +229,36 @@ class SensitiveWords(TextDetector):
             )
 
 
-def _press_marks(text: str) -> list[tuple[int, str, str]]:
-    """Place, kind and words of each mark of the press, the first 2,000."""
-    found: list[tuple[int, str, str]] = []
-    for match in _PRESS.finditer(text):
-        found.append((match.start(), match.lastgroup or "", match.group().lower()))
-        if len(found) >= _MOST_MARKS:
-            break
-    return found
+class _Press:
+    """The marks of the press in a text, looked for only about the places that are asked for, and once."""
 
+    def __init__(self, text: str) -> None:
+        self._text = text
+        # Place, kind and words of the marks that begin in each piece of the text.
+        self._pieces: dict[int, list[tuple[int, str, str]]] = {}
 
-def _is_printed(marks: list[tuple[int, str, str]], position: int) -> bool:
-    """Two kinds of marks near, one of them of a newspaper's own; or three different marks of a newsletter.
+    def printed(self, position: int) -> bool:
+        """Two kinds of marks near, one of them of a newspaper's own; or three different marks of a newsletter.
 
-    A link and "newsletter" stand under many a signature and prove nothing.
-    """
-    low = bisect_left(marks, (position - _PRESS_REACH,))
-    high = bisect_left(marks, (position + _PRESS_REACH,))
-    near = marks[low : min(high, low + 200)]
-    kinds = {kind for _, kind, _ in near}
-    if len(kinds) >= 2 and kinds & {"paper", "says", "line"}:
-        return True
-    said = {words for _, kind, words in near if kind in ("paper", "says", "line")}
-    return len(said) >= 2 or len({words for _, kind, words in near if kind == "issue"}) >= 3
+        A link and "newsletter" stand under many a signature and prove nothing.
+        """
+        low, high = max(0, position - _PRESS_REACH), position + _PRESS_REACH
+        marks = [mark for piece in range(low // _PRESS_REACH, high // _PRESS_REACH + 1) for mark in self._marks(piece)]
+        near = [mark for mark in marks if low <= mark[0] < high][:200]
+        kinds = {kind for _, kind, _ in near}
+        if len(kinds) >= 2 and kinds & {"paper", "says", "line"}:
+            return True
+        said = {words for _, kind, words in near if kind in ("paper", "says", "line")}
+        return len(said) >= 2 or len({words for _, kind, words in near if kind == "issue"}) >= 3
+
+    def _marks(self, piece: int) -> list[tuple[int, str, str]]:
+        if piece not in self._pieces:
+            low, high = piece * _PRESS_REACH, (piece + 1) * _PRESS_REACH
+            found = _PRESS.finditer(self._text, low, high + _LONGEST_MARK)
+            self._pieces[piece] = [
+                (match.start(), match.lastgroup or "", match.group().lower()) for match in found if match.start() < high
+            ]
+        return self._pieces[piece]
 
 
 def _in_an_address(text: str, match: Match) -> bool:
