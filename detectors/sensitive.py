@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -151,7 +152,7 @@ class SensitiveWords(TextDetector):
         opening = _NOBODY.search(text, 0, 200)
         nobody_meant = opening is not None and not opening.group().lower().startswith("case")
         press = _Press(text)
-        judged: dict[tuple[int, int], tuple[bool, bool, bool, bool, bool]] = {}
+        judged: dict[tuple[int, int], _Around] = {}
         about_end = -1
         for position, match in enumerate(matches):
             if _in_an_address(text, match) or _in_a_title(text, match) or _of_a_thing(text, match):
@@ -159,23 +160,20 @@ class SensitiveWords(TextDetector):
             if text[match.start].isupper() and _QUOTED_TITLE.search(text, max(0, match.start - 80), match.start):
                 continue
             low, high = _row_around(bounds, match.start) or sentence_around(text, match.start, match.end)
-            if (low, high) not in judged:
-                judged[low, high] = (
-                    has_somebody(text, low, high),
-                    _GENERIC.search(text, low, high) is not None,
-                    _NOBODY.search(text, low, high) is not None or _TAUGHT.search(text, low, high) is not None,
-                    _LONG_AGO.search(text, low, high) is not None,
-                    _SCHOOL.search(text, max(0, low - _SCHOOL_REACH), high + _SCHOOL_REACH) is not None,
-                )
-            somebody, generic, nobody, long_ago, at_school = judged[low, high]
+            around = judged.get((low, high))
+            if around is None:
+                around = judged[low, high] = _Around(text, low, high)
+            somebody = around.somebody
             company = _company(matches, position, low, high)
             reasons = [match.entry.means]
             if match.entry.weight == "strong":
                 confidence = 0.88 if somebody else 0.75
-            elif match.entry.weight == "everyday" and (at_school or (company and company.entry.weight == "strong")):
+            elif match.entry.weight == "everyday" and (
+                around.at_school or (company and company.entry.weight == "strong")
+            ):
                 confidence = 0.82 if somebody else 0.7
                 reasons.append(
-                    "at a school or in a family" if at_school else f"beside {company and company.entry.means}"
+                    "at a school or in a family" if around.at_school else f"beside {company and company.entry.means}"
                 )
             elif match.entry.weight == "everyday":
                 # Said of anybody anywhere it is gossip, news or a novel; of a pupil it is a fact (the rules ask for one).
@@ -194,10 +192,10 @@ class SensitiveWords(TextDetector):
                 reasons.append("ambiguous, no other sensitive word near")
             if somebody:
                 reasons.append("speaks of one person")
-            if nobody or (nobody_meant and not _tabular(bounds, match.start)):
+            if around.nobody or (nobody_meant and not _tabular(bounds, match.start)):
                 confidence *= 0.45
                 reasons.append("an example or form, nobody in particular")
-            elif generic and not somebody:
+            elif not somebody and around.generic:
                 confidence *= 0.5
                 reasons.append("general talk: policy, training, numbers or advert")
             # What is no more than a note is not worth asking whether a newspaper said it.
@@ -213,7 +211,7 @@ class SensitiveWords(TextDetector):
                 about_end = match.end
                 confidence *= 0.5
                 reasons.append("what a course, talk or book is about")
-            if long_ago:
+            if around.long_ago:
                 confidence *= 0.5
                 reasons.append("of long ago")
             if _DENIED.search(text, max(low, match.start - 32), match.start):
@@ -227,6 +225,33 @@ class SensitiveWords(TextDetector):
                 round(confidence, 3),
                 tuple(reasons),
             )
+
+
+class _Around:
+    """What the sentence or row about a match says, each thing looked for when it is first asked for."""
+
+    def __init__(self, text: str, low: int, high: int) -> None:
+        self._text, self._low, self._high = text, low, high
+
+    @cached_property
+    def somebody(self) -> bool:
+        return has_somebody(self._text, self._low, self._high)
+
+    @cached_property
+    def generic(self) -> bool:
+        return _GENERIC.search(self._text, self._low, self._high) is not None
+
+    @cached_property
+    def nobody(self) -> bool:
+        return any(each.search(self._text, self._low, self._high) for each in (_NOBODY, _TAUGHT))
+
+    @cached_property
+    def long_ago(self) -> bool:
+        return _LONG_AGO.search(self._text, self._low, self._high) is not None
+
+    @cached_property
+    def at_school(self) -> bool:
+        return _SCHOOL.search(self._text, max(0, self._low - _SCHOOL_REACH), self._high + _SCHOOL_REACH) is not None
 
 
 class _Press:
