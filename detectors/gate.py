@@ -92,7 +92,7 @@ class Gate:
             places = [f"detectors/{entries[0].detector}" for entries in self._entries]
             databases = (
                 _compile([core.encode() for core in shared], places, _FLAGS),
-                _compile([phrase.encode() for phrase in phrases], [waiting[0][0] for waiting in self._waiting], 0),
+                _compile([each.encode() for each in phrases], [f"detectors/{one[0][0]}" for one in self._waiting], 0),
             )
             self.made = (name, _dump(databases))
         self._in_text, self._in_words = databases

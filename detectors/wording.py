@@ -285,10 +285,10 @@ def _one_of(parts: Sequence[tuple[_Piece, ...]]) -> _Piece:
 def _repeated(piece: _Piece, times: str) -> _Piece:
     fewest, _, most = times.strip("{}").partition(",")
     low, high = int(fewest), int(most or fewest)
-    numbers = range(low, high + 1) if high - low < 3 else range(min(low, 1), 2)
-    forms = [form * number for form in piece.forms for number in numbers]
+    few = range(low, high + 1) if high - low < 3 else range(min(low, 1), 2)
+    forms = ["".join(each) for number in few for each in product(piece.forms, repeat=number)]
     if high - low >= 3:
-        forms += [f"{form}{_ANYTHING}{form}" for form in piece.forms]
+        forms += [f"{first}{_ANYTHING}{last}" for first, last in product(piece.forms, repeat=2)]
     return _Piece(piece.expression + times, width=piece.width * max(high, 1), forms=tuple(dict.fromkeys(forms)))
 
 
