@@ -271,9 +271,12 @@ class _Notation:
             return _Piece("['’]?", forms=("", " "))
         if character in "?]}>":
             raise self.fail(f"has {character!r} with nothing before it")
-        return _Piece(
-            re.escape(character), kind="letters" if character.isalnum() else "other", forms=(_plain(character),)
-        )
+        return _character(character)
+
+
+@cache
+def _character(character: str) -> _Piece:
+    return _Piece(re.escape(character), kind="letters" if character.isalnum() else "other", forms=(_plain(character),))
 
 
 def _one_of(parts: Sequence[tuple[_Piece, ...]]) -> _Piece:
@@ -286,9 +289,11 @@ def _repeated(piece: _Piece, times: str) -> _Piece:
     fewest, _, most = times.strip("{}").partition(",")
     low, high = int(fewest), int(most or fewest)
     few = range(low, high + 1) if high - low < 3 else range(min(low, 1), 2)
-    forms = ["".join(each) for number in few for each in product(piece.forms, repeat=number)]
-    if high - low >= 3:
-        forms += [f"{first}{_ANYTHING}{last}" for first, last in product(piece.forms, repeat=2)]
+    forms = [_ANYTHING]
+    if len(piece.forms) ** max(few) <= _MOST_FORMS and len(piece.forms) ** 2 <= _MOST_FORMS:
+        forms = ["".join(each) for number in few for each in product(piece.forms, repeat=number)]
+        if high - low >= 3:
+            forms += [f"{first}{_ANYTHING}{last}" for first, last in product(piece.forms, repeat=2)]
     return _Piece(piece.expression + times, width=piece.width * max(high, 1), forms=tuple(dict.fromkeys(forms)))
 
 
