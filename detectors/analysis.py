@@ -145,6 +145,7 @@ class _PatternRecogniser(EntityRecognizer):
 
     def __init__(self, name: str, detector: PatternDetector) -> None:
         self.detector = detector
+        self.known_as = name
         self.patterns = tuple(re.compile(pattern) for pattern in detector.patterns)
         self.phrases = _phrases(detector.context)
         self.against = _phrases(detector.against)
@@ -157,6 +158,8 @@ class _PatternRecogniser(EntityRecognizer):
     def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
         assert isinstance(nlp_artifacts, _Surrounded)
         window = nlp_artifacts.window
+        if self.known_as not in window.wanted:
+            return []  # presidio chooses by label, and a label may have several recognisers
         low, high = window.core_start - window.start, window.core_end - window.start
         results: list[RecognizerResult] = []
         taken: set[tuple[int, int]] = set()

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice, pairwise
 
 from detectors.analysis import FORENAMES_FILE, is_forename
@@ -230,10 +230,11 @@ class NameList:
     lines: tuple[NameLine, ...]
 
 
-def name_lists(text: str) -> list[NameList]:
+@lru_cache(maxsize=2)
+def name_lists(text: str) -> tuple[NameList, ...]:
     """Lists of pupils that were typed as lines; blank lines may lie between, other lines end the list."""
     if text.count("\n") < _LEAST_LINES - 1:
-        return []
+        return ()
     lists: list[NameList] = []
     run: list[tuple[NameLine, frozenset[str]]] = []
     lines = 0
@@ -256,7 +257,7 @@ def name_lists(text: str) -> list[NameList]:
         run.append((line, frozenset(kinds)))
         lines += 1
     lists.extend(_as_list(run))
-    return lists
+    return tuple(lists)
 
 
 def _as_list(run: Sequence[tuple[NameLine, frozenset[str]]]) -> Iterator[NameList]:

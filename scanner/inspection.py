@@ -877,7 +877,7 @@ def _content_hash(envelope: Envelope, parts: Sequence[Part]) -> str:
     for part in parts:
         if part.depth:
             continue
-        words = _SPACE.sub(" ", part.text).strip() if part.kind in ("subject", "body") else part.sha256
+        words = " ".join(part.text.split()) if part.kind in ("subject", "body") else part.sha256
         digest.update(b"\0" + words.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:32]
 
