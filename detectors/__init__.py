@@ -25,7 +25,7 @@ from detectors.base import Context, MessageDetector, PatternDetector, TextDetect
 from detectors.gate import Gate
 from detectors.normalise import WAKE, view
 from detectors.own_patterns import own_patterns
-from detectors.tables import TableMap, delimited
+from detectors.tables import TableMap, delimited, records
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, People, Table
 from scanner.ports import SENTENCE_END, Detectors, Message, NameBudget, NamesNear, OwnPattern
@@ -142,7 +142,7 @@ class _Loaded:
                 budget.texts_cut += 1
             text, tables, others = seen.text, seen.moved(tables), seen.spans(others)
             wakings = self._gate.scan(text)
-        tables = tables or delimited(text)
+        tables = tables or delimited(text) or records(text)
         cells = TableMap(text, tables)
         hits = self._analysis.patterns(text, self._bounded(wakings, budget), cells)
         names: tuple[tuple[int, int], ...] = ()

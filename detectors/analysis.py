@@ -27,6 +27,7 @@ from thinc.api import NumpyOps, get_current_ops, set_current_ops
 
 from detectors.base import PatternDetector, Reading, Waking, heading_key
 from detectors.name_decoding import EntityDecoder, entity_decoder
+from detectors.names import fold
 from detectors.tables import Cell, TableMap
 from scanner.errors import ConfigError
 from scanner.model import Hit
@@ -144,6 +145,7 @@ class _PatternRecogniser(EntityRecognizer):
 
     def __init__(self, name: str, detector: PatternDetector) -> None:
         self.detector = detector
+        self.known_as = name
         self.patterns = tuple(re.compile(pattern) for pattern in detector.patterns)
         self.phrases = _phrases(detector.context)
         self.against = _phrases(detector.against)
@@ -156,6 +158,8 @@ class _PatternRecogniser(EntityRecognizer):
     def analyze(self, text: str, entities: list[str], nlp_artifacts: NlpArtifacts) -> list[RecognizerResult]:
         assert isinstance(nlp_artifacts, _Surrounded)
         window = nlp_artifacts.window
+        if self.known_as not in window.wanted:
+            return []  # presidio chooses by label, and a label may have several recognisers
         low, high = window.core_start - window.start, window.core_end - window.start
         results: list[RecognizerResult] = []
         taken: set[tuple[int, int]] = set()
@@ -356,6 +360,12 @@ def forenames() -> frozenset[str]:
     """Forenames in lower case that are not also everyday words."""
     lines = FORENAMES_FILE.read_text("utf-8").splitlines()
     return frozenset(name for line in lines if not line.startswith("#") for name in line.split())
+
+
+def is_forename(word: str) -> bool:
+    """Whether the list knows it, with accents or without: Oisín, Przemysław, Anne-Marie by its first half."""
+    lower = word.lower().partition("-")[0]
+    return lower in forenames() or (not lower.isascii() and fold(lower) in forenames())
 
 
 class _NameRecogniser(EntityRecognizer):

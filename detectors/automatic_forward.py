@@ -18,8 +18,11 @@ from scanner.ports import Message
 
 _LOOP = "X-MS-Exchange-Inbox-Rules-Loop"
 # The parameters of New-InboxRule, Set-InboxRule and Set-Mailbox that name a target, as alerts and audit records print them.
+_PARAMETERS = (
+    "redirectto", "forwardto", "forwardasattachmentto", "forwardingsmtpaddress", "forwardingaddress", "delivertomailboxandforward",
+)  # fmt: skip
 _SET_TO = re.compile(
-    r"\b(?:RedirectTo|ForwardTo|ForwardAsAttachmentTo|ForwardingSmtpAddress|ForwardingAddress|DeliverToMailboxAndForward)"
+    rf"\b(?:{'|'.join(_PARAMETERS)})"
     r"[^\w@]{1,12}(?:smtp:)?(?P<to>[\w.+-]{1,64}@[\w.-]{3,120})",
     re.IGNORECASE,
 )
@@ -52,6 +55,9 @@ class AutomaticForward(MessageDetector):
                     yield Hit("auto_forwarded", 0, 0, item.address, 0.9, (why,), part="headers")
                     break
         said = message.own_words()[:_READ]
+        named = said.lower()
+        if not any(parameter in named for parameter in _PARAMETERS):
+            return
         if origin is None or not _is_a_notice(origin.address, said, message.direction, directory):
             return
         for found in _SET_TO.finditer(said):

@@ -243,6 +243,8 @@ class ForwardStack(MessageDetector):
         text = body.text[:_STACK_READ]
         marks = len(_FORWARD_MARK.findall(message.envelope.subject))
         blocks = len(_FROM_LINE.findall(text))
+        if marks < 3 and blocks < 2:
+            return
         listed = sum(line.count("@") + line.count(";") for line in _TO_LINE.findall(text))
         few = len(message.own_words().split()) <= _REPLY_WORDS
         grown = _growth(_reached(text), len(message.envelope.recipients))
@@ -257,7 +259,7 @@ class ForwardStack(MessageDetector):
             )
             if holds
         ]
-        if (marks >= 3 or blocks >= 2) and len(signs) >= 2:
+        if len(signs) >= 2:
             confidence = round(0.6 + 0.1 * (min(len(signs), 4) - 1), 2)
             # It says as much of the words that are passed on as of those of whoever passes them on.
             yield Hit("forward_stack", 0, 0, "", confidence, tuple(signs), part="headers")

@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 
-from detectors.base import Context, TextDetector, Waking
-from detectors.person import GRADED_LINE, looks_like_name, name_lists
-from detectors.tables import Headings, TableMap, group_of
+from detectors.base import Context, TextDetector, Waking, heading_key
+from detectors.names import is_private_provider
+from detectors.person import (
+    FORM,
+    GRADED_LINE,
+    LIST_TOKENS,
+    has_forename,
+    in_order,
+    looks_like_name,
+    name_columns,
+    name_lists,
+)
+from detectors.tables import Headings, group_of, headings_of, turned
 from scanner.model import Hit, Table
 
 _LEAST_ROWS = 5
 _FEW_ROWS = 2
+_FEW_CELLS = 3
+_SAMPLED_ROWS, _MOST_COLUMNS = 200, 60
+# What the cells of a column are by themselves.
+_CELLS = {
+    "class": re.compile(rf"(?:{FORM}|[Rr]eception|[Nn]ursery)"),
+    "personal": LIST_TOKENS["birth date"],
+    "record": LIST_TOKENS["grade"],
+    "contact": re.compile(r"(?:0|\+44 ?|0044 ?)[1-9](?:[ -]?\d){8,9}"),
+}
 
 
 class ClassList(TextDetector):
@@ -38,47 +59,109 @@ class ClassList(TextDetector):
 
 
 def _in_tables(text: str, tables: tuple[Table, ...]) -> Iterator[Hit]:
-    cells = TableMap(text, tables)
-    for number, (table, headings) in enumerate(zip(tables, cells.headings, strict=True)):
-        if headings is None:
+    for number, table in enumerate(tables):
+        headings = headings_of(text, table)
+        found = _list_in(text, table, headings)
+        if found is None and (on_its_side := turned(table)) is not None:
+            # The pupils stand across the top, what is told of them below.
+            found = _list_in(text, on_its_side, headings_of(text, on_its_side))
+        if found is None:
             continue
-        groups = {column: group_of(heading) for column, heading in enumerate(headings.texts)}
-        present = sorted(set(groups.values()) - {""})
-        if len(present) < 2 or not {"name", "identity"} & set(present):
-            continue
-        people = _people(text, table, headings, groups)
-        if people < _FEW_ROWS:
-            continue
+        people, why = found
         confidence = 0.9 if people >= _LEAST_ROWS else 0.6
-        reasons = (f"{people} rows about people", *(_reason(headings, groups, group) for group in present))
-        start = min(cell[0] for cell in table.rows[headings.row] if cell[0] < cell[1])
-        end = max(cell[1] for row in table.rows for cell in row if cell[0] < cell[1])
-        yield Hit("class_list", start, end, f"{people} rows", confidence, reasons, row=(number, headings.row))
+        reasons = (f"{people} rows about people", *why)
+        row = headings.row if headings is not None else 0
+        start = min(cell[0] for cell in chain.from_iterable(table.rows[row:]) if cell[0] < cell[1])
+        end = max(cell[1] for cell in chain.from_iterable(table.rows[row:]) if cell[0] < cell[1])
+        yield Hit("class_list", start, end, f"{people} rows", confidence, reasons, row=(number, row))
 
 
-def _people(text: str, table: Table, headings: Headings, groups: dict[int, str]) -> int:
-    """Rows below the headings with a name, or with a number where the list has pupil numbers instead of names."""
-    names = [column for column, group in groups.items() if group == "name"]
-    numbers = [column for column, group in groups.items() if group == "identity"]
-    rows = 0
-    for row in table.rows[headings.row + 1 :]:
-        named = any(_cell(text, row, column, looks_like_name) for column in names)
-        numbered = any(_cell(text, row, column, _has_digits) for column in numbers)
-        rows += named or (numbered and not names)
-    return rows
+def _list_in(text: str, table: Table, headings: Headings | None) -> tuple[int, tuple[str, ...]] | None:
+    """The number of rows about people and why the table is a list of them; None where it is not."""
+    names = name_columns(text, table, headings)
+    first_row = names.first_row if names is not None else headings.row + 1 if headings is not None else 0
+    rows = table.rows[first_row:]
+    whys: dict[str, str] = {}
+    if headings is not None and first_row > headings.row:
+        for heading in headings.texts:
+            if (group := group_of(heading)) and group not in whys:
+                whys[group] = f"column '{heading}' ({group})"
+    if names is not None and names.by_content:
+        whys["name"] = "a column of names"
+    numbered = (
+        [column for column, heading in enumerate(headings.texts) if group_of(heading) == "identity"] if headings else []
+    )
+    named = names.columns if names is not None else ()
+    people = sum(
+        any(_cell(text, row, column, _is_name) for column in named)
+        or (not named and any(_cell(text, row, column, _has_digits) for column in numbered))
+        for row in rows
+    )
+    if people < _FEW_ROWS or not {"name", "identity"} & set(whys):
+        return None
+    # What a cell of a column is, where names of people stand beside it whatever is above them.
+    plain = names is not None and not names.by_content and not _are_names(text, rows, named)
+    for column in range(min(_MOST_COLUMNS, max(len(row) for row in rows[:_SAMPLED_ROWS]))):
+        group = "" if plain or column in named else _kind_of_cells(text, rows, column)
+        if group:
+            whys.setdefault(group, f"a column of {group}")
+    if plain and headings is not None and all(heading_key(headings.texts[column]) == "name" for column in named):
+        whys.pop("class", None)  # "Name, class, price": plants
+    whys.pop("post", None)
+    if _is_directory(text, rows, headings):
+        whys.pop("contact", None)
+    if len(whys) < 2:
+        return None
+    return people, tuple(whys[group] for group in sorted(whys))
+
+
+def _texts(text: str, rows: Sequence[tuple[tuple[int, int], ...]], column: int) -> list[str]:
+    cells = [row[column] for row in rows[:_SAMPLED_ROWS] if column < len(row)]
+    return [text[start:end] for start, end in cells if 0 < end - start <= 60]
+
+
+def _are_names(text: str, rows: Sequence[tuple[tuple[int, int], ...]], named: Sequence[int]) -> bool:
+    """Forename and surname, in one column or in two; a column of single words could be anything."""
+    if len(named) > 1:
+        return True
+    cells = _texts(text, rows, named[0])
+    known = sum(len(words) > 1 and has_forename(words) for words in (in_order(cell).split() for cell in cells))
+    return known * 3 > len(cells)
+
+
+def _kind_of_cells(text: str, rows: Sequence[tuple[tuple[int, int], ...]], column: int) -> str:
+    cells = _texts(text, rows, column)
+    if len(cells) < _FEW_CELLS:
+        return ""
+    for group, pattern in _CELLS.items():
+        if sum(pattern.fullmatch(cell) is not None for cell in cells) * 5 > len(cells) * 3:
+            return group
+    return ""
+
+
+def _is_directory(text: str, rows: Sequence[tuple[tuple[int, int], ...]], headings: Headings | None) -> bool:
+    """Whether all that a list of names tells of how to reach them are addresses of one house, as on its own pages."""
+    if headings is None:
+        return False
+    contacts = [column for column, heading in enumerate(headings.texts) if group_of(heading) == "contact"]
+    hosts = {cell.rpartition("@")[2].lower() for column in contacts for cell in _texts(text, rows, column)}
+    return (
+        len(hosts) == 1
+        and "@" in "".join(_texts(text, rows[:1], contacts[0]))
+        and not any(map(is_private_provider, hosts))
+    )
 
 
 def _cell(text: str, row: tuple[tuple[int, int], ...], column: int, test: Callable[[str], bool]) -> bool:
     if column >= len(row):
         return False
     start, end = row[column]
-    return end - start <= 60 and test(text[start:end])
+    return 0 < end - start <= 60 and test(text[start:end])
+
+
+def _is_name(cell: str) -> bool:
+    return looks_like_name(in_order(cell))
 
 
 def _has_digits(cell: str) -> bool:
     return sum(character.isdigit() for character in cell) >= 4
-
-
-def _reason(headings: Headings, groups: dict[int, str], group: str) -> str:
-    heading = next(headings.texts[column] for column, each in groups.items() if each == group)
-    return f"column '{heading}' ({group})"

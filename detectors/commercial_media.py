@@ -9,11 +9,13 @@ from collections.abc import Iterable, Sequence
 from detectors.base import Context, TextDetector, Waking
 from scanner.model import Hit
 
+# An expression, words of which one stands in all that it finds, and how sure that is.
 _SIGNS = (
     (
         re.compile(
             r"\b(?:ripped|pirat\w+|bootleg\w*|torrent\w*|crack(?:ed)? (?:copy|version)|keygen)\b", re.IGNORECASE
         ),
+        ("ripped", "pirat", "bootleg", "torrent", "crack", "keygen"),
         0.85,
     ),
     (
@@ -23,6 +25,7 @@ _SIGNS = (
             r"chart|for free)\b",
             re.IGNORECASE,
         ),
+        ("copy of", "copied", "download", "burn"),
         0.8,
     ),
     (
@@ -31,6 +34,7 @@ _SIGNS = (
             r"for free|off (?:the internet|youtube|spotify))\b",
             re.IGNORECASE,
         ),
+        ("copied", "downloaded", "without paying", "for free", "off "),
         0.8,
     ),
 )
@@ -45,7 +49,10 @@ class CommercialMedia(TextDetector):
     )
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:
-        for pattern, confidence in _SIGNS:
+        lowered = text.lower()
+        for pattern, words, confidence in _SIGNS:
+            if not any(word in lowered for word in words):
+                continue
             for match in pattern.finditer(text):
                 reasons = ("says that it was copied from a commercial source",)
                 yield Hit("commercial_media", match.start(), match.end(), match.group(), confidence, reasons)

@@ -17,9 +17,13 @@ _CUT_SHORT = re.compile(r"([^\W\d_]{5,20})\d{2,8}")
 TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "sir", "rev", "reverend", "cllr"})
 
 
+# Letters that no decomposition takes apart, as English writes them.
+_STROKES = str.maketrans({"ł": "l", "Ł": "l", "ø": "o", "Ø": "o", "đ": "d", "Đ": "d", "ı": "i", "æ": "ae", "Æ": "ae"})
+
+
 def fold(text: str) -> str:
-    """Lower case without accents (Unicode NFKD): Siân is sian."""
-    plain = unicodedata.normalize("NFKD", text)
+    """Lower case without accents (Unicode NFKD) and strokes: Siân is sian, Przemysław przemyslaw."""
+    plain = unicodedata.normalize("NFKD", text.translate(_STROKES))
     return "".join(character for character in plain if not unicodedata.combining(character)).casefold()
 
 

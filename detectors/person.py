@@ -7,16 +7,16 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from itertools import islice
+from functools import cache, lru_cache
+from itertools import islice, pairwise
 
-from detectors.analysis import FORENAMES_FILE, forenames
+from detectors.analysis import FORENAMES_FILE, is_forename
 from detectors.base import Context, TextDetector, Waking, heading_key
 from detectors.names import fold, read_data
-from detectors.tables import Cell, TableMap, group_of
+from detectors.tables import Cell, Headings, group_of, headings_of, turned
 from detectors.wording import LISTS
 from scanner.errors import ConfigError
-from scanner.model import Hit, People
+from scanner.model import Hit, People, Table
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’.-][^\W\d_]+)*")
 _CAPITALISED = r"[A-ZÀ-ÖØ-Þ][^\W\d_]*(?:['’-][^\W\d_]+){0,3}"
@@ -59,6 +59,7 @@ _NOT_NAMES = _ORGANISATIONS | frozenset(
         "mum dad mother father parent parents carer carers pupil pupils student students child children staff son daughter "
         "brother sister boy girl sir madam colleagues all everyone team sender recipient "
         "linux unix java perl python apache debian redhat razor spamassassin internet web html http xml url "
+        "name names surname surnames forename forenames "
         "the a an and or of for with this that these those our your his her their my we you he she they who what when "
         "everyone everybody anyone anybody someone somebody nobody none most some several many few both each every any other "
         "others another vitamin vitamins one two three four five six seven eight nine ten twelve twenty boys girls kids learners teachers "
@@ -79,6 +80,13 @@ _TAUGHT = frozenset(
         "jesus muhammad moses buddha allah god santa"
     ).split()
 )
+# Surnames of many a pupil that are also places, seasons and peoples: behind a forename, where something else says that it is a person.
+_ALSO_SURNAMES = frozenset(
+    (
+        "park hill hall lane street bridge field church court grove house close gardens french english german welsh may march north west "
+        "south east head page england ireland france spring summer winter christmas week day drive station read reading group case key"
+    ).split()
+)
 _ENDS_A_NAME = (_NOT_NAMES | _GREETINGS) - _ORGANISATIONS
 # Forenames that are words as well: alone they name nobody.
 _ALSO_WORDS = frozenset(
@@ -90,26 +98,29 @@ _ALSO_WORDS = frozenset(
         "tim trip van victor wade ward woody"
     ).split()
 )
-_NAMED_AFTER = frozenset({"health", "sen"})
+# A condition that is named after somebody, and a street, name nobody.
+_NAMED_AFTER = frozenset({"health", "sen", "address"})
 _CLASS = r"(?:1[0-3]|[1-9])[A-Z]{1,3}\d?"
+# The years of Scottish schools; a bare blank before one joins a product to its number ("Galaxy S5").
+_STAGE = r"P[1-7]|S[1-6]"
 _YEAR = r"(?:Y|Yr|Year) ?(?:1[0-3]|[1-9])(?:[A-Z]{1,2})?"
-_FORM = rf"{_CLASS}|{_YEAR}"
+FORM = rf"{_CLASS}|{_YEAR}"
 # A bare blank joins a name to a class ("JS 10X"), not to a year: "Welcome Year 7", "All Year 9" name nobody.
 _NAME_AND_FORM = re.compile(
     rf"(?<![\w'’/-])(?P<name>{_CAPITALISED}(?: {_CAPITALISED}){{0,2}})"
-    rf"(?:(?:,? \(|,? (?:in|from|of) |, )(?:class |form )?(?P<form>{_FORM})| (?P<class>{_CLASS}))(?![\w'’-])"
+    rf"(?:(?:,? \(|,? (?:in|from|of) |, )(?:class |form )?(?P<form>{FORM}|{_STAGE})| (?P<class>{_CLASS}))(?![\w'’-])"
 )
 _IN_YEAR = re.compile(rf"{_YEAR}\Z")
 # Endings of nouns that begin sentences about a year group; a forename that shares one is confirmed by the name model.
 _ABSTRACT = re.compile(r"(?:tion|ment|ness|ings?|ance|ence|ity|ies|ers|ism|ents)\Z", re.IGNORECASE)
 _NAME_LINE = re.compile(
-    rf"^[^\w\n]{{0,4}}(?:\d{{1,3}}[.):]? {{0,2}})?(?P<name>(?:{_CAPITALISED}|[A-Z]{{2,30}})(?P<comma>,)?"
-    rf"(?: (?:{_CAPITALISED}|[A-Z]{{2,30}})){{1,3}})(?P<rest>[^\n]{{0,120}})$",
+    rf"^[^\w\n]{{0,4}}(?:(?P<number>\d{{1,6}})[.):]?[ \t]{{0,8}})?(?P<name>(?:{_CAPITALISED}|[A-Z]{{2,30}})(?P<comma>,)?"
+    rf"(?: {{1,20}}(?:{_CAPITALISED}|[A-Z]{{2,30}})){{1,3}})(?P<rest>[^\n]{{0,120}})$",
     re.MULTILINE,
 )
 # What stands after a name in a list of pupils: a form or year, or a grade, mark, level or percentage.
-_LIST_TOKENS = {
-    "form": re.compile(rf"(?<![\w/])(?:{_FORM})(?![\w/])"),
+LIST_TOKENS = {
+    "form": re.compile(rf"(?<![\w/])(?:{FORM})(?![\w/])"),
     "grade": re.compile(
         r"(?<![\w£/.])(?:[A-EU][*+-]?|[1-9][+-]?|\d{1,3} ?%|\d{1,3}/\d{1,3}|WT|EXS|GDS|WTS|BLW)(?![\w/.])"
     ),
@@ -120,9 +131,11 @@ _LIST_TOKENS = {
     ),
 }
 _LEAST_LINES = 5
+# Of a candidate number, which stands before a name.
+_CANDIDATE_DIGITS = 4
 _GRADED = (
     rf"{_CAPITALISED} {_CAPITALISED}(?:-{_CAPITALISED})?(?: ?[:=(–-]{{1,2}} ?| )"
-    rf"(?:[A-EU][*+-]?|[1-9][+-]?|\d{{1,3}} ?%|\d{{1,3}}/\d{{1,3}}|EXS|GDS|WTS|{_FORM})"
+    rf"(?:[A-EU][*+-]?|[1-9][+-]?|\d{{1,3}} ?%|\d{{1,3}}/\d{{1,3}}|EXS|GDS|WTS|{FORM})"
     r"(?![\w/.])\)?"
 )
 # The same in one line: "Ava Nunn 3, Billy Crane U, …".
@@ -130,6 +143,10 @@ GRADED_LINE = re.compile(rf"(?<![\w'’-]){_GRADED}(?:(?:[,;/] ?|,? and )\s?{_GR
 # No school has more pupils in one list; what stands below is left out, and said so.
 MOST_LINES = 10_000
 _MOST_OWNERS = 5_000
+# So many rows and columns tell what a column holds; so large a part of the cells must be alike, different, and known.
+_SAMPLED_ROWS, _SAMPLED_COLUMNS = 200, 60
+_MOSTLY, _DISTINCT, _KNOWN_FORENAMES = 0.8, 0.5, 0.4
+_NAME_CELL = re.compile(rf"(?:{_CAPITALISED}|[A-Z]\.?)(?: (?:{_CAPITALISED}|[A-Z]\.?|[a-z]{{2,3}})){{0,3}}")
 _SURNAME_FIRST = re.compile(
     rf"^[^\w\n]{{0,4}}(?P<name>(?:{_CAPITALISED} )?{_CAPITALISED}, {{0,2}}{_CAPITALISED}(?: {_CAPITALISED})?)[ .]{{0,2}}$",
     re.MULTILINE,
@@ -205,37 +222,46 @@ class NameLine:
 
 @dataclass(frozen=True, slots=True)
 class NameList:
-    """At least five lines one below the other, each a name with a token of one kind (`form` or `grade`)."""
+    """At least five lines one below the other, each a name with a token of one kind (`form`, `grade`, `birth date`, or the
+    `number` of a candidate before it).
+    """
 
     kind: str
     lines: tuple[NameLine, ...]
 
 
-def name_lists(text: str) -> list[NameList]:
+@lru_cache(maxsize=2)
+def name_lists(text: str) -> tuple[NameList, ...]:
     """Lists of pupils that were typed as lines; blank lines may lie between, other lines end the list."""
     if text.count("\n") < _LEAST_LINES - 1:
-        return []
+        return ()
     lists: list[NameList] = []
     run: list[tuple[NameLine, frozenset[str]]] = []
     lines = 0
     for match in _NAME_LINE.finditer(text):
         if lines >= MOST_LINES:
             break
-        kinds = frozenset(kind for kind, token in _LIST_TOKENS.items() if token.search(match["rest"]))
-        if not kinds or len(match["rest"].split()) > 8 or not looks_like_name(match["name"].replace(",", "")):
+        kinds = {kind for kind, token in LIST_TOKENS.items() if token.search(match["rest"])}
+        if len(match["number"] or "") == _CANDIDATE_DIGITS and match["comma"]:
+            kinds.add("number")
+        words = match["name"].replace(",", "").split()
+        if words[0].lower() in _TITLES:
+            kinds -= {"form", "grade"}  # who teaches a class, and where
+        named = looks_like_name(" ".join(words), of_a_person=has_forename(words[:-1]))
+        if not kinds or len(match["rest"].split()) > 8 or not named:
             continue
-        line = NameLine(match.start(), match.end(), match.start("name"), match.end("name"), _in_order(match["name"]))
+        line = NameLine(match.start(), match.end(), match.start("name"), match.end("name"), in_order(match["name"]))
         if run and text[run[-1][0].end : line.start].strip():
             lists.extend(_as_list(run))
             run = []
-        run.append((line, kinds))
+        run.append((line, frozenset(kinds)))
         lines += 1
     lists.extend(_as_list(run))
-    return lists
+    return tuple(lists)
 
 
 def _as_list(run: Sequence[tuple[NameLine, frozenset[str]]]) -> Iterator[NameList]:
-    for kind in _LIST_TOKENS:
+    for kind in (*LIST_TOKENS, "number"):
         lines = tuple(line for line, kinds in run if kind in kinds)
         if len(lines) >= _LEAST_LINES:
             yield NameList(kind, lines)
@@ -263,7 +289,7 @@ class PersonName(TextDetector):
         if context.people is not None:
             found.extend(self._directory(context.people).find(text))
         if context.tables:
-            found.extend(_in_columns(text, TableMap(text, context.tables)))
+            found.extend(_in_columns(text, context.tables))
         listed = 0
         for each in name_lists(text):
             listed += len(each.lines)
@@ -293,7 +319,7 @@ class PersonName(TextDetector):
             found.extend(_with_form(forms, text, context.names, small))
             found.extend(_from_model(text, context.names, small))
         found.extend(_with_initial(text, context.names))
-        # "Down's syndrome", "Asperger": a condition that is named after somebody names nobody.
+        # "Down's syndrome", "74 Fennel Way".
         taken = sorted((hit.start, hit.end) for hit in context.hits if hit.label in _NAMED_AFTER)
         starts = [start for start, _ in taken]
         return [hit for hit in _supported(text, _best(found)) if not _inside(hit, taken, starts)]
@@ -408,12 +434,16 @@ def _with_form(
             words = words[1:]
         name = " ".join(words)
         start = match.end("name") - len(name)
-        if not words or not looks_like_name(name) or (len(words) == 1 and len(name) > 3 and name.isupper()):
+        if (
+            not words
+            or not looks_like_name(name, of_a_person=True)
+            or (len(words) == 1 and len(name) > 3 and name.isupper())
+        ):
             continue
         confidence = 0.75
         if len(words) == 1:
             place = bisect_left(starts, match.end("name")) - 1
-            seen = name.lower() in forenames() or (place >= 0 and names[place][1] > start)
+            seen = is_forename(name) or (place >= 0 and names[place][1] > start)
             if name.isupper():
                 confidence = 0.6
             elif not seen and (_ABSTRACT.search(name) or name.lower() in small):
@@ -431,7 +461,7 @@ def _surname_first(text: str) -> Iterator[Hit]:
     if len(matches) >= _LEAST_SURNAME_FIRST:
         for match in matches:
             yield Hit(
-                "person", match.start("name"), match.end("name"), _in_order(match["name"]), 0.6, ("surname, forename",)
+                "person", match.start("name"), match.end("name"), in_order(match["name"]), 0.6, ("surname, forename",)
             )
 
 
@@ -476,7 +506,7 @@ def _owners(text: str) -> Iterator[Hit]:
         if (
             (start and (text[start - 1].isalnum() or text[start - 1] in "'@./-"))
             or name.isupper()
-            or not looks_like_name(name)
+            or not looks_like_name(name, of_a_person=True)
         ):
             continue
         yield Hit("person", start, match.start(), name, 0.6, ("somebody's family, home or teacher",))
@@ -501,7 +531,7 @@ def _with_initial(text: str, names: Sequence[tuple[int, int]]) -> Iterator[Hit]:
             continue
         place = bisect_left(starts, last.end()) - 1
         seen = place >= 0 and names[place][1] > first.start()
-        if match["dot"] or seen or first.group().lower() in forenames():
+        if match["dot"] or seen or is_forename(first.group()):
             name = text[first.start() : last.end()]
             yield Hit("person", first.start(), last.end(), name, 0.75 if seen else 0.6, ("name with an initial",))
 
@@ -535,37 +565,120 @@ def _begins_sentence(text: str, start: int) -> bool:
     return not before or before[-1] in ".!?:\n-*•"
 
 
-def _in_columns(text: str, tables: TableMap) -> Iterator[Hit]:
-    """Names in the cells beneath a heading that says so, forename and surname of one row joined."""
-    for number, headings in enumerate(tables.headings):
-        if headings is None:
+@dataclass(frozen=True, slots=True)
+class NameColumns:
+    """The columns of a table in which people are named: from `first_row` on, each row is about one."""
+
+    columns: tuple[int, ...]
+    first_row: int
+    # Known by the names themselves, whatever stands above them.
+    by_content: bool
+    # Forename and surname of one person; else each column names a person of its own.
+    joined: bool = False
+
+
+def name_columns(text: str, table: Table, headings: Headings | None) -> NameColumns | None:
+    """By the headings; where none says so, by the cells: names of two words, or forenames and surnames side by side, of which
+    the list of forenames knows a good part. A column of teachers ("Mr Doyle") is none, nor is one in which two names take turns.
+    """
+    if headings is not None:
+        named = tuple(column for column, heading in enumerate(headings.texts) if group_of(heading) == "name")
+        if named:
+            return NameColumns(named, headings.row + 1, False)
+    known = headings is not None and sum(bool(group_of(heading)) for heading in headings.texts) > 0
+    first_row = headings.row + 1 if headings is not None and known else 0
+    sample = table.rows[first_row : first_row + _SAMPLED_ROWS]
+    width = max((len(row) for row in sample), default=0)
+    if len(sample) < _LEAST_LINES or width < 2:
+        return None
+    kinds = [_kind_of_column(text, sample, column) for column in range(min(width, _SAMPLED_COLUMNS))]
+    whole = tuple(column for column, kind in enumerate(kinds) if kind == "whole")
+    if whole:
+        return NameColumns(whole, first_row, True)
+    for column, (one, other) in enumerate(pairwise(kinds)):
+        if "forename" in (one, other) and one and other:
+            return NameColumns((column, column + 1), first_row, True, joined=True)
+    return None
+
+
+def _kind_of_column(text: str, rows: Sequence[tuple[tuple[int, int], ...]], column: int) -> str:
+    """`whole` names, `forename`s, capitalised single `word`s that may be surnames, or empty."""
+    cells = [
+        in_order(text[start:end]) for start, end in (row[column] for row in rows if column < len(row)) if 0 < end - start <= 60
+    ]  # fmt: skip
+    if len(cells) < _LEAST_LINES or len(set(cells)) < _DISTINCT * len(cells):
+        return ""
+    named = [cell.split() for cell in cells if _NAME_CELL.fullmatch(cell) and looks_like_name(cell)]
+    if len(named) < _MOSTLY * len(cells) or sum(words[0].lower().rstrip(".") in _TITLES for words in named) * 2 > len(
+        named
+    ):
+        return ""
+    known = sum(has_forename(words[:-1] or words) for words in named)
+    if sum(len(words) > 1 for words in named) >= _MOSTLY * len(named):
+        return "whole" if known >= _KNOWN_FORENAMES * len(named) else ""
+    return "forename" if known * 2 >= len(named) else "word"
+
+
+def _in_columns(text: str, tables: Sequence[Table]) -> Iterator[Hit]:
+    """Names in the cells beneath a heading that says so, or that are plainly names; forename and surname of a row joined."""
+    for number, table in enumerate(tables):
+        headings = headings_of(text, table)
+        names = name_columns(text, table, headings)
+        if names is None and (on_its_side := turned(table)) is not None:
+            across = name_columns(text, on_its_side, None)
+            if across is not None:
+                yield from _plain_names(text, on_its_side, across, None)
+        if names is None:
             continue
+        if names.by_content:
+            yield from _plain_names(text, table, names, number)
+            continue
+        assert headings is not None  # what the headings say
         groups = [group_of(heading) for heading in headings.texts]
-        name_columns = {column for column, group in enumerate(groups) if group == "name"}
-        if not name_columns:
-            continue
         # "Name, quantity, price" heads a stock list: a lone "Name" needs company that speaks of people.
-        sure = len(set(groups) - {""}) >= 2 or len(name_columns) >= 2
-        rows: dict[int, list[Cell]] = defaultdict(list)
-        for cell in tables.cells:
-            if cell.table == number and cell.row > headings.row and cell.column in name_columns:
-                rows[cell.row].append(cell)
-        for row, cells in rows.items():
-            yield from _row_name(text, cells, sure, (number, row))
+        sure = len(set(groups) - {""}) >= 2 or len(names.columns) >= 2
+        for row_number, row in enumerate(table.rows[names.first_row :], names.first_row):
+            cells = [
+                Cell(number, row_number, column, *row[column], headings.texts[column])
+                for column in names.columns
+                if column < len(row) and row[column][0] < row[column][1]
+            ]
+            if cells:
+                yield from _row_name(text, cells, sure, (number, row_number))
+
+
+def _plain_names(text: str, table: Table, names: NameColumns, number: int | None) -> Iterator[Hit]:
+    """The names in columns that are known by their cells; `number` is the table's, None where it lies on its side."""
+    for row_number, row in enumerate(table.rows[names.first_row :], names.first_row):
+        spans = [
+            row[column] for column in names.columns if column < len(row) and 0 < row[column][1] - row[column][0] <= 60
+        ]
+        if names.joined and len(spans) < len(names.columns):
+            continue
+        place = (number, row_number) if number is not None else None
+        for group in [spans] if names.joined else [[span] for span in spans]:
+            name = " ".join(in_order(text[low:high]) for low, high in group)
+            if looks_like_name(name):
+                yield Hit("person", group[0][0], group[-1][1], name, 0.8, ("a column of names",), row=place)
+
+
+def has_forename(words: Sequence[str]) -> bool:
+    """Whether the list of forenames knows one of the words, or one of them is an initial."""
+    return any(len(word.rstrip(".")) == 1 or is_forename(word) for word in words)
 
 
 def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]) -> Iterator[Hit]:
     cells = [
-        cell
-        for cell in cells
-        if cell.end - cell.start <= 60 and looks_like_name(_in_order(text[cell.start : cell.end]))
+        cell for cell in cells if cell.end - cell.start <= 60 and _cell_names(text[cell.start : cell.end], cell.heading)
     ]
     if not cells:
         return
     parts = {heading_key(cell.heading): " ".join(text[cell.start : cell.end].split()) for cell in cells}
-    surname = next((value for key, value in parts.items() if "surname" in key or key in ("lastname", "familyname")), "")
+    surname = next(
+        (value for key, value in parts.items() if any(word in key for word in ("surname", "last", "family"))), ""
+    )
     forename = next(
-        (value for key, value in parts.items() if "forename" in key or "first" in key or "given" in key), ""
+        (value for key, value in parts.items() if any(word in key for word in ("forename", "first", "given"))), ""
     )
     first = cells[0]
     if surname and forename:
@@ -574,15 +687,24 @@ def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]
         start = first.start
         yield Hit("person", start, end, f"{forename} {surname}", 0.85, ("names by column",), row=row)
         return
-    name = _in_order(text[first.start : first.end])
+    name = in_order(text[first.start : first.end])
     if sure or " " in name:
         confidence = 0.85 if sure else 0.6
         yield Hit("person", first.start, first.end, name, confidence, (f"column '{first.heading}'",), row=row)
 
 
-def _in_order(name: str) -> str:
-    """ "HUGHES, Callum" as "Callum HUGHES"; anything else with its white space made single."""
-    surname, comma, given = name.partition(",")
+def _cell_names(cell: str, heading: str) -> bool:
+    """A column of surnames may hold one word that is a place elsewhere."""
+    name = in_order(cell)
+    alone = name.lower() in _ALSO_SURNAMES and any(
+        word in heading_key(heading) for word in ("surname", "lastname", "familyname")
+    )
+    return alone or looks_like_name(name, of_a_person=True)
+
+
+def in_order(name: str) -> str:
+    """ "HUGHES, Callum" and "Hughes:Callum" as "Callum HUGHES"; anything else with its white space made single."""
+    surname, comma, given = name.replace(":", ",", 1).partition(",")  # a colon in result files of examinations
     ordered = f"{given} {surname}" if comma and given.strip() else name
     return " ".join(ordered.split())
 
@@ -592,16 +714,26 @@ def _may_be_name(word: str) -> bool:
     return plain not in _NOT_NAMES and plain not in _GREETINGS
 
 
-def looks_like_name(text: str) -> bool:
-    """One to four words that could be a person's, at least one of them not a mere initial or particle."""
+def looks_like_name(text: str, *, of_a_person: bool = False) -> bool:
+    """One to four words that could be a person's, at least one of them not a mere initial or particle.
+
+    `of_a_person`: what stands around it says that it is somebody's, so that "Callum Hill" and "Hye-jin Park" are no places.
+    """
     words = text.replace(",", " ").split()
-    if not 1 <= len(words) <= 5 or any(
-        character.isdigit() or character in "@/\\:;&%£$#=+<>()[]{}!?" for character in text
+    if (
+        not 1 <= len(words) <= 5
+        or not any(map(str.isalpha, text))
+        or any(character.isdigit() or character in "@/\\:;&%£$#=+<>()[]{}!?" for character in text)
     ):
         return False
     if len(words) == 1 and words[0].lower().rstrip(".'’") in _TAUGHT:
         return False
-    if not all(_may_be_name(word) for word in words) or not any(len(word.strip(".")) >= 2 for word in words):
+    # "Aaliyah A": an initial behind a name may be any letter.
+    if of_a_person and len(words) > 1 and words[-1].lower() in _ALSO_SURNAMES:
+        words = words[:-1]
+    if not all(_may_be_name(word) or (place and len(word) == 1) for place, word in enumerate(words)) or not any(
+        len(word.strip(".")) >= 2 for word in words
+    ):
         return False
     return len(words) == 1 or fold(" ".join(words)).replace(".", "") not in _public_figures()
 
@@ -669,11 +801,11 @@ def _cleaned(text: str, start: int, end: int, small: frozenset[str]) -> Hit | No
         if after is not None and begins and _may_be_name(after.group(1)):
             return Hit("person", first, last + after.end(), f"{after.group(1)} {name}", 0.75, ("surname, forename",))
         lower = name.lower()
-        doubtful = lower in _ALSO_WORDS or (lower not in forenames() and lower in small)
+        doubtful = lower in _ALSO_WORDS or (not is_forename(name) and lower in small)
         if name.isupper() or (doubtful and not titled):
             return None
         # The small model takes many a capitalised noun for a name: alone it needs the list of forenames or a title.
-        known = titled or lower.partition("-")[0] in forenames()
+        known = titled or is_forename(name)
         return Hit("person", first, last, name, 0.5 if known else 0.45, _ONE_WORD)
     confidence = 0.6 if name.isupper() else 0.75
     return Hit("person", first, last, " ".join(name.split()), confidence, ("name recognised",))

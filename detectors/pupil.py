@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from detectors.analysis import forenames
+from detectors.analysis import is_forename
 from detectors.base import Context, TextDetector, Waking
 from detectors.names import TITLES
 from detectors.person import looks_like_name
@@ -16,7 +16,7 @@ _NAME = rf"(?:{_CAPITALISED}(?: {_CAPITALISED}){{0,2}}(?: [A-Z]\b\.?)?|[A-Z]{{2,
 # Year, class or age as people write them beside a name.
 _YEAR = r"(?:[Yy](?:(?:ea)?r)?\.? ?(?:1[0-3]|[1-9])(?:[A-Z]{1,2}|[a-z])?|Y(?:EA)?R ?(?:1[0-3]|[1-9]))"
 _CLASS = (
-    r"(?:(?:1[0-3]|[1-9])[A-Z]{1,3}\d?|[Rr]eception|[Nn]ursery|[Ss]ixth [Ff]orm"
+    r"(?:(?:1[0-3]|[1-9])[A-Z]{1,3}\d?|P[1-7]|S[1-6]|[Rr]eception|[Nn]ursery|[Ss]ixth [Ff]orm"
     r"|(?:my|your|our|his|her) (?:class|form|tutor group|group|set))"
 )
 _AGE = (
@@ -35,7 +35,8 @@ _BEFORE = re.compile(
     rf"(?P<link>,| is| was| called| named| concerned(?: is| was)|:)?"
     rf" \(?(?P<name>{_CAPITALISED}(?: {_CAPITALISED})?)(?![\w'’])"
 )
-_YEAR_ONLY = re.compile(_YEAR)
+# Proves less than a class does.
+_YEAR_ONLY = re.compile(rf"{_YEAR}|P[1-7]|S[1-6]")
 # Forenames that are words, too, and begin no heading about a year ("Autumn, Year 9").
 _FLOWERS = frozenset(
     "poppy daisy lily holly ivy ruby rose jasmine heather olive violet pearl amber jade robin jack harry".split()
@@ -65,6 +66,7 @@ class Pupil(TextDetector):
     wake = (
         r"\by(?:ea)?r?\.? ?(?:1[0-3]|[1-9])[a-z]{0,2}\b",
         r"\b(?:1[0-3]|[1-9])[a-z]{1,3}\d?\b",
+        r"\b(?:p[1-7]|s[1-6])\b",
         r"\bage(?:d|:)? ?\d",
         r"\d ?(?:yrs?|years?)(?:[ -]old)?\b",
         r"[a-z] \(\d{1,2}[,)]",
@@ -108,7 +110,7 @@ def _marked_after(text: str) -> Iterator[Hit]:
         name = " ".join(words)
         start = match.end("name") - len(name)
         bare = match["link"] == " "
-        if not looks_like_name(name) or not _is_name(name, mark=match["mark"], bare=bare):
+        if not looks_like_name(name, of_a_person=True) or not _is_name(name, mark=match["mark"], bare=bare):
             continue
         yield Hit("pupil", start, match.end("name"), name.rstrip("."), 0.8, ("a name with a class, year or age",))
 
@@ -130,8 +132,8 @@ def _is_name(name: str, *, mark: str, bare: bool) -> bool:
     exact = _YEAR_ONLY.fullmatch(mark) is None and not mark.isdigit()
     if letters.isupper() and len(letters) <= 3:
         return letters not in _NO_INITIALS and (exact or not bare)
-    words = [word.lower().partition("-")[0] for word in name.split()]
+    words = name.lower().split()
     if words[0].rstrip(".") in TITLES:
         return False
-    known = any(word in forenames() for word in words)
+    known = any(is_forename(word) for word in words)
     return known or (len(words) > 1 and exact) or (words[0] in _FLOWERS and not bare)

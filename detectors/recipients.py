@@ -390,13 +390,24 @@ _SORRY = re.compile(
     r"student|member of staff)(?:['’]s)?\b|\bwrong (?:address|person|parent|family|recipient|\w+['’]s)\b",
     re.IGNORECASE,
 )
+# One of these stands in whatever the expressions find: most mail has none, and a look for a word costs next to nothing.
+_ERROR_WORDS = (
+    "wrong", "mistake", "in error", "accident", "meant for", "intended for", "not for you", "without reading", "without opening",
+)  # fmt: skip
+_DELETE_WORDS = (
+    "delete", "bin", "destroy", "erase", "shred", "get rid of", "open", "t read", "t look", "disregard", "ignore", "return",
+    "send back", "throw away",
+)  # fmt: skip
 _RECALLS = re.compile(r"\A[ \t]*(?:recall|message recall)[ \t]*:|\bwould like to recall the message\b", re.IGNORECASE)
 
 
 def _sent_in_error(message: Message) -> Iterable[Hit]:
     """The sender says that an earlier mail went to the wrong person, or that it held the wrong file; or calls it back."""
     said = message.own_words()[:20_000]
-    if _SENT_IN_ERROR.search(said) or (_ASKS_TO_DELETE.search(said) and _SORRY.search(said)):
+    lowered = said.lower()
+    in_error = any(word in lowered for word in _ERROR_WORDS) and _SENT_IN_ERROR.search(said)
+    to_delete = any(word in lowered for word in _DELETE_WORDS)
+    if in_error or (to_delete and _ASKS_TO_DELETE.search(said) and _SORRY.search(said)):
         yield _hit("sent_in_error", "", 0.85, "the sender says that something went to the wrong person")
     elif _RECALLS.search(message.envelope.subject) or _RECALLS.search(said[:500]):
         yield _hit("sent_in_error", "", 0.8, "a message is called back from somebody outside")

@@ -7,8 +7,9 @@ identifiable is the rule's question (`near`). Words: `rules/lists/sensitive.yml`
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -70,7 +71,8 @@ _ABOUT = re.compile(
     r"\b(?:courses?|training|talks?|sessions?|workshops?|webinars?|assembl(?:y|ies)|lectures?|seminars?|"
     r"briefings?|modules?|books?|twilights?|insets?|inputs?|e-?learning|"
     r"letters?|forms?|flyers?|pages?|notices?"
-    r"|articles?|podcasts?|resources?|leaflets?|posters?|presentations?|lessons?|charity|charities) (?:on|about|around|covering|in|for)"
+    r"|articles?|podcasts?|resources?|leaflets?|posters?|presentations?|lessons?|careers?|charity|"
+    r"charities) (?:on|about|around|covering|in|for)"
     r"(?: (?!his\b|her\b|their\b|him\b|she\b|he\b)[a-z\d][\w'-]{0,20},?){0,8} \Z"
 )
 _AND = re.compile(r"(?:,| and| or| &|/){1,2} ?")
@@ -78,7 +80,8 @@ _AND = re.compile(r"(?:,| and| or| &|/){1,2} ?")
 _VISITED = re.compile(
     r"\b(?:visit(?:s|ed|ing)?(?: to| at)?|(?:sit|sitting) in (?:at|on)|tour of|trip to|(?:work|works|working|"
     r"volunteers?|volunteering|placement|job|career)"
-    r" (?:at|for|with|in)|sponsored|swim for|run for|raising (?:money )?for|in aid of|proceeds to)(?: the| a| our|"
+    r" (?:at|for|with|in)|teach(?:es|ing)?|lectures? (?:on|in)|speciali[sz]es in|"
+    r"sponsored|swim for|run for|raising (?:money )?for|in aid of|proceeds to)(?: the| a| our|"
     r" local)?(?: [A-Z][a-z]+)? \Z"
 )
 _COURSE_AFTER = re.compile(
@@ -105,7 +108,7 @@ _PRESS = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _PRESS_REACH = 1_500
-_MOST_MARKS = 2_000
+_LONGEST_MARK = 120
 # Words of our own that no newspaper would use of the person: they outweigh the marks of one.
 _OURS = re.compile(
     r"\b(?:Y(?:ea)?r?\.? ?(?:1[0-3]|[1-9])\b|(?:1[0-3]|[7-9])[A-Z]{1,2}\d?\b|our (?:pupil|student|child|teacher|TA|SENCO|head)|"
@@ -143,13 +146,15 @@ class SensitiveWords(TextDetector):
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         matches = _outermost(self._words.matches(text, wakings, context.budget))
+        if not matches:
+            return
         rows = [row for table in context.tables for row in table.rows if row]
         bounds = sorted((row[0][0], row[-1][1]) for row in rows)
         # A heading "Case studies" may stand over real children; a form or an example says what it is.
         opening = _NOBODY.search(text, 0, 200)
         nobody_meant = opening is not None and not opening.group().lower().startswith("case")
-        marks: list[tuple[int, str, str]] | None = None
-        judged: dict[tuple[int, int], tuple[bool, bool, bool, bool, bool]] = {}
+        press = _Press(text)
+        judged: dict[tuple[int, int], _Around] = {}
         about_end = -1
         for position, match in enumerate(matches):
             if _in_an_address(text, match) or _in_a_title(text, match) or _of_a_thing(text, match):
@@ -157,23 +162,20 @@ class SensitiveWords(TextDetector):
             if text[match.start].isupper() and _QUOTED_TITLE.search(text, max(0, match.start - 80), match.start):
                 continue
             low, high = _row_around(bounds, match.start) or sentence_around(text, match.start, match.end)
-            if (low, high) not in judged:
-                judged[low, high] = (
-                    has_somebody(text, low, high),
-                    _GENERIC.search(text, low, high) is not None,
-                    _NOBODY.search(text, low, high) is not None or _TAUGHT.search(text, low, high) is not None,
-                    _LONG_AGO.search(text, low, high) is not None,
-                    _SCHOOL.search(text, max(0, low - _SCHOOL_REACH), high + _SCHOOL_REACH) is not None,
-                )
-            somebody, generic, nobody, long_ago, at_school = judged[low, high]
+            around = judged.get((low, high))
+            if around is None:
+                around = judged[low, high] = _Around(text, low, high)
+            somebody = around.somebody
             company = _company(matches, position, low, high)
             reasons = [match.entry.means]
             if match.entry.weight == "strong":
                 confidence = 0.88 if somebody else 0.75
-            elif match.entry.weight == "everyday" and (at_school or (company and company.entry.weight == "strong")):
+            elif match.entry.weight == "everyday" and (
+                around.at_school or (company and company.entry.weight == "strong")
+            ):
                 confidence = 0.82 if somebody else 0.7
                 reasons.append(
-                    "at a school or in a family" if at_school else f"beside {company and company.entry.means}"
+                    "at a school or in a family" if around.at_school else f"beside {company and company.entry.means}"
                 )
             elif match.entry.weight == "everyday":
                 # Said of anybody anywhere it is gossip, news or a novel; of a pupil it is a fact (the rules ask for one).
@@ -192,19 +194,15 @@ class SensitiveWords(TextDetector):
                 reasons.append("ambiguous, no other sensitive word near")
             if somebody:
                 reasons.append("speaks of one person")
-            if nobody or (nobody_meant and not _tabular(bounds, match.start)):
+            if around.nobody or (nobody_meant and not _tabular(bounds, match.start)):
                 confidence *= 0.45
                 reasons.append("an example or form, nobody in particular")
-            elif generic and not somebody:
+            elif not somebody and around.generic:
                 confidence *= 0.5
                 reasons.append("general talk: policy, training, numbers or advert")
             # What is no more than a note is not worth asking whether a newspaper said it.
-            if confidence >= 0.5 and not _tabular(bounds, match.start):
-                marks = _press_marks(text) if marks is None else marks
-                printed = _is_printed(marks, match.start)
-            else:
-                printed = False
-            if printed and not _OURS.search(text, low, high):
+            asked = confidence >= 0.5 and not _tabular(bounds, match.start)
+            if asked and press.printed(match.start) and not _OURS.search(text, low, high):
                 confidence *= 0.6
                 reasons.append("among words of the press or a newsletter")
             listed = about_end >= low and _AND.fullmatch(text[about_end : match.start][:8]) is not None
@@ -215,7 +213,7 @@ class SensitiveWords(TextDetector):
                 about_end = match.end
                 confidence *= 0.5
                 reasons.append("what a course, talk or book is about")
-            if long_ago:
+            if around.long_ago:
                 confidence *= 0.5
                 reasons.append("of long ago")
             if _DENIED.search(text, max(low, match.start - 32), match.start):
@@ -231,29 +229,63 @@ class SensitiveWords(TextDetector):
             )
 
 
-def _press_marks(text: str) -> list[tuple[int, str, str]]:
-    """Place, kind and words of each mark of the press, the first 2,000."""
-    found: list[tuple[int, str, str]] = []
-    for match in _PRESS.finditer(text):
-        found.append((match.start(), match.lastgroup or "", match.group().lower()))
-        if len(found) >= _MOST_MARKS:
-            break
-    return found
+class _Around:
+    """What the sentence or row about a match says, each thing looked for when it is first asked for."""
+
+    def __init__(self, text: str, low: int, high: int) -> None:
+        self._text, self._low, self._high = text, low, high
+
+    @cached_property
+    def somebody(self) -> bool:
+        return has_somebody(self._text, self._low, self._high)
+
+    @cached_property
+    def generic(self) -> bool:
+        return _GENERIC.search(self._text, self._low, self._high) is not None
+
+    @cached_property
+    def nobody(self) -> bool:
+        return any(each.search(self._text, self._low, self._high) for each in (_NOBODY, _TAUGHT))
+
+    @cached_property
+    def long_ago(self) -> bool:
+        return _LONG_AGO.search(self._text, self._low, self._high) is not None
+
+    @cached_property
+    def at_school(self) -> bool:
+        return _SCHOOL.search(self._text, max(0, self._low - _SCHOOL_REACH), self._high + _SCHOOL_REACH) is not None
 
 
-def _is_printed(marks: list[tuple[int, str, str]], position: int) -> bool:
-    """Two kinds of marks near, one of them of a newspaper's own; or three different marks of a newsletter.
+class _Press:
+    """The marks of the press in a text, looked for only about the places that are asked for, and once."""
 
-    A link and "newsletter" stand under many a signature and prove nothing.
-    """
-    low = bisect_left(marks, (position - _PRESS_REACH,))
-    high = bisect_left(marks, (position + _PRESS_REACH,))
-    near = marks[low : min(high, low + 200)]
-    kinds = {kind for _, kind, _ in near}
-    if len(kinds) >= 2 and kinds & {"paper", "says", "line"}:
-        return True
-    said = {words for _, kind, words in near if kind in ("paper", "says", "line")}
-    return len(said) >= 2 or len({words for _, kind, words in near if kind == "issue"}) >= 3
+    def __init__(self, text: str) -> None:
+        self._text = text
+        # Place, kind and words of the marks that begin in each piece of the text.
+        self._pieces: dict[int, list[tuple[int, str, str]]] = {}
+
+    def printed(self, position: int) -> bool:
+        """Two kinds of marks near, one of them of a newspaper's own; or three different marks of a newsletter.
+
+        A link and "newsletter" stand under many a signature and prove nothing.
+        """
+        low, high = max(0, position - _PRESS_REACH), position + _PRESS_REACH
+        marks = [mark for piece in range(low // _PRESS_REACH, high // _PRESS_REACH + 1) for mark in self._marks(piece)]
+        near = [mark for mark in marks if low <= mark[0] < high][:200]
+        kinds = {kind for _, kind, _ in near}
+        if len(kinds) >= 2 and kinds & {"paper", "says", "line"}:
+            return True
+        said = {words for _, kind, words in near if kind in ("paper", "says", "line")}
+        return len(said) >= 2 or len({words for _, kind, words in near if kind == "issue"}) >= 3
+
+    def _marks(self, piece: int) -> list[tuple[int, str, str]]:
+        if piece not in self._pieces:
+            low, high = piece * _PRESS_REACH, (piece + 1) * _PRESS_REACH
+            found = _PRESS.finditer(self._text, low, high + _LONGEST_MARK)
+            self._pieces[piece] = [
+                (match.start(), match.lastgroup or "", match.group().lower()) for match in found if match.start() < high
+            ]
+        return self._pieces[piece]
 
 
 def _in_an_address(text: str, match: Match) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from detectors.base import heading_key
 from scanner.model import Table
@@ -12,6 +14,8 @@ from scanner.model import Table
 # The heading row is looked for among the first rows that hold anything (reference uk-personal-data, section 4.1).
 _ROWS_TO_LOOK_AT = 10
 _LONGEST_HEADING = 40
+_MOST_HEADINGS = 100
+_LEAST_TURNED, _MOST_TURNED = 6, 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,7 @@ class TableMap:
     """Finds the cell at a position of the text; built once for a text, linear in its cells."""
 
     def __init__(self, text: str, tables: Sequence[Table]) -> None:
-        self.headings: tuple[Headings | None, ...] = tuple(_headings(text, table) for table in tables)
+        self.headings: tuple[Headings | None, ...] = tuple(headings_of(text, table) for table in tables)
         cells: list[Cell] = []
         for number, (table, headings) in enumerate(zip(tables, self.headings, strict=True)):
             for row_number, row in enumerate(table.rows):
@@ -79,9 +83,24 @@ class TableMap:
                 yield cell
 
 
-def _headings(text: str, table: Table) -> Headings | None:
-    """The first row of at least two short cells without numbers; a table whose first rows are all data has none."""
-    looked_at = 0
+def turned(table: Table) -> Table | None:
+    """The table with rows for columns; None where it has fewer than 6 columns, or more columns or rows than 100."""
+    width = max((len(row) for row in table.rows), default=0)
+    if not _LEAST_TURNED <= width <= _MOST_TURNED or not 1 < len(table.rows) <= _MOST_TURNED:
+        return None
+    return Table(
+        tuple(tuple(row[column] if column < len(row) else (0, 0) for row in table.rows) for column in range(width))
+    )
+
+
+def headings_of(text: str, table: Table) -> Headings | None:
+    """Of the first rows the one with the most known headings; where none has two, the first row of at least two short cells
+    without numbers. A table whose first rows are all data has none.
+
+    Over the headings proper there is often a line that spans them ("Pupil", "Contact 1"), which knows fewer.
+    """
+    looked_at, most = 0, 1
+    first = best = None
     for number, row in enumerate(table.rows):
         texts = tuple(" ".join(text[start : min(end, start + 200)].split()) for start, end in row)
         filled = [cell for cell in texts if cell]
@@ -89,10 +108,15 @@ def _headings(text: str, table: Table) -> Headings | None:
             continue
         looked_at += 1
         if looked_at > _ROWS_TO_LOOK_AT:
-            return None
-        if len(filled) >= 2 and all(_may_head(cell) for cell in filled):
-            return Headings(number, texts)
-    return None
+            break
+        if len(filled) < 2 or sum(_may_head(cell) for cell in filled) * 2 < len(filled):
+            continue
+        if first is None and all(_may_head(cell) for cell in filled):
+            first = Headings(number, texts)
+        known = [group for cell in filled[:_MOST_HEADINGS] if _may_head(cell) and (group := group_of(cell))]
+        if len(known) > most and len(set(known)) > 1:
+            best, most = Headings(number, texts), len(known)
+    return best or first
 
 
 def _may_head(cell: str) -> bool:
@@ -143,21 +167,90 @@ _GROUPS = {
         "temppassword temporarypassword defaultpassword newpassword pw pwd passcode pin pincode"
     ),
     "staff": (
-        "staffcode employeeid jobtitle salary contract qts startdate absence bankaccount sortcode accountnumber fte "
-        "grosspay netpay taxcode payscale department post role pension"
+        "staffcode employeeid salary contract qts startdate absence bankaccount sortcode accountnumber fte "
+        "grosspay netpay taxcode payscale pension"
     ),
+    # What an organisation prints of its people on its own pages: beside a name no news of anybody.
+    "post": "jobtitle department post role team position responsibility",
 }
 GROUP_OF = {key: group for group, keys in _GROUPS.items() for key in keys.split()}
 
 
+# For headings that no program prints: what one word of a short heading makes of it, the first line that has it.
+_WORDS = {
+    "login": "username login logon password pw pwd passcode pin",
+    "status": (
+        "sen send senco ehcp ehc fsm ever6 lac cla medical medication dietary diet allergy allergies allergic health inhaler epipen "
+        "safeguarding concern concerns disability diagnosis needs eal premium religion ethnicity meals"
+    ),
+    "record": (
+        "attendance attend attended behaviour behavior detention detentions exclusion exclusions suspension suspensions sanction "
+        "sanctions incident incidents grade grades result results score scores mark marks ks1 ks2 ks3 sats progress target predicted "
+        "absence absences sickness reading phonics spelling test mock assessment arrangements"
+    ),
+    "contact": (
+        "address addr addr1 postcode phone telephone tel mobile cell email contact parent parents carer carers guardian mother father "
+        "mum mums dad dads emergency salutation"
+    ),
+    "personal": "dob birth birthday born gender sex nationality ethnic ethnicity language age",
+    "class": "form tutor reg registration year yr class",
+    "staff": "salary gross net pay tax pension contract fte wage wages spine",
+    "post": "post role job title department",
+}
+_GROUP_OF_WORD = {word: group for group, words in _WORDS.items() for word in words.split()}
+_OF_PEOPLE = frozenset(
+    "pupil pupils student students child childs children kid kids learner employee staff candidate participant patient applicant member "
+    "volunteer passenger tutee".split()
+)
+_OF_NAMES = frozenset("surname surnames forename forenames firstname firstnames lastname fullname".split())
+_KINDS_OF_NAMES = _OF_PEOPLE | frozenset(
+    "full first last legal preferred sur fore family given middle chosen known".split()
+)
+_NUMBERS = frozenset("no number num nr id ref reference code".split())
+_NUMBERED = _OF_PEOPLE | frozenset(
+    "cand adm admission exam ni nino insurance nhs dbs payroll emp person passport trn upn uln uci mis licence".split()
+)
+_MOST_WORDS = 5
+_HEADING_WORD = re.compile(r"[A-Z]+(?![a-z])\d?|[A-Z]?[a-z]+\d?|\d+")
+
+
+@lru_cache(maxsize=4_096)
 def group_of(heading: str) -> str:
-    """The group of a column heading (name, identity, personal, class, contact, status, record, login, staff), or empty."""
+    """The group of a column heading (name, identity, personal, class, contact, status, record, login, staff, post), or empty."""
+    return _known_group(heading) or _group_by_words(heading)
+
+
+def _known_group(heading: str) -> str:
     key = heading_key(heading)
     return GROUP_OF.get(key) or GROUP_OF.get(key.rstrip("0123456789"), "")
 
 
+def _group_by_words(heading: str) -> str:
+    """ "PupilForename", "Emp. No.", "Mum's mobile", "% Attend": by the words of a heading that is in no list as a whole."""
+    words = [word.lower() for word in _HEADING_WORD.findall(heading.replace("'", "").replace("’", ""))]
+    if not 1 <= len(words) <= _MOST_WORDS:
+        return ""
+    said = set(words)
+    if said & _NUMBERS and said & _NUMBERED:
+        return "identity"
+    for word in words:
+        if word in _GROUP_OF_WORD and not (word == "title" and len(words) == 1):
+            return _GROUP_OF_WORD[word]
+    if (
+        said & _OF_NAMES
+        or (said & {"name", "names"} and said & _KINDS_OF_NAMES)
+        or (len(words) == 1 and said & _OF_PEOPLE)
+    ):
+        return "name"
+    return ""
+
+
 # --- tables written as plain text -------------------------------------------------------------------------------------
 
+_LABELLED = re.compile(
+    r"^[ \t>*•-]{0,6}(?P<label>[A-Za-z][^\n:]{0,38}?) ?:[ \t]{0,20}(?P<value>[^\n]{0,200}?)[ \t\r]*$", re.MULTILINE
+)
+_LEAST_RECORDS = 3
 _DELIMITERS = ("\t", "|", ";", ",")
 _MOST_ROWS = 20_000
 
@@ -182,7 +275,9 @@ def delimited(text: str) -> tuple[Table, ...]:
         if not delimiter and len(line) <= 600:
             for candidate in _DELIMITERS:
                 columns = line.count(candidate)
-                if columns and _is_heading_line(line.split(candidate)):
+                if columns and _is_heading_line(
+                    line.split(candidate), group_of if candidate in "\t|" else _known_group
+                ):
                     delimiter, rows = candidate, [_cells(line, start, candidate)]
                     break
         start += len(line)
@@ -191,11 +286,13 @@ def delimited(text: str) -> tuple[Table, ...]:
     return tuple(table for table in tables if len(table.rows) >= 2)
 
 
-def _is_heading_line(cells: Sequence[str]) -> bool:
-    """Short cells, at least two of them headings of different groups."""
+def _is_heading_line(cells: Sequence[str], group: Callable[[str], str]) -> bool:
+    """Short cells, at least two of them headings of different groups. Prose has commas, too: there only what a program prints
+    counts as a heading.
+    """
     if any(len(cell) > _LONGEST_HEADING + 2 for cell in cells):
         return False
-    return len({group_of(cell) for cell in cells} - {""}) >= 2
+    return len({group(cell.strip()) for cell in cells[:_MOST_HEADINGS]} - {""}) >= 2
 
 
 def _cells(line: str, start: int, delimiter: str) -> tuple[tuple[int, int], ...]:
@@ -206,3 +303,50 @@ def _cells(line: str, start: int, delimiter: str) -> tuple[tuple[int, int], ...]
         cells.append((first, first + len(stripped)))
         start += len(cell) + 1
     return tuple(cells)
+
+
+def records(text: str) -> tuple[Table, ...]:
+    """Blocks of labelled lines that come again and again ("Name: …", "Form: …", an XML export read as text), as one table.
+
+    A block begins where the label comes again with which the first one began: the first that is a heading of a name or of a
+    number of somebody's. The labels of the first block that has each are the headings.
+    """
+    if text.count(":") < 2 * _LEAST_RECORDS:
+        return ()
+    columns: dict[str, int] = {}
+    heads: list[tuple[int, int]] = []
+    rows: list[dict[int, tuple[int, int]]] = []
+    first = ""
+    for match in _LABELLED.finditer(text):
+        key = heading_key(match["label"])
+        group = group_of(match["label"])
+        if not group:
+            continue
+        if len(rows) >= _MOST_ROWS:
+            break
+        if not first and group in ("name", "identity"):
+            first = key
+        if not first:
+            continue
+        if key == first:
+            rows.append({})
+        if key not in columns:
+            columns[key] = len(heads)
+            heads.append(match.span("label"))
+        # What comes twice in a block is of somebody else: a parent's surname below the pupil's.
+        rows[-1].setdefault(columns[key], match.span("value"))
+    if len(rows) < _LEAST_RECORDS or len({group_of(text[start:end]) for start, end in heads}) < 2:
+        return ()
+    table = [tuple(heads)]
+    for row in rows:
+        cells: list[tuple[int, int]] = []
+        place = row[0][0] if 0 in row else 0
+        for column in range(len(heads)):
+            start, end = row.get(column, (place, place))
+            # A row is a stretch of the text: what stands in another order in this block is left out of it.
+            if start < place:
+                start = end = place
+            cells.append((start, end))
+            place = end
+        table.append(tuple(cells))
+    return (Table(tuple(table)),)

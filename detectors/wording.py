@@ -17,14 +17,17 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from math import prod
 from pathlib import Path
 from typing import ClassVar
 
 import yaml
 
-from detectors.base import Context, TextDetector, Waking
+from detectors.base import Context, Phrase, TextDetector, Waking, as_words
 from scanner.errors import ConfigError
 from scanner.model import Hit
 from scanner.ports import NameBudget
@@ -146,17 +149,11 @@ def _group(
             raise ConfigError(where, f"term {term!r} is not in the notation of lists: {error}") from error
         if pattern.match(""):
             raise ConfigError(where, f"term {term!r} matches nothing at all")
-        has_gap = any(piece.kind == "gap" for piece in pieces)
-        anchoring = _anchoring(pieces) or _anchoring(pieces, common=_EVERYWHERE)
-        if anchoring is None and has_gap:
+        anchoring = _anchoring(pieces)
+        if anchoring is None and any(piece.kind == "gap" for piece in pieces):
             raise ConfigError(where, f"term {term!r} has … and no word rare enough to be found by")
         if anchoring is None:
-            # No border where a sign such as £ begins or ends the term: none lies between it and a blank.
-            opened, closed = (
-                r"\b" if piece.kind == "letters" and piece.letters else "" for piece in (pieces[0], pieces[-1])
-            )
-            anchor = body.replace(r"[\s", r"[\s" + MORE_BLANKS)
-            anchoring = _Anchoring((opened + anchor + closed,), _width(pieces), _width(pieces))
+            anchoring = _as_expressions(pieces)
         yield Entry(
             label,
             weight,
@@ -166,35 +163,28 @@ def _group(
             anchoring.anchors,
             anchoring.before,
             anchoring.after,
-            _company(pieces, anchoring.anchors),
+            anchoring.company,
             str(group.get("needs", "")),
         )
 
 
-# Too common in school prose to say where to look.
-_COMMON = frozenset(
-    """
-    their been were they would into over when them some more other there could
-    should school schools pupil pupils child children student students staff teacher parent parents after before because
-    being going where today every year please meeting also just like send email this these those then than week time
-    all any can has had how out off own get got its let may one two way man use see him good talk work send type people think
-    """.split()
-)
-_EVERYWHERE = frozenset(
-    "the and for are was you not but his her our who this that with have from will your what about which".split()
-)
+# In the forms of a piece: anything at all may stand here.
+_ANYTHING = "*"
+# So many forms of a piece, or of a few words together, are written out.
+_MOST_FORMS = 300
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A term read: `expression` for Python, and for Hyperscan either plain `letters`, or `parts` of which one must stand there."""
+    """A piece of a term: `expression` for Python, and what it may look like in the words that the gate sees."""
 
     expression: str
-    letters: str = ""
-    kind: str = "other"  # letters, blank, gap, hyphen, one of (alternatives), optional, other
+    kind: str = "other"  # letters, blank, gap, one of (alternatives), other
     parts: tuple[tuple[_Piece, ...], ...] = ()
     # The most characters it can stand for.
     width: int = 1
+    # Each thing that it can stand for as `as_words` writes it; `*` is anything at all.
+    forms: tuple[str, ...] = (_ANYTHING,)
 
 
 class _Notation:
@@ -230,16 +220,16 @@ class _Notation:
                 while term[self.at : self.at + 1] == " ":
                     self.at += 1
                 pieces.append(
-                    _Piece(_WIDE_GAP if wide else _GAP, kind="gap", width=_WIDE_GAP_WIDTH if wide else _GAP_WIDTH)
+                    _Piece(_WIDE_GAP, "gap", (), _WIDE_GAP_WIDTH) if wide else _Piece(_GAP, "gap", (), _GAP_WIDTH)
                 )
                 continue
             piece = self._piece(character, depth)
             if term[self.at : self.at + 1] == "?":
                 self.at += 1
-                piece = _Piece(f"(?:{piece.expression})?", "", "optional", piece.parts or ((piece,),), piece.width)
+                forms = tuple(dict.fromkeys(("", *piece.forms)))
+                piece = _Piece(f"(?:{piece.expression})?", width=piece.width, forms=forms)
             elif piece.expression.startswith("{") and pieces:
-                most = int(piece.expression.strip("{}").rpartition(",")[2])
-                piece = _Piece(piece.expression, width=pieces[-1].width * max(most - 1, 0))
+                piece = _repeated(pieces.pop(), piece.expression)
             pieces.append(piece)
         return tuple(pieces)
 
@@ -266,25 +256,80 @@ class _Notation:
             if not (_CLASS if character == "[" else _TIMES).match(inside):
                 raise self.fail(f"has {character!r} that the notation of lists does not know")
             self.at = close + 1
-            return _Piece(character + inside + term[close])
+            # A range is not written out.
+            forms = (_ANYTHING,) if character == "{" or "-" in inside else tuple(dict.fromkeys(map(_plain, inside)))
+            return _Piece(character + inside + term[close], forms=forms)
         if character == "~":
             return _Piece(r"\w{0,12}", width=12)
         if character == "#":
-            return _Piece("[0-9]")
+            return _Piece("[0-9]", forms=("0",))
         if character == " ":
-            return _Piece(_BLANK, kind="blank", width=3)
+            return _Piece(_BLANK, kind="blank", width=3, forms=(" ",))
         if character == "-":
-            return _Piece(r"[\s\-]?", kind="hyphen")
+            return _Piece(r"[\s\-]?", forms=("", " "))
         if character == "'":
-            return _Piece("['’]?", kind="hyphen")
+            return _Piece("['’]?", forms=("", " "))
         if character in "?]}>":
             raise self.fail(f"has {character!r} with nothing before it")
-        return _Piece(re.escape(character), letters=character if character.isalnum() else "", kind="letters")
+        return _character(character)
+
+
+@cache
+def _character(character: str) -> _Piece:
+    return _Piece(re.escape(character), kind="letters" if character.isalnum() else "other", forms=(_plain(character),))
 
 
 def _one_of(parts: Sequence[tuple[_Piece, ...]]) -> _Piece:
     width = max(map(_width, parts))
-    return _Piece("(?:" + "|".join(map(_expression, parts)) + ")", kind="one of", parts=tuple(parts), width=width)
+    forms = tuple(dict.fromkeys(form for part in parts for form in _forms(part)))
+    return _Piece("(?:" + "|".join(map(_expression, parts)) + ")", "one of", tuple(parts), width, forms)
+
+
+def _repeated(piece: _Piece, times: str) -> _Piece:
+    fewest, _, most = times.strip("{}").partition(",")
+    low, high = int(fewest), int(most or fewest)
+    few = range(low, high + 1) if high - low < 3 else range(min(low, 1), 2)
+    forms = [_ANYTHING]
+    if len(piece.forms) ** max(few) <= _MOST_FORMS and len(piece.forms) ** 2 <= _MOST_FORMS:
+        forms = ["".join(each) for number in few for each in product(piece.forms, repeat=number)]
+        if high - low >= 3:
+            forms += [f"{first}{_ANYTHING}{last}" for first, last in product(piece.forms, repeat=2)]
+    return _Piece(piece.expression + times, width=piece.width * max(high, 1), forms=tuple(dict.fromkeys(forms)))
+
+
+def _plain(character: str) -> str:
+    return character if character in "£€$" else as_words(character).decode()
+
+
+def _forms(pieces: Sequence[_Piece], apart: bool = False) -> tuple[str, ...]:
+    """What the pieces can stand for one after another; `apart`: no letter can touch them on either side.
+
+    Where it would be too much to write out, the piece that tells least is anything at all.
+    """
+    each = [piece.forms for piece in pieces]
+    while prod(map(len, each)) > _MOST_FORMS:
+        least = min(
+            (at for at, forms in enumerate(each) if len(forms) > 1),
+            key=lambda at: (-_most_common(each[at]), -len(each[at])),
+        )
+        begins = _is_border(each[:least], -1, apart) and all(form == "" or form[-1] == " " for form in each[least])
+        ends = _is_border(each[least + 1 :], 0, apart) and all(form == "" or form[0] == " " for form in each[least])
+        each[least] = (f"{' ' if ends else ''}{_ANYTHING}{' ' if begins else ''}",)
+    return tuple(dict.fromkeys(map("".join, product(*each))))
+
+
+def _is_border(each: Sequence[Sequence[str]], side: int, apart: bool) -> bool:
+    """Whether what stands before (`side` -1) or after (0) a piece surely ends or begins with a blank."""
+    for forms in reversed(each) if side else each:
+        if any(form and form[side] != " " for form in forms):
+            return False
+        if "" not in forms:
+            return True
+    return apart
+
+
+def _most_common(forms: Sequence[str]) -> float:
+    return max(_rate(_rarest(f" {form} ")) for form in forms)
 
 
 def _width(pieces: Sequence[_Piece]) -> int:
@@ -297,125 +342,208 @@ def _expression(pieces: Sequence[_Piece]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Anchoring:
-    """Where to look for a term: Hyperscan expressions of which at least one stands in every form of it, and the most
-    characters of the term before and after the end of one.
+    """Where to look for a term: wake expressions of which at least one stands in every form of it, and the most characters
+    of the term before and after the end of one.
     """
 
     anchors: tuple[str, ...]
     before: int
     after: int
+    company: tuple[tuple[str, ...], ...] = ()
 
 
-def _anchoring(
-    pieces: Sequence[_Piece], opened: bool = True, closed: bool = True, common: frozenset[str] = _COMMON | _EVERYWHERE
-) -> _Anchoring | None:
-    """The rarest anchors of a term; None where no word is rare enough.
-
-    They are plain words: those compile far quicker than whole terms with their alternatives, and terms that share a word
-    share the expression. `opened` and `closed` say that the pieces begin and end at a word boundary, `common` which words do
-    not say where to look.
+_SIGNS = re.compile("[ £€$]+")
+# A phrase costs as much as a waking in so many words.
+_COST = 2e-5
+# And a choice of phrases as one expression as much as so many of them.
+_COST_OF_CHOICES = 1e-3
+# From so many wakings a word on the term itself is the better anchor.
+_EVERYWHERE = 0.2
+_VERY_COMMON = frozenset(
     """
-    best: _Anchoring | None = None
-    for position, following in _runs(pieces):
-        piece = pieces[position]
-        starts = _is_apart(pieces[:position], -1, opened)
-        ends = _is_apart(pieces[following:], 0, closed)
-        found: tuple[str, ...] = ()
-        inside = 0
-        if piece.kind == "letters":
-            word = "".join(item.letters for item in pieces[position:following])
-            long = len(word) >= 4 or (len(word) == 3 and (starts or common is _EVERYWHERE))
-            if long and all(item.letters for item in pieces[position:following]) and word.lower() not in common:
-                found = ((r"\b" if starts else "") + word.lower() + (r"\b" if ends else ""),)
-        elif piece.kind == "one of":
-            each = [_anchoring(part, starts, ends, common) for part in piece.parts]
-            known = [one for one in each if one is not None]
-            if len(known) == len(each):
-                found = tuple(dict.fromkeys(anchor for one in known for anchor in one.anchors))
-                inside = max(one.after for one in known)
-        if found and (best is None or _rarity(found) > _rarity(best.anchors)):
-            before, after = _width(pieces[:following]), inside + _width(pieces[following:])
-            best = _Anchoring(found, before, after)
-    return best
+    a an the and or of to in on at by for with from as is are was be it its this that he she i me my you your we our they his her
+    if not have has do so no up http www com
+    """.split()
+)
+_COMMON = frozenset(
+    """
+    am us go don t s ll re ve but who their been were they would into over when them some more other there could
+    should school schools pupil pupils child children student students staff teacher parent parents after before because
+    being going where today every year please meeting also just like send email these those then than week time
+    all any can had how out off own get got let may one two way man use see him good talk work people think what which
+    about will did said say says only very much many make made take back here know need want first new day days now well home list
+    mail net org name free look find help give call part even through most information
+    """.split()
+)
+# How often a word of so many letters that is not common stands at a place of a text, roughly.
+_RATES = (1.0, 3e-3, 1e-3, 5e-4, 3e-4, 2e-4, 1e-4, 7e-5)
+_RATE_OF_MONEY = 2e-3
+_MONEY = re.compile("([£€$]) ?0")
 
 
-def _is_apart(pieces: Sequence[_Piece], side: int, border: bool) -> bool:
-    """Whether no letter can touch what stands after (`side` -1) or before (0) the pieces; `border`: where there are none."""
-    if not pieces:
-        return border
-    piece = pieces[side]
-    if piece.kind in ("blank", "gap"):
-        return True
-    if piece.kind not in ("optional", "one of"):
-        return False
-    rest = pieces[:-1] if side else pieces[1:]
-    apart = all(part and _is_apart((part[side],), side, False) for part in piece.parts)
-    return apart and (piece.kind == "one of" or _is_apart(rest, side, border))
+@cache
+def _rate_of_word(word: str, whole: bool) -> float:
+    if not word.strip("0"):
+        return 3e-2
+    rate = _RATES[min(len(word), len(_RATES) - 1)]
+    if word in _VERY_COMMON:
+        rate = 2e-2
+    elif word in _COMMON:
+        rate = 4e-3
+    return rate if whole else min(1.0, 5 * rate)
 
 
-def _runs(pieces: Sequence[_Piece]) -> Iterator[tuple[int, int]]:
-    """The stretches of pieces that belong together: letters that make up a word, else one piece."""
-    position = 0
-    while position < len(pieces):
-        following = position + 1
-        if pieces[position].kind == "letters":
-            while following < len(pieces) and pieces[following].kind == "letters":
-                following += 1
-        yield position, following
-        position = following
+@cache
+def _rate(phrase: str) -> float:
+    """How often the phrase stands at a place of a text, roughly; 1 where it has no letter."""
+    if _MONEY.search(phrase):
+        return _RATE_OF_MONEY
+    words = _SIGNS.sub(" ", phrase).split(" ")
+    last = len(words) - 1
+    return prod(_rate_of_word(word, 0 < at < last) for at, word in enumerate(words) if word)
 
 
-def _rarity(anchors: tuple[str, ...]) -> tuple[int, int]:
-    """Long words are rare words, and the beginning of a word tells more than its end; beyond that few expressions matter."""
-    return min(5, *(_letters(anchor) + anchor.startswith(r"\b") for anchor in anchors)), -len(anchors)
+def _rarest(form: str) -> str:
+    """The most telling stretch of a form without anything unknown in it."""
+    return min(form.split(_ANYTHING), key=_rate)
 
 
-def _letters(anchor: str) -> int:
-    return len(anchor.replace(r"\b", ""))
+def _anchor(stretch: str) -> str:
+    """The wake expression for it: a sum of money wakes by its sign, which the words of a text are without."""
+    money = _MONEY.search(stretch)
+    if money is not None:
+        return rf"{re.escape(money[1])}[\s{MORE_BLANKS}\-]{{0,3}}[0-9]"
+    return Phrase(_SIGNS.sub(" ", stretch))
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """The pieces from one blank or gap to the next: words that are apart from what stands about them."""
+
+    first: int
+    following: int
+    forms: tuple[str, ...]
+    # A gap stands before it.
+    after_gap: bool
+    # A form holds something unknown.
+    unknown: bool
+    # How often one of the forms stands in a text; and of those with something unknown what comes before it, and after it.
+    alone: float
+    opening: float
+    closing: float
+
+
+def _stretches_of(pieces: Sequence[_Piece]) -> list[_Stretch]:
+    found = []
+    first, after_gap = 0, False
+    for position in range(len(pieces) + 1):
+        if position < len(pieces) and pieces[position].kind not in ("blank", "gap"):
+            continue
+        forms = _forms(pieces[first:position], apart=True)
+        padded = [f" {form} " for form in forms]
+        unknown = any(_ANYTHING in form for form in forms)
+        alone = opening = closing = sum(_rate(_rarest(form)) for form in padded)
+        if unknown:
+            opening = sum(_rate(form.partition(_ANYTHING)[0]) for form in padded)
+            closing = sum(_rate(form.rpartition(_ANYTHING)[2]) for form in padded)
+        found.append(_Stretch(first, position, forms, after_gap, unknown, alone, opening, closing))
+        first, after_gap = position + 1, position < len(pieces) and pieces[position].kind == "gap"
+    return found
+
+
+def _anchoring(pieces: Sequence[_Piece]) -> _Anchoring | None:
+    """The phrases by which a term is found: few, and each of them rare. None where there is no form in words."""
+    stretches = _stretches_of(pieces)
+    best = (_EVERYWHERE, 0, 0, False)
+    for low, first in enumerate(stretches):
+        before, written, number = first.closing, len(first.forms), len(first.forms)
+        best = min(best, (first.alone + _COST * number, low, low + 1, False))
+        for high in range(low + 1, len(stretches)):
+            last = stretches[high]
+            number *= len(last.forms)
+            written += len(last.forms)
+            if last.after_gap:
+                break
+            rate = before * last.opening
+            if number <= _MOST_FORMS:
+                best = min(best, (rate + _COST * number, low, high + 1, False))
+            best = min(best, (rate + _COST_OF_CHOICES + _COST * written, low, high + 1, True))
+            if last.unknown:
+                break
+            before *= last.alone
+    _, low, following, at_once = best
+    if not following:
+        return None
+    chosen = stretches[low:following]
+    if at_once:
+        anchors = {_choices(chosen)}
+    else:
+        anchors = {_anchor(_rarest(f" {' '.join(form)} ")) for form in product(*(stretch.forms for stretch in chosen))}
+    before, after = _width(pieces[: chosen[-1].following]), _width(pieces[chosen[0].first :])
+    company = _company((*stretches[:low], *stretches[following:]))
+    return _Anchoring(tuple(sorted(anchors)), before, after, company)
+
+
+def _choices(stretches: Sequence[_Stretch]) -> str:
+    """One phrase with a choice of words at each place, for what would be too many phrases."""
+    written = ""
+    for number, stretch in enumerate(stretches):
+        words: dict[str, None] = {}
+        for form in stretch.forms:
+            if number == 0:
+                begins = "" if _ANYTHING in form else " "
+                word = begins + _SIGNS.sub(" ", form.rpartition(_ANYTHING)[2]).lstrip()
+            else:
+                word = _SIGNS.sub(" ", form.partition(_ANYTHING)[0]).lstrip()
+            ends = "" if number and _ANYTHING in form else " "
+            words[word.rstrip() + ends if word.strip() else ends if number == 0 else ""] = None
+        written += f"(?:{'|'.join(words)})"
+    return Phrase(written)
+
+
+def _as_expressions(pieces: Sequence[_Piece]) -> _Anchoring:
+    """A term that cannot be found by words, or each of its alternatives that cannot, for Hyperscan as it is."""
+    if len(pieces) == 1 and len(pieces[0].parts) > 1:
+        each = [_anchoring(part) or _as_expressions(part) for part in pieces[0].parts]
+        anchors = tuple(dict.fromkeys(anchor for one in each for anchor in one.anchors))
+        return _Anchoring(anchors, max(one.before for one in each), max(one.after for one in each))
+    # No border where a sign such as £ begins or ends the term: none lies between it and a blank.
+    opened, closed = (r"\b" if piece.kind == "letters" else "" for piece in (pieces[0], pieces[-1]))
+    expression = _expression(pieces).replace(r"[\s", r"[\s" + MORE_BLANKS)
+    # One waking for a run of signs is enough.
+    expression, fewest = _TRAILING.sub(r"{\1}", expression), _TRAILING.search(expression)
+    return _Anchoring((opened + expression + ("" if fewest else closed),), _width(pieces), _width(pieces))
+
+
+_TRAILING = re.compile(r"\{([1-9]\d?),\d+\}\Z")
 
 
 # So many literals at most are looked for before the expression itself is tried.
 _MOST_COMPANY = 12
 
 
-def _company(pieces: Sequence[_Piece], anchors: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """What a form of the term must contain besides its anchor, the longest words first: cheaper to look for than the term."""
+def _company(stretches: Sequence[_Stretch]) -> tuple[tuple[str, ...], ...]:
+    """A word of each form of what a term consists of besides its phrase, the longest words first: cheaper to look for than it."""
     groups: list[tuple[str, ...]] = []
-    for position, following in _runs(pieces):
-        literals = _literals(pieces[position:following])
-        is_the_anchor = bool(literals) and all(any(literal in anchor for anchor in anchors) for literal in literals)
-        if literals and len(literals) <= _MOST_COMPANY and not is_the_anchor:
-            groups.append(literals)
+    for stretch in stretches:
+        words = tuple(dict.fromkeys(max(_LITERAL.findall(form), key=len, default="") for form in stretch.forms))
+        if all(words) and len(words) <= _MOST_COMPANY:
+            groups.append(words)
     groups.sort(key=lambda group: -min(map(len, group)))
     return tuple(groups[:2])
 
 
-def _literals(pieces: Sequence[_Piece]) -> tuple[str, ...]:
-    """Literals of which one stands in every form of the pieces; empty where there is a form without letters."""
-    best: tuple[str, ...] = ()
-    for position, following in _runs(pieces):
-        piece = pieces[position]
-        found: tuple[str, ...] = ()
-        if piece.kind == "letters":
-            word = "".join(item.letters or "\0" for item in pieces[position:following]).lower()
-            found = (max(word.split("\0"), key=len),) if word.strip("\0") else ()
-        elif piece.kind == "one of":
-            each = [_literals(part) for part in piece.parts]
-            if all(each):
-                found = tuple(dict.fromkeys(literal for literals in each for literal in literals))
-        if found and (not best or min(map(len, found)) > min(map(len, best))):
-            best = found
-    return best
+_LITERAL = re.compile("[a-z_]+")
 
 
 class WordList:
     """Entries by the expression that wakes them, and the search around each waking."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
-        by_anchor: dict[str, list[Entry]] = {}
-        for entry in entries:
+        by_anchor: dict[str, list[int]] = {}
+        for number, entry in enumerate(entries):
             for anchor in entry.anchors:
-                by_anchor.setdefault(anchor, []).append(entry)
+                by_anchor.setdefault(anchor, []).append(number)
         self.entries = tuple(entries)
         self.wake = tuple(by_anchor)
         self._woken = tuple(tuple(group) for group in by_anchor.values())
@@ -423,47 +551,54 @@ class WordList:
     def places(self, weights: Sequence[str]) -> frozenset[int]:
         """The indices of the expressions that wake an entry of one of these weights."""
         return frozenset(
-            place for place, group in enumerate(self._woken) if any(entry.weight in weights for entry in group)
+            place
+            for place, group in enumerate(self._woken)
+            if any(self.entries[number].weight in weights for number in group)
         )
 
     def matches(self, text: str, wakings: Sequence[Waking], budget: NameBudget | None = None) -> list[Match]:
-        """Every place of every woken entry, in order; `budget` is told where the bounds left something out.
+        """Every place of every woken entry: by where it begins, the longest first, then as they stand in the list.
 
-        Bounded, so that cost stays linear: at most MOST_PER_ENTRY places of one entry, and MOST_READ characters read over
-        all entries, which is far beyond any honest text of a megabyte and about a second of a hostile one.
+        `budget` is told where the bounds left something out. Bounded, so that cost stays linear: at most MOST_PER_ENTRY places
+        of one entry, and MOST_READ characters read over all entries, which is far beyond any honest text of a megabyte and
+        about a second of a hostile one.
         """
-        ends: dict[int, list[int]] = {}
+        by_entry: dict[int, list[int]] = {}
         for waking in wakings:
-            ends.setdefault(waking.index, []).append(waking.end)
-        by_entry: dict[Entry, list[int]] = {}
-        for index, places in ends.items():
-            if 0 <= index < len(self._woken):
-                for entry in self._woken[index]:
-                    if entry in by_entry:
-                        by_entry[entry] = by_entry[entry] + places
-                    else:
-                        by_entry[entry] = places
+            if 0 <= waking.index < len(self._woken):
+                for number in self._woken[waking.index]:
+                    by_entry.setdefault(number, []).append(waking.end)
+        if not by_entry:
+            return []
         lowered = text.lower()
         # Lower case may be longer than the text ("İ"); then offsets in it mean nothing.
         comparable = len(lowered) == len(text)
         found: list[Match] = []
         left = MOST_READ
         cut_short = False
-        for entry, places in by_entry.items():
+        length = len(text)
+        for number in sorted(by_entry):
+            places = by_entry[number]
+            entry = self.entries[number]
+            before, after, company = entry.before, entry.after, entry.company
             first = len(found)
-            for low, high in _stretches(places, entry.before, entry.after, len(text)):
+            if len(places) == 1:
+                stretches: Iterable[tuple[int, int]] = ((max(0, places[0] - before), min(length, places[0] + after)),)
+            else:
+                stretches = _stretches(places, before, after, length)
+            for low, high in stretches:
                 if left < 0 or len(found) >= MOST_PER_TEXT:
                     cut_short = True
                     break
                 # More places of one entry would say nothing new.
                 if len(found) - first >= MOST_PER_ENTRY:
                     break
-                if comparable and not _has_company(lowered, low, high, entry.company):
+                if company and comparable and not _has_company(lowered, low, high, company):
                     left -= (high - low) // _CHEAPER
                     continue
                 left -= high - low
                 for match in entry.pattern.finditer(text, low, high):
-                    cut = match.end() == high < len(text) and (text[high].isalnum() or text[high] == "_")
+                    cut = match.end() == high < length and (text[high].isalnum() or text[high] == "_")
                     if not cut and len(found) - first < MOST_PER_ENTRY:
                         found.append(Match(entry, match.start(), match.end()))
         if cut_short and budget is not None:
@@ -655,6 +790,9 @@ _SOMEBODY = re.compile(
     r"\b(?:he|she|him|her|his|hers|himself|herself|he's|she's|he’s|she’s|mr|mrs|ms|miss|dr|mum|dad|mother|father|nan|gran|"
     r"stepdad|stepmum|sister|brother|uncle|auntie|husband|wife|son|daughter|"
     r"(?:the|this|that|our|a|one|poor|\d{1,2}[- ]year[- ]old|year \d{1,2}|y\d{1,2}) (?:boy|girl|lad|lass|woman|man|teenager|toddler|baby)|"
+    # Whom a post tells, where something is said of its holder: "the head of maths has just been arrested".
+    r"(?:the|our) (?:head of [a-z]{2,12}|site manager|caretaker|cleaner|cook|bursar|deputy head|headteacher|senco|receptionist|librarian|"
+    r"business manager|finance officer|chair of governors) (?:has|had|is|was)\b|"
     r"(?:the|this|that) (?:pupil|student|child|young person|employee|colleague|applicant|candidate|family|parent|complainant))\b",
     re.IGNORECASE,
 )

@@ -9,6 +9,8 @@ import csv
 import hashlib
 import io
 import re
+import sys
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,6 +63,7 @@ from scanner.sketch import handed_on, passed_on, sketch
 
 NAME_CHARACTERS = 60_000  # what the name recogniser may read of one message (D6): about a second of spaCy
 FACTS_KEPT = 500
+_FEW_AFTER, _DIRECTLY_AFTER = 5, 40  # hits and characters in which the name follows that a number belongs to
 _OCR_TRUST = 0.9  # of a hit in a text that was recognised in a picture: a letter or a digit may be wrong
 _CACHE_TEXTS = 4_000
 _CACHE_LONGEST = 100_000
@@ -573,7 +576,8 @@ def _squeeze(value: str) -> str:
 
 def _number_subjects(hits: list[Hit]) -> list[Hit]:
     """Count people, not hits: the same name is one data subject, a first name joins the full name that begins with it,
-    and an identifier belongs to the person in its row or to the nearest name before it; else its value stands for a person.
+    and an identifier belongs to the person in its row, to the nearest name before it, or, where there is none, to the name that
+    follows at once; else its value stands for a person.
     """
     numbers: dict[str, int] = {}
     full_by_word: dict[str, str] = {}
@@ -599,7 +603,7 @@ def _number_subjects(hits: list[Hit]) -> list[Hit]:
             if hit.row is not None:
                 in_row.setdefault((hit.part, hit.row), hits[index].subject or 0)
     last: tuple[str, int, int] | None = None
-    for index in ordered:
+    for place, index in enumerate(ordered):
         hit = hits[index]
         if hit.subject is not None:
             last = (hit.part, hit.end, hit.subject)
@@ -607,10 +611,24 @@ def _number_subjects(hits: list[Hit]) -> list[Hit]:
             hits[index] = replace(hit, subject=in_row[(hit.part, hit.row)])
         elif hit.row is None and last is not None and last[0] == hit.part and hit.start - last[1] <= 300:
             hits[index] = replace(hit, subject=last[2])
+        elif hit.row is None and (after := _named_after(hits, ordered[place : place + _FEW_AFTER])) is not None:
+            hits[index] = replace(hit, subject=after)
         elif hit.value:
             row = f"{hit.part}\0{hit.row}" if hit.row is not None else f"{hit.label}\0{_squeeze(hit.value)}"
             hits[index] = replace(hit, subject=numbers.setdefault(row, len(numbers) + 1))
     return hits
+
+
+def _named_after(hits: Sequence[Hit], following: Sequence[int]) -> int | None:
+    """The person who is named directly behind the hit of which these follow: "1000 Abernathy, Aaliyah"."""
+    before = hits[following[0]] if following else None
+    for index in following[1:]:
+        hit = hits[index]
+        if before is None or hit.part != before.part or hit.start - before.end > _DIRECTLY_AFTER:
+            return None
+        if hit.label in _PEOPLE:
+            return hit.subject
+    return None
 
 
 # Breaches that consist in somebody being able to read it.
@@ -696,7 +714,7 @@ def _judge(
             excuses = regime.exemptions.for_rule(rule.id, today)
             excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
             group = fired.setdefault((topic, owner, rule.state == "shadow", excuse, rule.past), [])
-            group.append(_Fired(rule, policy.grade(rule.topic, severity), answer.hits))
+            group.append(_Fired(rule, policy.grade(rule.topic, severity), _with_members(answer.hits, scene.hits)))
     findings = [
         _finding(
             group,
@@ -716,6 +734,26 @@ def _judge(
         for (topic, owner, shadow, excuse, _), group in fired.items()
     ]
     return tuple(sorted(findings, key=lambda item: (-SEVERITIES.index(item.severity), item.topic, item.owner)))
+
+
+def _with_members(answered: tuple[Hit, ...], hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """With a list of people everybody who stands in it: a rule that asks for the list alone counts nobody otherwise."""
+    lists = [hit for hit in answered if hit.label == "class_list"]
+    if not lists:
+        return answered
+    spans: dict[str, list[tuple[int, int]]] = {}
+    for hit in sorted(lists, key=lambda hit: (hit.start, -hit.end)):
+        known = spans.setdefault(hit.part, [])
+        if not known or hit.end > known[-1][1]:
+            known.append((hit.start, hit.end))
+    seen = {id(hit) for hit in answered}
+    members = []
+    for hit in hits:
+        if hit.label in _PEOPLE and id(hit) not in seen and hit.part in spans:
+            place = bisect_right(spans[hit.part], (hit.start, sys.maxsize)) - 1
+            if place >= 0 and hit.end <= spans[hit.part][place][1]:
+                members.append(hit)
+    return (*answered, *members)
 
 
 def _finding(
@@ -847,7 +885,7 @@ def _content_hash(envelope: Envelope, parts: Sequence[Part]) -> str:
     for part in parts:
         if part.depth:
             continue
-        words = _SPACE.sub(" ", part.text).strip() if part.kind in ("subject", "body") else part.sha256
+        words = " ".join(part.text.split()) if part.kind in ("subject", "body") else part.sha256
         digest.update(b"\0" + words.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()[:32]
 

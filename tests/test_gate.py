@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detectors import gate as gate_module
-from detectors.base import Waking
+from detectors.base import Phrase, Waking, as_words
 from detectors.gate import Gate
 from scanner.errors import ConfigError
 
@@ -108,3 +108,57 @@ def test_what_was_compiled_in_another_way_is_not_taken(
     assert before is not None
     assert after is not None
     assert before[0] != after[0]
+
+
+# --- phrases --------------------------------------------------------------------------------------------------------
+
+
+def phrase_ends(text: str, *phrases: str) -> list[str]:
+    woken = Gate({"one": [Phrase(phrase) for phrase in phrases]}).scan(text).get("one", [])
+    return [text[: waking.end] for waking in woken]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "expected"),
+    [
+        (" pass it on ", "Compass it on, pass it only", []),
+        (" pass it on ", "Pass\n  it-on!", ["Pass\n  it-on"]),
+        (" pass it on ", "£££ – 𝒳 PASS it… ON", ["£££ – 𝒳 PASS it… ON"]),
+        (" pass", "bypass, the pass, passed", ["bypass, the pass", "bypass, the pass, pass"]),
+        ("ing ", "singing", ["singing"]),
+        (" don t ", "I don't, I don’t, I dont", ["I don't", "I don't, I don’t"]),
+        (" year 00 ", "Year 10 and year 9", ["Year 10"]),
+        (" kiss ", "\u212a\u0131\u017fs", ["\u212a\u0131\u017fs"]),
+        (" (?:red|green) apple ", "a green apple, a blue apple", ["a green apple"]),
+    ],
+)
+def test_a_phrase_is_found_in_the_words_of_a_text_and_told_by_its_end(
+    phrase: str, text: str, expected: list[str]
+) -> None:
+    assert phrase_ends(text, phrase) == expected
+
+
+def test_wakings_of_phrases_and_expressions_stand_in_one_order() -> None:
+    gate = Gate({"one": ["n[0-9]", Phrase(" told you ")]})
+    assert gate.scan("n1 told you n2") == {"one": [Waking(0, 2), Waking(1, 11), Waking(0, 14)]}
+
+
+@given(st.text(alphabet="paswit on-.'_O0\n𝒳é", max_size=60))
+@settings(max_examples=300, deadline=None)
+def test_a_phrase_wakes_wherever_python_sees_its_words(text: str) -> None:
+    seen = {waking.end for waking in _PHRASE_GATE.scan(text).get("one", [])}
+    for match in re.finditer(r"(?<!\w)pass[\s\-.']+it[\s\-.']+on(?!\w)", text, re.IGNORECASE):
+        assert match.end() in seen
+
+
+_PHRASE_GATE = Gate({"one": [Phrase(" pass it on ")]})
+
+
+@given(st.text())
+def test_words_are_as_long_as_their_text(text: str) -> None:
+    assert len(as_words(text)) == len(text)
+
+
+def test_a_bad_phrase_is_named_with_its_place() -> None:
+    with pytest.raises(ConfigError, match=r"detectors/two: wake expression '\(b' cannot be matched"):
+        Gate({"one": [Phrase("a")], "two": [Phrase("(b")]})

@@ -92,6 +92,20 @@ def test_a_page_on_its_side_is_turned(degrees: int) -> None:
     assert "Tamsin Oakley" in text
 
 
+@pytest.mark.parametrize("degrees", [-2, -1, 1, 2])
+def test_the_rows_of_a_list_that_lies_askew_stay_together(degrees: int) -> None:
+    image = Image.new("L", (1500, 1000), 235)
+    pen = ImageDraw.Draw(image)
+    font = ImageFont.load_default(34)
+    rows = [("Callaway, Bryn", "28/07/2015", "7C"), ("Oakley, Tamsin", "05/10/2014", "7K"), ("Dunwoody, Hamza", "11/03/2015", "7B"),
+            ("Pattinson, Ewan", "08/05/2015", "7A"), ("Jellicoe, Freya", "15/09/2014", "7C")]  # fmt: skip
+    for number, row in enumerate(rows):
+        for left, words in zip((60, 700, 1200), row, strict=True):
+            pen.text((left, 100 + 80 * number), words, font=font, fill=25)
+    text = document(saved(image.rotate(degrees, expand=True, fillcolor=220))).parts[0].text
+    assert [line.split("\t") for line in text.split("\n")] == [list(row) for row in rows]
+
+
 def test_limits_of_pages_and_pixels_are_said() -> None:
     image = saved(drawn(["some words of a page"]))
     blobs = tuple(Blob(f"{number}.png", "", image) for number in range(3))

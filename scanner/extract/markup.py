@@ -47,6 +47,8 @@ _FILLED_IN = re.compile(r"<input\b[^<>]{0,4000}?\bvalue=", re.IGNORECASE)
 _NOT_FILLED_IN = frozenset({"hidden", "submit", "button", "image", "reset", "checkbox", "radio"})
 # HTML5 tree building looks through the open elements at every tag, so its cost is depth times tags.
 _MAX_NESTING = 1_000
+# Attributes of an XML element that make it a record of its own.
+_RECORD = 3
 
 
 def html_text(source: str) -> str:
@@ -187,7 +189,8 @@ def html_file_text(data: bytes, charset: str = "") -> str:
 
 
 def xml_text(data: bytes, max_chars: int) -> str:
-    """All character data and attribute values of an XML document, an element a line.
+    """All character data and attribute values of an XML document, an element a line; of an element with three attributes or
+    more, which is a record, each attribute a line.
 
     Entities and external references are refused (defusedxml). Raises UnreadablePart("corrupt").
     """
@@ -199,6 +202,12 @@ def xml_text(data: bytes, max_chars: int) -> str:
         raise UnreadablePart("corrupt", f"XML: {type(error).__name__}") from None
     for element in root.iter():
         words = [value for value in element.attrib.values() if value.strip()]
+        if len(element.attrib) >= _RECORD:
+            lines.extend(
+                f"{name.rpartition('}')[2]}: {value}" for name, value in element.attrib.items() if value.strip()
+            )
+            length += sum(map(len, element.attrib)) + sum(map(len, words)) + 3 * len(words)
+            words = []
         if element.text and element.text.strip():
             words.append(element.text.strip())
         if words:

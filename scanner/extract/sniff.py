@@ -121,6 +121,7 @@ _MAIL_HEADERS = frozenset(
 _POSTMARK = re.compile(rb"From [^\r\n]{0,500}\r?\n")
 # A separator of an mbox (RFC 4155): blank line, `From `, an address, a time; then a header.
 MBOX_SEPARATOR = re.compile(rb"\n\r?\nFrom [^\r\n]{1,300}\d\d:\d\d[^\r\n]{0,100}\r?\n(?=[!-9;-~]{1,100}:)")
+_ROOT = re.compile(rb"<([A-Za-z_][\w.:-]{0,100})[\s>]")
 _CONTROL = bytes(c for c in range(32) if c not in b"\t\n\v\f\r\x1b") + b"\x7f"
 
 
@@ -257,6 +258,10 @@ def _text_type(data: bytes, claimed: str) -> str:
         if _HTML.search(start):
             return "text/html"
         if claimed in ("text/xml", "application/xml", "image/svg+xml") or start.startswith(b"<svg"):
+            return "text/xml"
+        # An export whose program wrote no declaration: it ends with the element that it began with.
+        root = _ROOT.match(start)
+        if root is not None and data[-200:].rstrip().endswith(b"</" + root[1] + b">"):
             return "text/xml"
     for magic, kind in _TEXT_MAGIC:
         if start.startswith(magic):

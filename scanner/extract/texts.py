@@ -67,7 +67,15 @@ def read_html(data: bytes, claimed: str, limits: Limits) -> Content:
 
 
 def read_xml(data: bytes, claimed: str, limits: Limits) -> Content:
-    return Content(xml_text(data, limits.max_text_chars))
+    """An XML document; of one that is broken the bytes as they stand, said so."""
+    try:
+        return Content(xml_text(data, limits.max_text_chars))
+    except UnreadablePart as error:
+        if error.kind != "corrupt":
+            raise
+        content = Content(clean(decode(data[: limits.max_text_chars], _charset(claimed))))
+        content.missed(Trouble("corrupt", str(error), "part"))
+        return content
 
 
 def read_table(data: bytes, claimed: str, limits: Limits) -> Content:

@@ -1,7 +1,7 @@
 """Precision and recall of personal_data on our own 300 mails, and what real mail would be reported for.
 
     python tests/bench/personal_data.py own [--errors]      tests/bench/personal_data_mails.jsonl
-    python tests/bench/personal_data.py ham [--errors]      eval/mail, ham treated as outbound: findings per 1,000 mails
+    python tests/bench/personal_data.py ham [--errors]      eval/mail, ham treated as outbound: mails reported per 1,000, of three topics
     python tests/bench/personal_data.py deep [--every N]    findings with names everywhere beside those behind the gate
     python tests/bench/personal_data.py fresh [--errors]    tests/bench/personal_data_fresh.yml, written later still
     python tests/bench/personal_data.py narratives [--errors]   tests/bench/personal_data_narratives.yml, a line or two each
@@ -48,6 +48,10 @@ TRUST = People(
         Person("p.sandhu@thl.example", "Priya Sandhu", "staff"),
     ),
 )
+
+
+# What of real mail is read and judged by hand.
+READ_IN_HAM = ("personal_data", "confidential_info", "credentials_in_mail")
 
 
 class Bench:
@@ -147,15 +151,22 @@ def ham() -> Iterator[tuple[str, bytes]]:
 
 def real(errors: bool) -> None:
     bench, directory = Bench(as_outbound=True), Directory(People())
-    mails = found = 0
+    mails = 0
+    found = dict.fromkeys(READ_IN_HAM, 0)
     for name, raw in ham():
         mails += 1
-        findings = personal(bench.verdicts(raw, directory))
-        found += bool(findings)
-        if errors:
-            for finding in findings:
-                print(f"{name} {finding.rule} {finding.owner} {finding.confidence} {'; '.join(finding.reasons)}")
-    print(f"{found} of {mails} mails reported, {1000 * found / mails:.1f} per 1,000 (to be read with --errors)")
+        told = [f for verdict in bench.verdicts(raw, directory) for f in verdict.findings if not f.shadow]
+        for topic in found:
+            findings = [finding for finding in told if finding.topic == topic]
+            found[topic] += bool(findings)
+            if errors:
+                for finding in findings:
+                    why = "; ".join(finding.reasons)
+                    print(f"{name} {topic} {finding.rule} {finding.owner} {finding.confidence} {why}")
+    for topic, number in found.items():
+        print(
+            f"{topic}: {number} of {mails} mails reported, {1000 * number / mails:.1f} per 1,000 (to be read with --errors)"
+        )
 
 
 def deep(every: int) -> None:

@@ -203,7 +203,8 @@ def main() -> None:
         [("given folder", mails_of(options.mails))]
         if options.mails
         else [
-            ("eval/mail", mails_of(None)),
+            ("eval/mail, text mails", [raw for raw in mails_of(None) if is_text_mail(raw)]),
+            ("eval/mail, with attachments and pictures that only inspect reads", mails_of(None)),
             ("eval/school, text mails", [raw for raw in school_mails() if is_text_mail(raw)]),
             ("eval/school, with attachments that only inspect reads", school_mails()),
         ]
