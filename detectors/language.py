@@ -17,7 +17,7 @@ from typing import ClassVar
 
 from detectors.base import Context, TextDetector, Waking
 from detectors.hostility import MODEL, Hostility
-from detectors.whose_words import QUOTES, in_quotes, introduced, is_report
+from detectors.whose_words import LESSON, QUOTES, in_quotes, introduced, is_lesson, is_report
 from detectors.wording import LISTS, Entry, Match, WordList, read_list, sentence_around
 from scanner.model import Hit
 
@@ -77,23 +77,6 @@ _REPORTING = re.compile(
     re.I,
 )
 _TURN = re.compile(r"\b(?:but|because|so|and I|which is why|honestly|frankly)\b", re.I)
-_LESSON = re.compile(
-    r"\b(?:novels?|poems?|poets?|plays?|playwright|Shakespeare\w{0,3}|act (?:\d|[IVX]+)|scenes?|chapters?|"
-    r"characters?|protagonist|narrator|set text|"
-    r"extract|lyrics|essay|quotations?|lessons?|homework|worksheet|propaganda|museum|segregation|"
-    r"apartheid|slave trade|civil rights|Holocaust|"
-    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breeding|breeds|vets?|pupp(?:y|ies)|kennels?|"
-    r"species|birds?|"
-    r"(?:blue|great|coal|marsh|willow|bearded|crested|long-tailed) tits?|pheasants?|sparrows?|finch(?:es)?|robins|nest(?:s|ing)?|"
-    r"reservoir|hatch(?:ed|ing)|survey|etymology|"
-    r"condoms?|the pill|vulva|vagina|penis|testicles|ovar(?:y|ies)|menstrua\w{1,4}|periods|ejaculat\w{1,3}|intercourse|sexual health|STIs?|"
-    r"slides|parents['’]? talk|e-?safety|online safety|what does the law|under 18|awareness (?:week|month|day)|"
-    r"dictionary|Middle English|Chaucer\w{0,3}|Steinbeck|GCSE|A[- ]level|mark scheme|revis(?:ion|e)|vocab(?:ulary)?|translat\w{1,5}|"
-    r"(?:word|term) for|(?:in|the) (?:French|German|Spanish|Polish|Latin|Italian|Dutch|Danish|Swedish|"
-    r"Norwegian)|textbook|literature|film studies|rehearsal|"
-    r"song|album|title|script|costumes?|stage|drama)\b",
-    re.I,
-)
 _CHALLENGE = re.compile(
     r"\b(?:challenge[ds]?|unacceptable|stereotyp\w{1,5}|prejudice|must (?:not|never)|should never|"
     r"never acceptable|not (?:acceptable|ok|okay|tolerated?)|"
@@ -297,7 +280,7 @@ class _Sentences:
                 report
                 or _REPORTING.search(text, low, high)
                 or _CHALLENGE.search(near)
-                or _LESSON.search(near)
+                or LESSON.search(near)
                 or any(mark in text[low:high] for mark in QUOTES)
                 or _COMPLAINS.search(text, low, high)
             )
@@ -447,7 +430,7 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
     reported = bool(saying) and not _TURN.search(head[-160:][saying[-1] :])
     near = slice(max(0, start - 250), min(len(text), end + 250))
     to_you = re.search(r"\b(?:you|u|ur|your|you['’]re)\b", text[max(low, start - 40) : end + 20], re.I) is not None
-    if quoted and (reported or report or not to_you or _LESSON.search(text[near])):
+    if quoted and (reported or report or not to_you or LESSON.search(text[near])):
         confidence *= 0.4
         reasons.append("quoted")
     elif handed_over or (reported and (report or not to_you)):
@@ -457,7 +440,7 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         confidence *= 0.6
         reasons.append("in quotation marks")
     elif (
-        _is_lesson(text[near], to_you)
+        is_lesson(text[near], to_you)
         and weight != "very_strong"
         and label not in ("harassment", "disparagement", "threat")
     ):
@@ -514,12 +497,6 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         confidence *= 0.4
         reasons.append("capitalised like a name")
     return Hit(label, start, end, text[start:end], round(confidence, 3), tuple(reasons))
-
-
-def _is_lesson(text: str, to_you: bool) -> bool:
-    """One word of a lesson will do where nobody is addressed; else two different ones."""
-    words = {match[0].lower() for match in _LESSON.finditer(text)}
-    return len(words) > 1 or (bool(words) and not to_you)
 
 
 def _is_name(text: str, start: int, end: int) -> bool:

@@ -28,7 +28,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from detectors.base import Context, TextDetector, Waking
-from detectors.whose_words import introduced, is_report, mostly_quoted
+from detectors.whose_words import introduced, is_lesson, is_report, mostly_quoted
 from detectors.wording import sentences
 from scanner.model import Hit
 
@@ -65,8 +65,12 @@ CLASSES: Mapping[str, str] = {
 _LANGUAGE = frozenset({"threat", "harassment", "discrimination", "sexual", "insult", "disrepute"})
 _LISTED = frozenset({"threat", "harassment", "discrimination", "sexual", "profanity", "abuse", "disparagement"})
 _NAMES = tuple(CLASSES)
+# Alike in their words: who writes to whom decides which it is, and that is for the rules.
+_TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": ("staff_pupil",)}
+# So far a lesson is talked of.
+_NEAR = 250
 LONGEST = 64
-MOST_ASKED = 16
+MOST_ASKED = 8
 _BATCH = 8
 # Longer than this nothing is one sentence; it is read in stretches.
 _STRETCH = 320
@@ -238,18 +242,23 @@ class Meaning(TextDetector):
         report = is_report(text)
         heard = [(hit.start, hit.end) for hit in context.hits if hit.label in _LISTED and hit.confidence >= 0.75]
         for (start, end), row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
-            # A sentence is read as one thing, that which it is most; abuse is like enough to a threat to score as one as well.
-            best = int(np.argmax(row))
-            name, sure = _NAMES[best], confidence(float(row[best]), self.model.bands[best])
-            # What a listed word says outright needs no second opinion of another name.
-            if sure < 0.5 or (name in _LANGUAGE and any(start < last and first < end for first, last in heard)):
-                continue
-            reasons: tuple[str, ...] = (f"the sentence reads as {CLASSES[name]}",)
+            # A sentence is read as one thing, that which it is most.
+            best = _NAMES[int(np.argmax(row))]
             # One sentence does not say whose words it holds; what stands in and around it may.
             quoted = mostly_quoted(text, start, end) or introduced(text, start)
-            if quoted or (report and name in _LANGUAGE):
-                sure, reasons = sure * 0.6, (*reasons, "quoted" if quoted else "in a report")
-            yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
+            for name in (best, *_TWINS.get(best, ())):
+                column = _NAMES.index(name)
+                sure = confidence(float(row[column]), self.model.bands[column])
+                # What a listed word says outright needs no second opinion of another name.
+                told = name in _LANGUAGE and any(start < last and first < end for first, last in heard)
+                if told or sure < 0.5:
+                    continue
+                lesson = name in _LANGUAGE and is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False)
+                reasons: tuple[str, ...] = (f"the sentence reads as {CLASSES[name]}",)
+                if quoted or lesson or (report and name in _LANGUAGE):
+                    why = "quoted" if quoted else "talk of a lesson or text" if lesson else "in a report"
+                    sure, reasons = sure * 0.6, (*reasons, why)
+                yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
 
     def _promising(self, text: str, others: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """The sentences worth asking about, at most MOST_ASKED: those that promise most. None that begins in words of others."""

@@ -26,12 +26,35 @@ _REPORT_TEXT = re.compile(
     r"word for word|verbatim|logged|reporting|exclu(?:ded|sion)|transcript|anti-bullying|sanction)\b",
     re.I,
 )
+LESSON = re.compile(
+    r"\b(?:novels?|poems?|poets?|plays?|playwright|Shakespeare\w{0,3}|act (?:\d|[IVX]+)|scenes?|chapters?|"
+    r"characters?|protagonist|narrator|set text|"
+    r"extract|lyrics|essay|quotations?|lessons?|homework|worksheet|propaganda|museum|segregation|"
+    r"apartheid|slave trade|civil rights|Holocaust|"
+    r"biology|anatomy|reproduc\w{1,8}|RSE|RSHE|PSHE|sex education|puberty|contracepti\w{1,4}|breeding|breeds|vets?|pupp(?:y|ies)|kennels?|"
+    r"species|birds?|"
+    r"(?:blue|great|coal|marsh|willow|bearded|crested|long-tailed) tits?|pheasants?|sparrows?|finch(?:es)?|robins|nest(?:s|ing)?|"
+    r"reservoir|hatch(?:ed|ing)|survey|etymology|"
+    r"condoms?|the pill|vulva|vagina|penis|testicles|ovar(?:y|ies)|menstrua\w{1,4}|periods|ejaculat\w{1,3}|intercourse|sexual health|STIs?|"
+    r"slides|parents['’]? talk|e-?safety|online safety|what does the law|under 18|awareness (?:week|month|day)|"
+    r"dictionary|Middle English|Chaucer\w{0,3}|Steinbeck|GCSE|A[- ]level|mark scheme|revis(?:ion|e)|vocab(?:ulary)?|translat\w{1,5}|"
+    r"(?:word|term) for|(?:in|the) (?:French|German|Spanish|Polish|Latin|Italian|Dutch|Danish|Swedish|"
+    r"Norwegian)|textbook|literature|film studies|rehearsal|"
+    r"song|album|title|script|costumes?|stage|drama)\b",
+    re.I,
+)
 QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
 
 
 def is_report(text: str) -> bool:
     """Whether the text has the vocabulary of logs, disclosures, hearings and statements."""
     return _REPORT_TEXT.search(text) is not None
+
+
+def is_lesson(text: str, to_you: bool) -> bool:
+    """One word of a lesson will do where nobody is addressed; else two different ones."""
+    words = {match[0].lower() for match in LESSON.finditer(text)}
+    return len(words) > 1 or (bool(words) and not to_you)
 
 
 def introduced(text: str, start: int) -> bool:

@@ -69,10 +69,13 @@ def test_sentences_cover_every_letter_once_and_in_order(text: str, longest: int)
 
 
 def test_a_batch_says_what_each_sentence_says_alone() -> None:
-    texts = ["See you at nine.", "If you tell the governors I will finish you, and you know that I can.", "ok"]
+    """In 8 bits the scale of a batch depends on all of it: scores move a little, and no class changes."""
+    texts = ["See you at nine.", "Tell anyone what you saw in my office and I will end your career.", "ok", "Who wants a kitten?"]
     together = model().scores(texts)
     for text, row in zip(texts, together, strict=True):
-        assert np.allclose(model().scores([text])[0], row, atol=0.35)
+        alone = model().scores([text])[0]
+        assert np.abs(alone - row).mean() < 0.3
+        assert alone.argmax() == row.argmax()
 
 
 def test_a_long_text_costs_no_more_than_its_promising_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +87,7 @@ def test_a_long_text_costs_no_more_than_its_promising_sentences(monkeypatch: pyt
         return real(self, texts)
 
     monkeypatch.setattr(Model, "scores", counted)
-    text = "If you say one word to the governors I will make you pay for it.\n\n" * 400
+    text = "Tell anyone what you saw in my office and I will end your career.\n\n" * 400
     hits = seen().content(text)
     assert asked == [MOST_ASKED]
     assert any(hit.label == "reads_as_threat" for hit in hits)
@@ -103,10 +106,10 @@ def test_confidence_meets_the_bands_of_the_contract() -> None:
 
 
 def test_a_hit_shows_no_word_of_the_sentence() -> None:
-    text = "If you say one word to the governors I will make you pay for it."
+    text = "Tell anyone what you saw in my office and I will end your career."
     (hit,) = [hit for hit in seen().content(text) if hit.label == "reads_as_threat"]
     assert hit.value not in repr(hit)
-    assert not {"governors", "pay", "word"} & set(" ".join(hit.reasons).split())
+    assert not {"anyone", "office", "career"} & set(" ".join(hit.reasons).split())
 
 
 def test_the_shipped_files_are_those_of_the_card() -> None:

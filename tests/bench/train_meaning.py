@@ -1,6 +1,6 @@
 """Train the sentence model, detectors/models/meaning.*, and say how good it is on writers that it never read.
 
-    python tests/bench/train_meaning.py --weights FOLDER [--into FOLDER] [--layers N] [--epochs N] [--test]
+    python tests/bench/train_meaning.py [--weights FOLDER] [--into FOLDER] [--layers N] [--epochs N] [--test]
 
 `--weights`: the folder with `model.safetensors` and `tokenizer.json` of all-MiniLM-L6-v2 (Apache-2.0). Learns from
 `sentences/learn/` (sentences and ordinary mails), the neutral mentions, EDOS (split=train) and Davidson from `../shared/eval/language`;
@@ -31,7 +31,6 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 
 from safetensors.numpy import load_file  # noqa: E402
-
 from train_hostility import davidson, edos, neutral  # noqa: E402
 
 from detectors.meaning import CLASSES, LONGEST, Model, Tokeniser, session_of, terms  # noqa: E402
@@ -371,8 +370,8 @@ def table_of_words(rows: Sequence[Row], plain: Sequence[Row]) -> tuple[dict[str,
 # Raised by hand after 2,622 mails of strangers (eval/mail) had been scored: newsletters and computing talk, of which the sentences learnt
 # from hold too little. At most one such mail in a thousand reaches these.
 RAISED = {
-    "insult": 1.0, "phishing": 1.1, "copyright": 2.1, "personal_cloud": 1.4, "hoax": 0.4, "auction": 0.2, "private_business": 0.2,
-    "ai_service": 0.2, "sensitive": 0.2, "credentials": 0.5,
+    "insult": 1.0, "phishing": 1.5, "copyright": 2.1, "personal_cloud": 1.6, "hoax": 1.6, "chain": 1.2, "auction": 0.5,
+    "private_business": 0.5, "ai_service": 0.2, "sensitive": 0.2, "credentials": 0.5,
 }  # fmt: skip
 
 
@@ -418,11 +417,19 @@ def report(
     print("  mean                 {:.2f}   {:.2f} {:.2f}   {:.2f} {:.2f}".format(*(sums / len(CLASSES))), flush=True)
 
 
+def learnt_rows(odd: bool) -> list[Row]:
+    """The odd or the even lines of the sentences that nothing learns from."""
+    paths = sorted((HERE / "sentences").glob("*.jsonl"))
+    return [row for path in paths for row in sentence_rows(path, path.stem, lambda number: number % 2 == odd)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument(
+        "--weights", type=Path, help="train anew from these; else table and bands are made for the network there is"
+    )
     parser.add_argument("--into", type=Path, default=HERE.parents[1] / "detectors" / "models")
-    parser.add_argument("--layers", type=int, default=6)
+    parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=5e-5)
     parser.add_argument("--test", action="store_true", help="score the even lines as well, which nothing is chosen by")
@@ -430,51 +437,42 @@ def main() -> int:
     rows = [
         row for path in sorted(LEARN.glob("*.jsonl")) for row in sentence_rows(path, path.stem, lambda number: True)
     ]
-    kept, held = list(ordinary(learnt=True)), list(ordinary(learnt=False))
-    asked = [
-        row
-        for path in sorted((HERE / "sentences").glob("*.jsonl"))
-        for row in sentence_rows(path, path.stem, lambda n: n % 2 == 1)
-    ]
-    beside = list(public())
-    print(
-        f"{len(rows)} sentences, {len(kept)} of ordinary mail, {len(beside)} of public sets; bands by {len(asked)} and {len(held)}"
-    )
-    learnt, fixed = train([*rows, *kept], beside, options.weights, options.layers, options.epochs, options.rate)
-    options.into.mkdir(exist_ok=True)
-    path = options.into / "meaning.onnx"
-    network(learnt, fixed, options.layers, path)
-    tokens = tokens_of(options.weights)
-    (options.into / "meaning_tokens.txt").write_text("\n".join(tokens), "utf-8")
+    kept, held, asked = list(ordinary(learnt=True)), list(ordinary(learnt=False)), learnt_rows(odd=True)
+    path, vocabulary = options.into / "meaning.onnx", options.into / "meaning_tokens.txt"
     words, offset = table_of_words(rows, kept)
-    model = Model(session_of(path), Tokeniser(tokens), (), words, offset, 0.0)
-    whole = np.asarray(
-        jax.jit(lambda tokens, there: forward(learnt, fixed, tokens, there, options.layers))(
-            *padded(model.tokeniser, asked[:64])
+    if options.weights is not None:
+        beside = list(public())
+        print(f"{len(rows)} sentences, {len(kept)} of ordinary mail, {len(beside)} of public sets")
+        learnt, fixed = train([*rows, *kept], beside, options.weights, options.layers, options.epochs, options.rate)
+        options.into.mkdir(exist_ok=True)
+        network(learnt, fixed, options.layers, path)
+        vocabulary.write_text("\n".join(tokens_of(options.weights)), "utf-8")
+    model = Model(session_of(path), Tokeniser(vocabulary.read_text("utf-8").split("\n")), (), words, offset, 0.0)
+    if options.weights is not None:
+        given = padded(model.tokeniser, asked[:64])
+        whole = np.asarray(jax.jit(lambda *those: forward(learnt, fixed, *those, options.layers))(*given))[
+            :, : len(CLASSES)
+        ]
+        print(
+            f"8 bits against 32: scores differ by {np.abs(model.scores([row.text for row in asked[:64]]) - whole).mean():.3f} on average"
         )
-    )[:, : len(CLASSES)]
     scores = model.scores([row.text for row in asked])
-    print(f"8 bits against 32: scores differ by {np.abs(scores[:64] - whole).mean():.3f} on average")
-    ordinary_rows = [*held, *(row for row in asked if row.label == "none" and not row.near)]
-    made = bands(scores, asked, model.scores([row.text for row in ordinary_rows]))
-    report(scores, asked, made, "odd lines (bands chosen by them)")
+    plain = [*held, *(row for row in asked if row.label == "none" and not row.near)]
+    made = bands(scores, asked, model.scores([row.text for row in plain]))
+    report(scores, asked, made, f"odd lines, by which and by {len(plain)} ordinary sentences the bands are chosen")
     promises = np.asarray([model.promise(row.text) for row in asked])
     told = (scores >= np.asarray([low for low, _ in made.values()])).any(axis=1) & np.asarray(
         [row.label != "none" for row in asked]
     )
-    asked_from = float(np.quantile(promises[told], 0.14))
-    through = np.mean([model.promise(row.text) >= asked_from for row in ordinary_rows])
+    asked_from = float(np.quantile(promises[told], 0.16))
+    through = np.mean([model.promise(row.text) >= asked_from for row in plain])
     print(
-        f"the table of words ({len(words)}) lets through 86 % of what the network tells and {through:.1%} of ordinary sentences"
+        f"the table of words ({len(words)}) lets through 84 % of what the network tells and {through:.1%} of ordinary sentences"
     )
     facts = {"bands": made, "offset": offset, "asked_from": round(asked_from, 3), "words": words}
     (options.into / "meaning.json").write_text(json.dumps(facts, ensure_ascii=False, indent=0), "utf-8")
     if options.test:
-        test = [
-            row
-            for path in sorted((HERE / "sentences").glob("*.jsonl"))
-            for row in sentence_rows(path, path.stem, lambda n: n % 2 == 0)
-        ]
+        test = learnt_rows(odd=False)
         report(model.scores([row.text for row in test]), test, made, "even lines")
     return 0
 
