@@ -106,7 +106,7 @@ def test_confidence_meets_the_bands_of_the_contract() -> None:
 
 
 def test_a_hit_shows_no_word_of_the_sentence() -> None:
-    text = "Tell anyone what you saw in my office and I will end your career."
+    text = "Tell anyone what you saw in my office and I'll end your career, understood?"
     (hit,) = [hit for hit in seen().content(text) if hit.label == "reads_as_threat"]
     assert hit.value not in repr(hit)
     assert not {"anyone", "office", "career"} & set(" ".join(hit.reasons).split())
