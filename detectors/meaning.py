@@ -28,7 +28,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from detectors.base import Context, TextDetector, Waking
-from detectors.whose_words import introduced, is_lesson, is_report, mostly_quoted
+from detectors.whose_words import introduced, is_challenged, is_lesson, is_report, mostly_quoted
 from detectors.wording import sentences
 from scanner.model import Hit
 
@@ -253,12 +253,19 @@ class Meaning(TextDetector):
                 told = name in _LANGUAGE and any(start < last and first < end for first, last in heard)
                 if told or sure < 0.5:
                     continue
-                lesson = name in _LANGUAGE and is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False)
+                why = "quoted" if quoted else self._excused(text, start, end, report) if name in _LANGUAGE else ""
                 reasons: tuple[str, ...] = (f"the sentence reads as {CLASSES[name]}",)
-                if quoted or lesson or (report and name in _LANGUAGE):
-                    why = "quoted" if quoted else "talk of a lesson or text" if lesson else "in a report"
+                if why:
                     sure, reasons = sure * 0.6, (*reasons, why)
                 yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
+
+    def _excused(self, text: str, start: int, end: int, report: bool) -> str:
+        """What speaks for it that harsh words are not the writer's own, or not meant; empty where nothing does."""
+        if report:
+            return "in a report"
+        if is_challenged(text, start, end):
+            return "said to be wrong, not meant"
+        return "talk of a lesson or text" if is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False) else ""
 
     def _promising(self, text: str, others: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         """The sentences worth asking about, at most MOST_ASKED: those that promise most. None that begins in words of others."""

@@ -26,6 +26,22 @@ _REPORT_TEXT = re.compile(
     r"word for word|verbatim|logged|reporting|exclu(?:ded|sion)|transcript|anti-bullying|sanction)\b",
     re.I,
 )
+CHALLENGE = re.compile(
+    r"\b(?:challenge[ds]?|unacceptable|stereotyp\w{1,5}|prejudice|must (?:not|never)|should never|"
+    r"never acceptable|not (?:acceptable|ok|okay|tolerated?)|"
+    r"is wrong|are wrong|wrong to|racism|homophobi\w{1,2}|transphobi\w{1,2}|sexism|discriminat\w{2,5}|"
+    r"harassment|equality|hate crime|zero tolerance|"
+    r"nobody should|no one should|offensive|report (?:it|any)|misconception|myth|proscribed|banned words|"
+    r"filter list|word ?list|block ?list)\b",
+    re.I,
+)
+# "I am not racist, but": meant all the same.
+EXCUSE = re.compile(r"\bnot (?:a )?(?:racist|sexist|homophobic|transphobic|prejudiced|being \w+),? but\b", re.I)
+_NOT_SAID = re.compile(
+    r"\b(?:never|do(?:es)? not|don['’]t|doesn['’]t|must(?: not|n['’]t)|should(?: not|n['’]t)|nobody|no one)(?: ever| should| may)?"
+    r" (?:say|says|call|calls|tell|tells|use|uses|think|thinks|believe|believes)\b",
+    re.I,
+)
 LESSON = re.compile(
     r"\b(?:novels?|poems?|poets?|plays?|playwright|Shakespeare\w{0,3}|act (?:\d|[IVX]+)|scenes?|chapters?|"
     r"characters?|protagonist|narrator|set text|"
@@ -49,6 +65,12 @@ QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
 def is_report(text: str) -> bool:
     """Whether the text has the vocabulary of logs, disclosures, hearings and statements."""
     return _REPORT_TEXT.search(text) is not None
+
+
+def is_challenged(text: str, start: int, end: int) -> bool:
+    """Whether the sentence says that such words are wrong, or that nobody uses them."""
+    said = CHALLENGE.search(text, start, end) or _NOT_SAID.search(text, start, end)
+    return said is not None and EXCUSE.search(text, start, end) is None
 
 
 def is_lesson(text: str, to_you: bool) -> bool:

@@ -70,7 +70,12 @@ def test_sentences_cover_every_letter_once_and_in_order(text: str, longest: int)
 
 def test_a_batch_says_what_each_sentence_says_alone() -> None:
     """In 8 bits the scale of a batch depends on all of it: scores move a little, and no class changes."""
-    texts = ["See you at nine.", "Tell anyone what you saw in my office and I will end your career.", "ok", "Who wants a kitten?"]
+    texts = [
+        "See you at nine.",
+        "Tell anyone what you saw in my office and I will end your career.",
+        "ok",
+        "Who wants a kitten?",
+    ]
     together = model().scores(texts)
     for text, row in zip(texts, together, strict=True):
         alone = model().scores([text])[0]

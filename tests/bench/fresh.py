@@ -6,8 +6,9 @@ Invented trusts lie in `fresh/`, each with `people.yaml`, `mails.mbox` and `labe
 message in the mailbox): `data` (personal data, credentials, confidential business), `language`, `envelope` (chain and bulk mail,
 private addresses, wrong recipients) and `conduct`. The odd-numbered mails were read while words and rules were tuned; the
 even-numbered ones were scored and never read, so that only their figures speak about mail not yet seen (`fresh_figures.md`).
-Two later sets, `staffroom` (language, private contact, secrets, personal data) and `office` (the envelope and conduct), were scored
-and never read at all, odd or even: `--half all --set staffroom --set office`. No file here is changed to suit. `safeguarding_concern` is a hand-over and not scored, as in the contract.
+Two later sets, `staffroom` (language, private contact, secrets, personal data) and `office` (the envelope and conduct), are asked for
+by `--set`; the errors of their odd halves were looked at once. No file here is changed to suit. `safeguarding_concern` is a hand-over and
+not scored, as in the contract.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from envelope import wilson
 
 HERE = Path(__file__).resolve().parent / "fresh"
 SETS = ("data", "language", "envelope", "conduct")
-UNREAD = ("staffroom", "office")
+LATER = ("staffroom", "office")
 _NOT_SCORED = frozenset({"safeguarding_concern"})
 
 
@@ -89,11 +90,11 @@ def main() -> None:
     parser.add_argument(
         "--half", choices=("odd", "even", "all"), default="even", help="odd: read while tuning; even: not"
     )
-    parser.add_argument("--set", choices=(*SETS, *UNREAD), action="append", help="only this set; may be given again")
+    parser.add_argument("--set", choices=(*SETS, *LATER), action="append", help="only this set; may be given again")
     parser.add_argument("--errors", action="store_true", help="each miss and false alarm of the odd half")
     options = parser.parse_args()
-    if options.errors and (options.half != "odd" or set(options.set or ()) & set(UNREAD)):
-        parser.error("--errors shows the odd half of the first four sets only: the others stay unread")
+    if options.errors and options.half != "odd":
+        parser.error("--errors shows the odd half only: the even one stays unread")
     hits, missed, false = Counter[str](), Counter[str](), Counter[str]()
     for name in options.set or SETS:
         for into, each in zip((hits, missed, false), score(name, options.half, options.errors), strict=True):
