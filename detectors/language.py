@@ -17,7 +17,17 @@ from typing import ClassVar
 
 from detectors.base import Context, TextDetector, Waking
 from detectors.hostility import MODEL, Hostility
-from detectors.whose_words import CHALLENGE, EXCUSE, LESSON, QUOTES, in_quotes, introduced, is_lesson, is_report
+from detectors.whose_words import (
+    CHALLENGE,
+    EXCUSE,
+    EXCUSES,
+    LESSON,
+    QUOTES,
+    in_quotes,
+    introduced,
+    is_lesson,
+    is_report,
+)
 from detectors.wording import LISTS, Entry, Match, WordList, read_list, sentence_around
 from scanner.model import Hit
 
@@ -218,7 +228,6 @@ _HEAD_OF = {
 # From where on a head's word makes an unsure hit of the list a sure one. Abuse was learnt from tweets chosen for their
 # words, where it is five times as common as elsewhere: only its surest word counts.
 _HEAD_NEEDS = {"discrimination": _SURE, "abuse": 0.95, "threat": _LIKELY}
-_DAMPED = ("quot", "in quot", "reported", "talk of", "said ", "denied", "capitalised", "clinical", "laughing")
 
 
 class _Sentences:
@@ -235,7 +244,7 @@ class _Sentences:
         for hit in hits:
             head = _HEAD_OF.get(hit.label)
             unsure = STRENGTH["ambiguous"] <= hit.confidence < STRENGTH["moderate"] and not any(
-                reason.startswith(_DAMPED) for reason in hit.reasons
+                reason.startswith(EXCUSES) for reason in hit.reasons
             )
             mild = hit.label == "profanity" and "mild" in hit.reasons  # stays mild whatever the sentence
             if head is not None and unsure and not mild and asked < SENTENCES_WEIGHED:

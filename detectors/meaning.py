@@ -28,7 +28,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from detectors.base import Context, TextDetector, Waking
-from detectors.whose_words import introduced, is_challenged, is_lesson, is_report, mostly_quoted
+from detectors.whose_words import EXCUSES, introduced, is_challenged, is_lesson, is_report, mostly_quoted
 from detectors.wording import sentences
 from scanner.model import Hit
 
@@ -215,6 +215,10 @@ def passages(text: str) -> Iterator[tuple[int, int]]:
         yield begun
 
 
+def _any_within(hits: Sequence[Hit], start: int, end: int) -> bool:
+    return any(start < hit.end and hit.start < end for hit in hits)
+
+
 def confidence(score: float, band: tuple[float, float]) -> float:
     """The score as a confidence: 0.5 where the class is medium, 0.75 where it is high, straight between and beyond, to 0.93."""
     low, high = band
@@ -240,7 +244,9 @@ class Meaning(TextDetector):
         if not asked:
             return
         report = is_report(text)
-        heard = [(hit.start, hit.end) for hit in context.hits if hit.label in _LISTED and hit.confidence >= 0.75]
+        listed = [hit for hit in context.hits if hit.label in _LISTED]
+        heard = [hit for hit in listed if hit.confidence >= 0.75]
+        excused = [hit for hit in listed if any(reason.startswith(EXCUSES) for reason in hit.reasons)]
         for (start, end), row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
             # A sentence is read as one thing, that which it is most.
             best = _NAMES[int(np.argmax(row))]
@@ -250,10 +256,13 @@ class Meaning(TextDetector):
                 column = _NAMES.index(name)
                 sure = confidence(float(row[column]), self.model.bands[column])
                 # What a listed word says outright needs no second opinion of another name.
-                told = name in _LANGUAGE and any(start < last and first < end for first, last in heard)
+                told = name in _LANGUAGE and _any_within(heard, start, end)
                 if told or sure < 0.5:
                     continue
-                why = "quoted" if quoted else self._excused(text, start, end, report) if name in _LANGUAGE else ""
+                why = "quoted" if quoted else ""
+                if name in _LANGUAGE and not why:
+                    not_meant = _any_within(excused, start, end)
+                    why = "its words are not meant" if not_meant else self._excused(text, start, end, report)
                 reasons: tuple[str, ...] = (f"the sentence reads as {CLASSES[name]}",)
                 if why:
                     sure, reasons = sure * 0.6, (*reasons, why)

@@ -59,6 +59,8 @@ LESSON = re.compile(
     r"song|album|title|script|costumes?|stage|drama)\b",
     re.I,
 )
+# How the reasons of a hit begin that say it is not the writer's own, or not meant.
+EXCUSES = ("quot", "in quot", "reported", "talk of", "said ", "denied", "capitalised", "clinical", "laughing")
 QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
 
 
