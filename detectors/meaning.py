@@ -6,8 +6,8 @@ resembles one. Which of it counts by itself, and which only beside a listed sign
 
 The layers of MiniLM (BERT: Devlin et al. 2018; MiniLM: Wang et al. 2020) with one output a class, in 8 bits, run by ONNX Runtime on
 one thread. Few sentences get that far: a table of words, a few microseconds a sentence, says which are worth asking about, and of
-one text at most MOST_ASKED are, the likeliest first. Data, licences, figures and known faults: `models/meaning.md`; made by
-`tests/bench/train_meaning.py`.
+one text at most MOST_ASKED are and some more of a long one, the likeliest first; what is left out is said. Data, licences, figures and
+known faults: `models/meaning.md`; made by `tests/bench/train_meaning.py`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import json
 import math
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -70,7 +71,8 @@ _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": (
 # So far a lesson is talked of.
 _NEAR = 250
 LONGEST = 64
-MOST_ASKED = 8
+# Of one text; a long one has more to say, and its cost stays linear.
+MOST_ASKED, PER_ASKED = 48, 2_000
 _BATCH = 8
 # Longer than this nothing is one sentence; it is read in stretches.
 _STRETCH = 320
@@ -240,7 +242,7 @@ class Meaning(TextDetector):
         return Model.load()
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        asked = sorted(self._promising(text, context.others))
+        asked = sorted(self._promising(text, context))
         if not asked:
             return
         report = is_report(text)
@@ -263,7 +265,7 @@ class Meaning(TextDetector):
                 if name in _LANGUAGE and not why:
                     not_meant = _any_within(excused, start, end)
                     why = "its words are not meant" if not_meant else self._excused(text, start, end, report)
-                reasons: tuple[str, ...] = (f"the sentence reads as {CLASSES[name]}",)
+                reasons: tuple[str, ...] = ("judged from the whole sentence by a model, which may be wrong",)
                 if why:
                     sure, reasons = sure * 0.6, (*reasons, why)
                 yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
@@ -276,13 +278,23 @@ class Meaning(TextDetector):
             return "said to be wrong, not meant"
         return "talk of a lesson or text" if is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False) else ""
 
-    def _promising(self, text: str, others: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The sentences worth asking about, at most MOST_ASKED: those that promise most. None that begins in words of others."""
-        promising = [
-            (promise, start, end)
-            for start, end in passages(text)
-            if (promise := self.model.promise(text[start:end])) >= self.model.asked_from
-            and not any(first <= start < last for first, last in others)
-        ]
-        promising.sort(reverse=True)
-        return [(start, end) for _, start, end in promising[:MOST_ASKED]]
+    def _promising(self, text: str, context: Context) -> list[tuple[int, int]]:
+        """The sentences worth asking about: those that promise most, at most MOST_ASKED and one for each PER_ASKED characters.
+        None that begins in words of others. What is left out is said to the budget.
+        """
+        begins = [first for first, _ in context.others]
+        promising = []
+        for start, end in passages(text):
+            promise = self.model.promise(text[start:end])
+            if promise < self.model.asked_from:
+                continue
+            before = bisect_right(begins, start) - 1
+            if before < 0 or start >= context.others[before][1]:
+                promising.append((promise, start, end))
+        most = MOST_ASKED + len(text) // PER_ASKED
+        if len(promising) > most:
+            promising.sort(reverse=True)
+            del promising[most:]
+            if context.budget is not None:
+                context.budget.texts_cut += 1
+        return [(start, end) for _, start, end in promising]

@@ -778,7 +778,9 @@ def _finding(
     severity = lead.severity
     people = 0
     if lead.rule.category not in _OF_NOBODY:
-        people = len({hit.subject for hit in hits if hit.subject is not None and hit.label in OF_A_PERSON})
+        told = [hit for hit in hits if hit.subject is not None and hit.label in OF_A_PERSON]
+        # A sign in the headers is about somebody whom the words name already, where they name anybody.
+        people = len({hit.subject for hit in told if hit.part != "headers"} or {hit.subject for hit in told})
     part_paths = _where(evidence, opened)
     key = hashlib.sha256("\0".join([lead.rule.id, owner, content_hash, *part_paths]).encode()).hexdigest()[:32]
     return Finding(

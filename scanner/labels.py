@@ -195,8 +195,8 @@ _ROWS: Sequence[tuple[Mapping[str, str], str, str, str]] = (
         "news, history, novels, DBS in adverts",
     ),
     (
-        {"care_status": "in care, or known to social care"},
-        "care, fostering, adoption, measures against poverty",
+        {"care_status": "care, or a family's circumstances"},
+        "care, fostering, adoption, a social worker, or help against poverty such as free school meals",
         "tells of a family's troubles",
         "numbers of pupils in a report",
     ),

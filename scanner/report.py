@@ -39,7 +39,7 @@ PROBLEM_WORDS = {
     "unsupported": "of a kind that this version cannot read",
     "crashed": "stopped the reader",
     "unavailable": "could not be fetched",
-    "skipped": "left out on purpose (such as logos, or protected correspondence)",
+    "skipped": "left out on purpose: too small to hold words, switched off by the policy, or protected correspondence",
 }
 
 
@@ -84,6 +84,8 @@ class Summary:
     locked: int = 0
     empty: int = 0
     flagged: int = 0
+    # Nothing found, and nothing in them that was not read.
+    clean: int = 0
     ours: int = 0
     stored: int = 0
     topics: Counter[str] = field(default_factory=Counter)
@@ -96,6 +98,7 @@ class Summary:
         self.locked += line.verdict.unread_protected > 0
         self.empty += line.empty
         self.flagged += bool(line.found)
+        self.clean += line.verdict.complete and not (line.found or line.empty or line.verdict.unread_protected)
         self.ours += line.verdict.direction in ("outbound", "internal")
         self.stored += line.verdict.direction == "stored"
         self.topics.update(item.topic for item in line.found)
@@ -114,7 +117,6 @@ class Summary:
         """One honest sentence: incomplete is never called clean."""
         if not self.messages:
             return "Nothing was read."
-        clean = self.messages - self.flagged - self.empty
         parts = [f"{self.messages} looked at", f"{self.flagged} with findings"]
         if self.incomplete:
             parts.append(f"{self.incomplete} not wholly read")
@@ -122,8 +124,7 @@ class Summary:
             parts.append(f"{self.locked} with locked parts")
         if self.empty:
             parts.append(f"{self.empty} empty")
-        if not self.incomplete and not self.locked and self.messages:
-            parts.append(f"{clean} clean")
+        parts.append(f"{self.clean} clean")
         return ", ".join(parts) + "."
 
 

@@ -29,7 +29,7 @@ from made_up import (
 from scanner.directory import Directory
 from scanner.extract import Limits
 from scanner.inspection import HitCache, Instruments, Regime, Silence, envelope_of, inspect, prove
-from scanner.model import Blob, Body, Envelope, Finding, People, Person, Verdict
+from scanner.model import Blob, Body, Envelope, Finding, Hit, People, Person, Verdict
 from scanner.policy import load_policy
 from scanner.routing import load_routing
 from scanner.rulebook import load_rulebook
@@ -273,6 +273,19 @@ def test_the_parties_own_addresses_and_what_the_trust_publishes_are_left_out(tmp
 )
 def test_people_are_counted_and_not_hits(body: str, people: int, tmp_path: Path) -> None:
     house = House(tmp_path, number=NUMBER.replace("[nino]", "[nino, nhs]"))
+    assert one(house.judge(mail(body=body))).subjects == people
+
+
+@pytest.mark.parametrize(("body", "people"), [("Ava Reid has asthma.", 1), ("All is well.", 1)])
+def test_a_sign_in_the_headers_is_about_nobody_else_than_the_words_name(tmp_path: Path, body: str, people: int) -> None:
+    both = NUMBER.replace("{any: [nino]}", "{any: [person, health, wrong_family]}").replace(
+        "[nino]", "[person, health, wrong_family]"
+    )
+    house = House(tmp_path, number=both)
+    house.detectors = replace(
+        house.detectors, about_message=(Hit("wrong_family", 0, 0, "x@y.example", 0.9, part="headers"),)
+    )
+    house.instruments = Instruments(house.detectors, Limits(), KEY)
     assert one(house.judge(mail(body=body))).subjects == people
 
 

@@ -13,9 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import detectors
-from detectors.meaning import CLASSES, LONGEST, MOST_ASKED, NETWORK, TABLE, TOKENS, Meaning, Model, confidence
+from detectors.meaning import (
+    CLASSES,
+    LONGEST,
+    MOST_ASKED,
+    NETWORK,
+    PER_ASKED,
+    TABLE,
+    TOKENS,
+    Meaning,
+    Model,
+    confidence,
+)
 from detectors.wording import sentences
-from scanner.ports import Detectors
+from scanner.ports import Detectors, NameBudget
 
 
 @cache
@@ -93,9 +104,18 @@ def test_a_long_text_costs_no_more_than_its_promising_sentences(monkeypatch: pyt
 
     monkeypatch.setattr(Model, "scores", counted)
     text = "Tell anyone what you saw in my office and I will end your career.\n\n" * 400
-    hits = seen().content(text)
-    assert asked == [MOST_ASKED]
+    budget = NameBudget(10_000)
+    hits = seen().content(text, budget=budget)
+    assert asked == [MOST_ASKED + len(text) // PER_ASKED]
+    assert budget.texts_cut == 1
     assert any(hit.label == "reads_as_threat" for hit in hits)
+
+
+def test_words_of_others_are_not_judged() -> None:
+    mine = "See you at nine, and thank you for the cake.\n\n"
+    text = mine + "Tell anyone what you saw in my office and I'll end your career, understood?"
+    assert "reads_as_threat" in {hit.label for hit in seen().content(text)}
+    assert "reads_as_threat" not in {hit.label for hit in seen().content(text, others=((len(mine), len(text)),))}
 
 
 @pytest.mark.parametrize("text", ["a" * 200_000, "- \n" * 50_000, "🙂" * 20_000, "\0" * 9_000, "i will " * 30_000])

@@ -347,8 +347,8 @@ def test_the_exit_status_says_found_before_unread_and_unreadable_before_all(
     [
         ((CLEAN, CLEAN), "2 looked at, 0 with findings, 2 clean."),
         ((CLEAN, FOUND), "2 looked at, 1 with findings, 1 clean."),
-        ((CLEAN, PARTLY), "2 looked at, 0 with findings, 1 not wholly read."),
-        ((CLEAN, SEALED), "2 looked at, 0 with findings, 1 with locked parts."),
+        ((CLEAN, PARTLY), "2 looked at, 0 with findings, 1 not wholly read, 1 clean."),
+        ((CLEAN, SEALED), "2 looked at, 0 with findings, 1 with locked parts, 1 clean."),
         ((), "Nothing was read."),
     ],
 )
