@@ -36,36 +36,15 @@ from scanner.model import Hit
 _MODELS = Path(__file__).parent / "models"
 # The network, its vocabulary (WordPiece, a token a line), and its classes with their thresholds and the table of words.
 NETWORK, TOKENS, TABLE = _MODELS / "meaning.onnx", _MODELS / "meaning_tokens.txt", _MODELS / "meaning.json"
-# Class: what a finding's reasons call it. The label of a class is `reads_as_` and its name.
-CLASSES: Mapping[str, str] = {
-    "threat": "a threat",
-    "harassment": "bullying or humiliation",
-    "discrimination": "contempt for a group of people",
-    "sexual": "a sexual remark",
-    "insult": "abuse",
-    "disrepute": "a damaging statement",
-    "disclosure": "a child at risk",
-    "staff_pupil": "an adult too close to a pupil",
-    "private_contact": "an invitation to a private address or number",
-    "sensitive": "a sensitive fact about somebody",
-    "credentials": "a password or code handed over",
-    "confidential": "business meant for few",
-    "chain": "a chain letter",
-    "hoax": "a hoax",
-    "round_robin": "a joke or trifle sent round",
-    "phishing": "phishing or a scam",
-    "impersonation": "writing as somebody else",
-    "ai_service": "records given to an AI service",
-    "personal_cloud": "school material in a private place",
-    "contract_commitment": "a commitment to a supplier",
-    "copyright": "copying without right",
-    "gambling": "betting",
-    "auction": "a private sale",
-    "private_business": "private business",
-}
+# In the order of the network's outputs. The label of a class is `reads_as_` and its name; `scanner/labels.py` explains it.
+CLASSES = (
+    "threat", "harassment", "discrimination", "sexual", "insult", "disrepute", "disclosure", "staff_pupil",
+    "private_contact", "sensitive", "credentials", "confidential", "chain", "hoax", "round_robin", "phishing",
+    "impersonation", "ai_service", "personal_cloud", "contract_commitment", "copyright", "gambling", "auction",
+    "private_business",
+)  # fmt: skip
 _LANGUAGE = frozenset({"threat", "harassment", "discrimination", "sexual", "insult", "disrepute"})
 _LISTED = frozenset({"threat", "harassment", "discrimination", "sexual", "profanity", "abuse", "disparagement"})
-_NAMES = tuple(CLASSES)
 # Alike in their words: who writes to whom decides which it is, and that is for the rules.
 _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": ("staff_pupil",)}
 # So far a lesson is talked of.
@@ -156,7 +135,7 @@ class Model:
     def load(cls, network: Path = NETWORK, tokens: Path = TOKENS, table: Path = TABLE) -> Model:
         """Raises OSError where a file is missing, ValueError where they do not belong together."""
         facts = json.loads(table.read_text("utf-8"))
-        if tuple(facts["bands"]) != tuple(CLASSES):
+        if tuple(facts["bands"]) != CLASSES:
             raise ValueError(f"{table.name} is of other classes than detectors/meaning.py")
         return cls(
             session_of(network),
@@ -251,11 +230,11 @@ class Meaning(TextDetector):
         excused = [hit for hit in listed if any(reason.startswith(EXCUSES) for reason in hit.reasons)]
         for (start, end), row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
             # A sentence is read as one thing, that which it is most.
-            best = _NAMES[int(np.argmax(row))]
+            best = CLASSES[int(np.argmax(row))]
             # One sentence does not say whose words it holds; what stands in and around it may.
             quoted = mostly_quoted(text, start, end) or introduced(text, start)
             for name in (best, *_TWINS.get(best, ())):
-                column = _NAMES.index(name)
+                column = CLASSES.index(name)
                 sure = confidence(float(row[column]), self.model.bands[column])
                 # What a listed word says outright needs no second opinion of another name.
                 told = name in _LANGUAGE and _any_within(heard, start, end)
