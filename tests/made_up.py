@@ -199,6 +199,7 @@ class WordDetectors:
         people: People | None = None,
         names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
+        others: tuple[tuple[int, int], ...] = (),
     ) -> list[Hit]:
         self.texts.append(text)
         found = []
