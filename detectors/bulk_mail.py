@@ -120,7 +120,9 @@ _SCHOOL_MATTER = re.compile(
     r"\b(?:school|academy|trust|pta|ptfa|pupils?|students?|parents?|families|governors?|year \d{1,2}|y\d{1,2}|form|tutor\w*|class(?:es)?|"
     r"lesson|period \d|cover|duty|assembly|library|canteen|reception|in the office|timetable|briefing|staff (?:meeting|training|survey|"
     r"social|party|do|wellbeing|well-being|association)|inset|cpd|leaving|collection|card for|lost property|handed in|contractors?|fire|"
-    r"alarm|first aid|union|wellbeing|occupational|portal|deadline|system|network|password)\b",
+    r"alarm|first aid|union|wellbeing|occupational|portal|deadline|system|network|password|"
+    # a class goes out; an outing of friends has no such words
+    r"(?:the|this|our|school|field) (?:visits?|trips?|coach(?:es)?|minibus)|packed lunch(?:es)?|risk assessments?|residential)\b",
     re.IGNORECASE,
 )
 # Somebody has died, is ill or will be away: colleagues are told so, and no reader takes it for junk.

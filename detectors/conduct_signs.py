@@ -8,11 +8,15 @@ Words: `rules/lists/conduct_signs.yml`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar
 
+from detectors.base import MessageDetector
 from detectors.wording import LISTS, SignsDetector, WordList, read_list
+from scanner.model import Hit
+from scanner.ports import Message
 
 LABELS = (
     "phishing_lure",
@@ -85,3 +89,35 @@ class ConductSigns(SignsDetector):
         if strong:
             return 0.9 if strong > 1 else 0.85 if signs else 0.78
         return 0.6 if signs > 2 else None
+
+
+_TOOL = re.compile(
+    r"mimikatz|key-?_?logger|keygen|password[ _-]?crack|stresser|hashcat|(?:^|[ _-])hydra-\d", re.IGNORECASE
+)
+# What can be a tool or hold one. A lesson's slides may have such a name; what they teach runs on no machine.
+_HOLDS_A_PROGRAM = re.compile(
+    r"\.(?:exe|msi|com|scr|bat|cmd|ps1|sh|jar|apk|zip|7z|rar|tar|t?gz|iso|img|dmg)$", re.IGNORECASE
+)
+_PROGRAMS = ("application/x-msdownload", "application/x-executable", "application/x-mach-binary", "application/x-msi")
+_TAUGHT = re.compile(
+    r"lessons?|homework|worksheets?|slides|computing|computer science|gcse|curriculum|scheme of work|training|cyber security",
+    re.IGNORECASE,
+)
+
+
+class ToolForBreakingIn(MessageDetector):
+    """A program or an archive, sent by one of us, that bears the name of a tool for breaking in; less sure where it is taught."""
+
+    labels: ClassVar[tuple[str, ...]] = ("hacking",)
+
+    def detect(self, message: Message) -> Iterable[Hit]:
+        if message.direction not in ("outbound", "internal"):
+            return
+        for part in message.parts:
+            if part.kind != "attachment" or not _TOOL.search(part.name):
+                continue
+            if part.media_type not in _PROGRAMS and not _HOLDS_A_PROGRAM.search(part.name):
+                continue
+            taught = _TAUGHT.search(part.name) or _TAUGHT.search(message.own_words())
+            reasons = ("a program or an archive named as a tool for breaking in", *(["taught"] if taught else []))
+            yield Hit("hacking", 0, 0, "", 0.45 if taught else 0.85, reasons, part=part.path)

@@ -194,6 +194,8 @@ def inspect(
             opening(originals.get(part.path, part.path))  # a detector may meet its end here too
             hits.extend(_content_hits(part, directory, instruments, names_near, budget))
     message = Message(envelope, direction, parts, tuple(hits), directory)
+    hits = _subject_with_body(hits, message, instruments, budget)
+    message = replace(message, hits=tuple(hits))
     hits.extend(instruments.detectors.message(message))
     hits = _number_subjects(_discount(hits, envelope, directory))
 
@@ -470,6 +472,31 @@ def _content_hits(
         if part.by_ocr:
             hit = replace(hit, confidence=hit.confidence * _OCR_TRUST, reasons=(*hit.reasons, "read by OCR"))
         yield hit
+
+
+# What is private in a subject on its own and may be school business once the body is read with it.
+_READ_WITH_BODY = frozenset({"private_errand"})
+_BODY_BESIDE = 2_000
+
+
+def _subject_with_body(
+    hits: Sequence[Hit], message: Message, instruments: Instruments, budget: NameBudget
+) -> list[Hit]:
+    """The hits with those of `_READ_WITH_BODY` in the subject no surer than the same words with the body below them."""
+    if not any(hit.part == "subject" and hit.label in _READ_WITH_BODY for hit in hits):
+        return list(hits)
+    text = message.own_words()[: len(message.envelope.subject) + _BODY_BESIDE]
+    together = {
+        (hit.label, hit.start): hit
+        for hit in instruments.detectors.content(text, people=message.directory.people, names_near=(), budget=budget)
+    }
+    found = []
+    for hit in hits:
+        beside = together.get((hit.label, hit.start)) if hit.part == "subject" else None
+        if hit.label in _READ_WITH_BODY and beside is not None and beside.confidence < hit.confidence:
+            hit = replace(hit, confidence=beside.confidence, reasons=beside.reasons)
+        found.append(hit)
+    return found
 
 
 def _withhold_names(

@@ -51,10 +51,10 @@ FORBIDDEN: dict[str, str] = {
     "rude_tone": "contempt and scolding without a rude word",
     "embarrassing_remarks": "harsh remarks about people even among colleagues",
     "stored_material": "offensive files, music and films, and private papers in the trust's storage",
-    "unlicensed_software": "licence keys, installers and archives of software, tools for breaking in",
+    "unlicensed_software": "licence keys, installers and archives of software",
     "large_transfers": "more than `large_transfer_mb` in one mail, and links to transfer services",
     "pupil_privacy": "pupils who give away their own or others' details, or record people",
-    "illegal_acts": "words that instruct in, offer or praise crimes",
+    "illegal_acts": "words that instruct in, offer or praise crimes, papers made up for money, tools and talk of breaking in",
     "pupil_requests": "a friend request from a pupil that nobody was told of",
     "published_names": "pupils' names in documents that are open to anybody",
 }

@@ -13,7 +13,8 @@ from made_up import DIRECTORY, HEAD, JANE, SUPPLIER, TRUST, mail
 
 from detectors.automatic_forward import AutomaticForward
 from detectors.base import MessageDetector
-from detectors.bulk_mail import ForwardStack
+from detectors.bulk_mail import ForwardStack, OwnAffairToAll
+from detectors.conduct_signs import ToolForBreakingIn
 from detectors.impersonation import Impersonation
 from detectors.names import fold, is_private_provider, likeness, same_first_name, words
 from detectors.private_addresses import PrivateAddresses
@@ -660,3 +661,42 @@ def test_work_between_work_addresses_is_nobodys_question(envelope: Envelope) -> 
 )
 def test_school_words_documents_and_data_together_are_work(envelope: Envelope, hits: tuple[Hit, ...]) -> None:
     assert found("work_content", see(WorkContent(), envelope, DIRECTORY, *hits)) >= 0.75
+
+
+@pytest.mark.parametrize(
+    ("body", "private"),
+    [
+        (
+            "The visit to the mosque is on Tuesday. Girls may borrow a scarf from me. Packed lunches in the coach.",
+            False,
+        ),
+        ("The church is on Tuesday: hand in the risk assessment, and borrow my camera if you like.", False),
+        ("I am off to the church fair with my sister. Spare tickets, a fiver each.", True),
+        ("We run a coach to the theatre in May. Bring a friend, spare tickets from my husband.", True),
+    ],
+)
+def test_a_class_that_goes_out_is_no_affair_of_the_senders_own(body: str, private: bool) -> None:
+    everybody = [f"c{number}@elt.example" for number in range(14)]
+    assert bool(see(OwnAffairToAll(), mail(JANE, everybody, subject="Tuesday", body=body))) == private
+
+
+@pytest.mark.parametrize(
+    ("sender", "file", "body", "confidence"),
+    [
+        (JANE, "what is a keylogger.pptx", "Have a look.", None),
+        (JANE, "what is a keylogger.pptx.txt", "The Year 8 computing lesson is on brute force", None),
+        (JANE, "password cracking.docx", "As promised.", None),
+        (JANE, "password reset form.zip", "As promised.", None),
+        ("stranger@gmail.com", "mimikatz_trunk.zip", "As promised.", None),
+        (JANE, "password cracking.zip", "The Year 8 computing lesson is on brute force", 0.45),
+        (JANE, "mimikatz_trunk.zip", "As promised.", 0.85),
+        (JANE, "password_cracker.7z", "As promised.", 0.85),
+        (JANE, "free keylogger.exe", "As promised.", 0.85),
+    ],
+)
+def test_a_tool_for_breaking_in_is_a_program_or_an_archive_and_no_lesson(
+    sender: str, file: str, body: str, confidence: float | None
+) -> None:
+    envelope = mail(sender, [HEAD], subject="Monday", body=body, files=[(file, b"none of the bytes tell")])
+    hits = see(ToolForBreakingIn(), envelope)
+    assert [(hit.label, hit.confidence) for hit in hits] == ([] if confidence is None else [("hacking", confidence)])

@@ -646,6 +646,29 @@ def test_a_pattern_stays_in_shadow_until_there_are_enough(store: Store) -> None:
     assert fourth.reasons[-1] == "the message is number 4 of its kind within 28 days"
 
 
+def test_a_private_subject_is_read_with_the_body_below_it() -> None:
+    by_day = datetime(2026, 9, 7, 10, 0, tzinfo=UTC)
+
+    def netball(body: str) -> Envelope:
+        return mail(JANE, [OUTSIDER], subject="Netball on Saturday", body=body, sent_at=by_day)
+
+    fixture = netball("Year 8 play at ten. Pupils meet at school by nine, the minibus leaves at a quarter past.")
+    assert packs_that_find(fixture, "personal_use") == set()
+    own = netball("Are you coming? I have told my sister we are six.")
+    assert {"treetops", "cpps"} <= packs_that_find(own, "personal_use")
+
+
+def test_crimes_stand_under_topics_that_accuse_nobody_wrongly() -> None:
+    weed = "can get you an eighth of weed by friday, bring the money"
+    pupil = "22bjones@northfield.elt.example"
+    staff = mail(JANE, [SAM], subject="friday", body=weed)
+    assert {item.topic for item in found("cpps", staff)} == {"threats"}
+    child = mail(pupil, [SAM], subject="friday", body=weed)
+    assert "safeguarding_concern" in {item.topic for item in found("cpps", child)}
+    invoice = mail(JANE, [SAM], subject="Coach", body="I'll knock up a fake invoice for the coach and we split it.")
+    assert {item.topic for item in found("constellation", invoice)} == {"impersonation"}
+
+
 # --- packs and registers --------------------------------------------------------------------------------------------
 
 

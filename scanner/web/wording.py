@@ -98,7 +98,9 @@ TOPICS: Mapping[str, Topic] = {
         "Obscene, vulgar or abusive words of the sender's own. Quoted words of others do not count.",
     ),
     "sexual_content": Topic("Sexual content", "Sexually explicit or suggestive words of the sender's own."),
-    "threats": Topic("Threats", "Words of the sender's own that threaten or intimidate."),
+    "threats": Topic(
+        "Threats", "Words that threaten or intimidate, or that teach, offer or praise a crime that may harm somebody."
+    ),
     "harassment_discrimination": Topic(
         "Harassment or discrimination",
         "Bullying, harassment, or derogatory words about a protected characteristic.",
@@ -125,7 +127,10 @@ TOPICS: Mapping[str, Topic] = {
         "Dangerous attachment", "A program, or a shortcut that can start one, was sent or stored."
     ),
     "phishing": Topic("Phishing", "A suspicious message, after log-in details or money, was passed on or answered."),
-    "impersonation": Topic("Impersonation", "The sender appears under somebody else's name."),
+    "impersonation": Topic(
+        "Impersonation",
+        "Somebody or something passes for what it is not: another's name, a way into another's account, papers made up for money.",
+    ),
     "subject_line": Topic("Subject line", "The subject line is missing, or names a child in full."),
     "disclaimer": Topic("Disclaimer", "The disclaimer that the policy asks for is not in mail that left."),
     "out_of_hours": Topic("Out of hours", "An answer was demanded at a time when the policy lets nobody expect one."),
