@@ -21,6 +21,7 @@ import detectors
 from detectors import secrets
 from detectors.analysis import CONTEXT, Analysis, windows
 from detectors.base import Context, TextDetector, Waking
+from detectors.class_list import ClassList
 from detectors.gate import Gate
 from detectors.name_decoding import entity_decoder
 from detectors.nhs import NhsNumber
@@ -134,6 +135,15 @@ def test_a_row_of_data_is_no_row_of_headings_and_no_word_of_it_is_a_reason(first
     assert {hit.value for hit in found if hit.label == "person"} >= {row[0] for row in UNHEADED}
     cells = {word for row in UNHEADED for cell in row for word in cell.split()}
     assert not cells & {word for hit in found for reason in hit.reasons for word in re.findall(r"\w+", reason)}
+
+
+def test_a_list_that_lies_on_its_side_has_no_row_of_its_own() -> None:
+    names = [row[0] for row in UNHEADED]
+    text, table = sheet([["Pupil", *names], ["Class", *("7B",) * 6], ["Grade", *("B",) * 6]])
+    (found,) = ClassList().detect(text, (), Context(tables=(table,)))
+    assert (found.value, found.row) == ("6 rows", None)
+    text, table = sheet([(name, "7B") for name in names])
+    assert (0, 0) in {hit.row for hit in ClassList().detect(text, (), Context(tables=(table,)))}
 
 
 @pytest.mark.parametrize("data", ["Mum Grace Evans", "Mark", "Mark Evans", "Year 7", "Form 07700900123", "Sen Gupta"])
