@@ -219,10 +219,13 @@ def _judge(
     cell = around.tables.at(start + offset)
     low, high = max(0, start - CONTEXT), min(len(text), end + CONTEXT)
     if cell is not None and cell.heading:
-        if heading_key(cell.heading) in recogniser.headings or _says(recogniser.phrases, cell.heading):
+        # Of a heading only the known words are shown: what was taken for one may be a cell.
+        if heading_key(cell.heading) in recogniser.headings:
             return ladder.near, f"column '{cell.heading}'"
-        if _says(recogniser.against, cell.heading):
-            return min(ladder.alone, 0.4), f"column '{cell.heading}' says otherwise"
+        if said := _said(recogniser.phrases, cell.heading):
+            return ladder.near, f"'{said}' heads the column"
+        if said := _said(recogniser.against, cell.heading):
+            return min(ladder.alone, 0.4), f"'{said}' heads the column, which says otherwise"
         # Under another heading the words of other columns say nothing about this one.
         low, high = _own_cells(cell, around, offset, low, high)
     phrases = around.spoken(recogniser.phrases, text)
@@ -249,8 +252,9 @@ def _judge(
 _FIELD = re.compile(r"\s{0,2}(?:no|number|ref|reference)?\.?\s{0,2}[:=#]", re.IGNORECASE)
 
 
-def _says(pattern: re.Pattern[str] | None, heading: str) -> bool:
-    return pattern is not None and pattern.search(heading) is not None
+def _said(pattern: re.Pattern[str] | None, heading: str) -> str:
+    match = pattern.search(heading) if pattern is not None else None
+    return match.group() if match is not None else ""
 
 
 def _shown(text: str, span: tuple[int, int]) -> str:

@@ -18,19 +18,23 @@ from detectors.person import (
     name_columns,
     name_lists,
 )
-from detectors.tables import Headings, group_of, headings_of, turned
+from detectors.tables import Headings, column_reason, group_of, headings_of, turned
 from scanner.model import Hit, Table
 
 _LEAST_ROWS = 5
 _FEW_ROWS = 2
 _FEW_CELLS = 3
 _SAMPLED_ROWS, _MOST_COLUMNS = 200, 60
+_YEARS = "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen"
 # What the cells of a column are by themselves.
 _CELLS = {
-    "class": re.compile(rf"(?:{FORM}|[Rr]eception|[Nn]ursery)"),
+    "class": re.compile(rf"(?:{FORM}|[Rr]eception|[Nn]ursery|[Yy](?:ea)?r (?:{_YEARS}))"),
     "personal": LIST_TOKENS["birth date"],
     "record": LIST_TOKENS["grade"],
-    "contact": re.compile(r"(?:0|\+44 ?|0044 ?)[1-9](?:[ -]?\d){8,9}"),
+    "contact": re.compile(
+        r"(?:0|\+44 ?|0044 ?)[1-9](?:[ -]?\d){8,9}"
+        r"|(?:[Mm]um|[Mm]other|[Dd]ad|[Ff]ather|[Nn]an|[Gg]ran(?:dma|dad)?|[Cc]arer|[Gg]uardian|[Pp]arent)\b[^\n]*"
+    ),
 }
 
 
@@ -62,6 +66,7 @@ def _in_tables(text: str, tables: tuple[Table, ...]) -> Iterator[Hit]:
     for number, table in enumerate(tables):
         headings = headings_of(text, table)
         found = _list_in(text, table, headings)
+        upright = found is not None
         if found is None and (on_its_side := turned(table)) is not None:
             # The pupils stand across the top, what is told of them below.
             found = _list_in(text, on_its_side, headings_of(text, on_its_side))
@@ -70,10 +75,12 @@ def _in_tables(text: str, tables: tuple[Table, ...]) -> Iterator[Hit]:
         people, why = found
         confidence = 0.9 if people >= _LEAST_ROWS else 0.6
         reasons = (f"{people} rows about people", *why)
-        row = headings.row if headings is not None else 0
+        row = headings.row if headings is not None and upright else 0
         start = min(cell[0] for cell in chain.from_iterable(table.rows[row:]) if cell[0] < cell[1])
         end = max(cell[1] for cell in chain.from_iterable(table.rows[row:]) if cell[0] < cell[1])
-        yield Hit("class_list", start, end, f"{people} rows", confidence, reasons, row=(number, row))
+        yield Hit(
+            "class_list", start, end, f"{people} rows", confidence, reasons, row=(number, row) if upright else None
+        )
 
 
 def _list_in(text: str, table: Table, headings: Headings | None) -> tuple[int, tuple[str, ...]] | None:
@@ -85,7 +92,7 @@ def _list_in(text: str, table: Table, headings: Headings | None) -> tuple[int, t
     if headings is not None and first_row > headings.row:
         for heading in headings.texts:
             if (group := group_of(heading)) and group not in whys:
-                whys[group] = f"column '{heading}' ({group})"
+                whys[group] = column_reason(heading)
     if names is not None and names.by_content:
         whys["name"] = "a column of names"
     numbered = (

@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 from detectors.analysis import FORENAMES_FILE, is_forename
 from detectors.base import Context, TextDetector, Waking, heading_key
 from detectors.names import fold, read_data
-from detectors.tables import Cell, Headings, group_of, headings_of, turned
+from detectors.tables import Cell, Headings, column_reason, group_of, headings_of, turned
 from detectors.wording import LISTS
 from scanner.errors import ConfigError
 from scanner.model import Hit, People, Table
@@ -690,7 +690,7 @@ def _row_name(text: str, cells: Sequence[Cell], sure: bool, row: tuple[int, int]
     name = in_order(text[first.start : first.end])
     if sure or " " in name:
         confidence = 0.85 if sure else 0.6
-        yield Hit("person", first.start, first.end, name, confidence, (f"column '{first.heading}'",), row=row)
+        yield Hit("person", first.start, first.end, name, confidence, (column_reason(first.heading),), row=row)
 
 
 def _cell_names(cell: str, heading: str) -> bool:

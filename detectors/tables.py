@@ -15,6 +15,8 @@ from scanner.model import Table
 _ROWS_TO_LOOK_AT = 10
 _LONGEST_HEADING = 40
 _MOST_HEADINGS = 100
+# So many rows tell what stands in a column; where a third of its cells say the same as its heading, that is a cell, too.
+_COMPARED_ROWS = 30
 _LEAST_TURNED, _MOST_TURNED = 6, 100
 
 
@@ -97,10 +99,14 @@ def headings_of(text: str, table: Table) -> Headings | None:
     """Of the first rows the one with the most known headings; where none has two, the first row of at least two short cells
     without numbers. A table whose first rows are all data has none.
 
-    Over the headings proper there is often a line that spans them ("Pupil", "Contact 1"), which knows fewer.
+    Over the headings proper there is often a line that spans them ("Pupil", "Contact 1"), which knows fewer. A row that is
+    known only by words in its cells ("Mum Ann", "Year seven") is data where the rows around it have such words, too, or where
+    rows as full stand above it.
     """
     looked_at, most = 0, 1
     first = best = None
+    data = False
+    widths: list[int] = []
     for number, row in enumerate(table.rows):
         texts = tuple(" ".join(text[start : min(end, start + 200)].split()) for start, end in row)
         filled = [cell for cell in texts if cell]
@@ -109,14 +115,38 @@ def headings_of(text: str, table: Table) -> Headings | None:
         looked_at += 1
         if looked_at > _ROWS_TO_LOOK_AT:
             break
+        above = sum(width >= len(filled) for width in widths)
+        widths.append(len(filled))
         if len(filled) < 2 or sum(_may_head(cell) for cell in filled) * 2 < len(filled):
             continue
-        if first is None and all(_may_head(cell) for cell in filled):
-            first = Headings(number, texts)
         known = [group for cell in filled[:_MOST_HEADINGS] if _may_head(cell) and (group := group_of(cell))]
+        printed = sum(is_known_heading(cell) for cell in filled[:_MOST_HEADINGS])
+        if known and (_said_again(text, table, number, texts) > printed or (not printed and above > 1)):
+            data = True
+            continue
+        if first is None and not data and all(_may_head(cell) for cell in filled):
+            first = Headings(number, texts)
         if len(known) > most and len(set(known)) > 1:
             best, most = Headings(number, texts), len(known)
     return best or first
+
+
+def _said_again(text: str, table: Table, number: int, texts: tuple[str, ...]) -> int:
+    """The number of cells of a row that are known by a word and stand among cells that mean the same."""
+    again = 0
+    low = max(0, number - _COMPARED_ROWS // 2)
+    for column, cell in enumerate(texts[:_MOST_HEADINGS]):
+        if not cell or is_known_heading(cell) or not (group := group_of(cell)):
+            continue
+        others = [
+            text[start : min(end, start + _LONGEST_HEADING)]
+            for row_number, row in enumerate(table.rows[low : low + _COMPARED_ROWS], low)
+            if row_number != number and column < len(row)
+            for start, end in (row[column],)
+            if start < end
+        ]
+        again += len(others) > 1 and sum(group_of(other) == group for other in others) * 3 >= len(others)
+    return again
 
 
 def _may_head(cell: str) -> bool:
@@ -174,6 +204,8 @@ _GROUPS = {
     "post": "jobtitle department post role team position responsibility",
 }
 GROUP_OF = {key: group for group, keys in _GROUPS.items() for key in keys.split()}
+_ALSO_FORENAMES = frozenset({"mark"})
+_SAID_AS = {"name": "names"}
 
 
 # For headings that no program prints: what one word of a short heading makes of it, the first line that has it.
@@ -220,6 +252,22 @@ def group_of(heading: str) -> str:
     return _known_group(heading) or _group_by_words(heading)
 
 
+def is_known_heading(heading: str) -> bool:
+    """Whether the whole of it is a heading that programs print, so that no word of it tells anything of anybody."""
+    key = heading_key(heading)
+    return key in GROUP_OF and key not in _ALSO_FORENAMES
+
+
+def column_reason(heading: str) -> str:
+    """A reason that tells a column by its heading: as written where it is a known one, else by what it means. What was taken
+    for a heading may be a cell, and no cell is ever shown.
+    """
+    group = group_of(heading)
+    if is_known_heading(heading):
+        return f"column '{heading}' ({group})"
+    return f"a column of {_SAID_AS.get(group, group)}" if group else "a column"
+
+
 def _known_group(heading: str) -> str:
     key = heading_key(heading)
     return GROUP_OF.get(key) or GROUP_OF.get(key.rstrip("0123456789"), "")
@@ -247,9 +295,9 @@ def _group_by_words(heading: str) -> str:
 
 # --- tables written as plain text -------------------------------------------------------------------------------------
 
-_LABELLED = re.compile(
-    r"^[ \t>*•-]{0,6}(?P<label>[A-Za-z][^\n:]{0,38}?) ?:[ \t]{0,20}(?P<value>[^\n]{0,200}?)[ \t\r]*$", re.MULTILINE
-)
+# What stands behind the label is cut out by hand: an expression would try every length of the blanks at its end.
+_LABELLED = re.compile(r"^[ \t>*•-]{0,6}(?P<label>[A-Za-z][^\n:]{0,38}?) ?:", re.MULTILINE)
+_LONGEST_VALUE = 200
 _LEAST_RECORDS = 3
 _DELIMITERS = ("\t", "|", ";", ",")
 _MOST_ROWS = 20_000
@@ -322,6 +370,12 @@ def records(text: str) -> tuple[Table, ...]:
         group = group_of(match["label"])
         if not group:
             continue
+        line_end = text.find("\n", match.end())
+        rest = text[match.end() : line_end if line_end >= 0 else len(text)]
+        value = rest.strip(" \t\r")
+        if len(value) > _LONGEST_VALUE:
+            continue
+        start = match.end() + (len(rest) - len(rest.lstrip(" \t\r")) if value else 0)
         if len(rows) >= _MOST_ROWS:
             break
         if not first and group in ("name", "identity"):
@@ -334,7 +388,7 @@ def records(text: str) -> tuple[Table, ...]:
             columns[key] = len(heads)
             heads.append(match.span("label"))
         # What comes twice in a block is of somebody else: a parent's surname below the pupil's.
-        rows[-1].setdefault(columns[key], match.span("value"))
+        rows[-1].setdefault(columns[key], (start, start + len(value)))
     if len(rows) < _LEAST_RECORDS or len({group_of(text[start:end]) for start, end in heads}) < 2:
         return ()
     table = [tuple(heads)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -20,12 +21,13 @@ import detectors
 from detectors import secrets
 from detectors.analysis import CONTEXT, Analysis, windows
 from detectors.base import Context, TextDetector, Waking
+from detectors.class_list import ClassList
 from detectors.gate import Gate
 from detectors.name_decoding import entity_decoder
 from detectors.nhs import NhsNumber
 from detectors.nino import NationalInsuranceNumber
 from detectors.phone import Phone
-from detectors.tables import TableMap, delimited
+from detectors.tables import TableMap, column_reason, delimited, headings_of, records
 from scanner.errors import ConfigError, ConfigErrors
 from scanner.model import Hit, Table
 from scanner.ports import Detectors, NameBudget, NamesNear
@@ -98,6 +100,91 @@ def test_reasons_say_why_without_the_value() -> None:
     (hit,) = hits("NHS number 943 476 5919")
     assert hit.reasons == ("pattern", "check digit valid", "'NHS number' nearby")
     assert "943" not in repr(hit)
+
+
+UNHEADED = [
+    ("Mark Evans", "Epilepsy medication", "Year seven", "Mum Grace Evans"),
+    ("Emma Okafor", "Diabetes", "Year eight", "Mum Ann"),
+    ("Liam Byrne", "Asthma", "Year seven", "Dad Tom Byrne"),
+    ("Sara Khan", "Nut allergy", "Year nine", "Mum Aisha"),
+    ("Oliver Hughes", "Epilepsy", "Year eight", "Mum Jo"),
+    ("Amelia Walsh", "Diabetes", "Year seven", "Dad Peter"),
+]
+
+
+def sheet(rows: Sequence[Sequence[str]]) -> tuple[str, Table]:
+    text, spans = "", []
+    for row in rows:
+        line = []
+        for cell in row:
+            line.append((len(text), len(text) + len(cell)))
+            text += cell + "\t"
+        spans.append(tuple(line))
+        text += "\n"
+    return text, Table(tuple(spans))
+
+
+@pytest.mark.parametrize("first", range(len(UNHEADED)))
+def test_a_row_of_data_is_no_row_of_headings_and_no_word_of_it_is_a_reason(first: int) -> None:
+    text, table = sheet([*UNHEADED[first:], *UNHEADED[:first]])
+    assert headings_of(text, table) is None
+    found = loaded().content(text, (table,), names_near=None)
+    (listed,) = (hit for hit in found if hit.label == "class_list")
+    assert listed.value == "6 rows"
+    assert listed.reasons == ("6 rows about people", "a column of class", "a column of contact", "a column of names")
+    assert {hit.value for hit in found if hit.label == "person"} >= {row[0] for row in UNHEADED}
+    cells = {word for row in UNHEADED for cell in row for word in cell.split()}
+    assert not cells & {word for hit in found for reason in hit.reasons for word in re.findall(r"\w+", reason)}
+
+
+def test_a_list_that_lies_on_its_side_has_no_row_of_its_own() -> None:
+    names = [row[0] for row in UNHEADED]
+    text, table = sheet([["Pupil", *names], ["Class", *("7B",) * 6], ["Grade", *("B",) * 6]])
+    (found,) = ClassList().detect(text, (), Context(tables=(table,)))
+    assert (found.value, found.row) == ("6 rows", None)
+    text, table = sheet([(name, "7B") for name in names])
+    assert (0, 0) in {hit.row for hit in ClassList().detect(text, (), Context(tables=(table,)))}
+
+
+@pytest.mark.parametrize("data", ["Mum Grace Evans", "Mark", "Mark Evans", "Year 7", "Form 07700900123", "Sen Gupta"])
+def test_a_reason_shows_a_heading_only_where_all_of_it_is_a_known_one(data: str) -> None:
+    assert not set(data.split()) & set(re.findall(r"\w+", column_reason(data)))
+    assert column_reason("Date of birth") == "column 'Date of birth' (personal)"
+
+
+@pytest.mark.parametrize(
+    "heads",
+    [
+        ("Pupil name", "Year group", "SEN code", "Mum's mobile"),
+        ("Learner", "Year now", "SEN notes", "Dad tel"),
+        ("Candidate", "Class now", "SEN type", "Parent"),
+    ],
+)
+def test_headings_of_words_stay_headings_above_cells_that_have_one_of_the_words(heads: tuple[str, ...]) -> None:
+    text, table = sheet([heads, *((row[0], "7B", "SEN support", "07700 900123") for row in UNHEADED)])
+    headings = headings_of(text, table)
+    assert headings is not None
+    assert (headings.row, headings.texts) == (0, heads)
+
+
+def test_the_heading_above_a_number_is_not_shown_beyond_its_phrase() -> None:
+    text, table = sheet([("Pupil", "NHS number of Mum Grace"), ("Amy Lee", "9434765919"), ("Bo Lee", "9434765870")])
+    reasons = {reason for hit in hits(text, (table,)) if hit.label == "nhs" for reason in hit.reasons}
+    assert "'NHS number' heads the column" in reasons
+    assert "Grace" not in " ".join(reasons)
+
+
+# --- blocks of labelled lines ---------------------------------------------------------------------------------------
+
+
+def test_what_stands_behind_a_label_is_cut_of_its_blanks_and_left_out_where_it_is_long() -> None:
+    blanks = " " * 300
+    text = "".join(f"Name:{blanks}Amy Lee{blanks}\r\nForm:\t7B \nYear: {'x' * 201}\nDOB: \n" for _ in range(3))
+    (table,) = records(text + "Name: Bo Lee")
+    assert [[text[start:end] for start, end in row] for row in table.rows[:2]] == [
+        ["Name", "Form", "DOB"],
+        ["Amy Lee", "7B", ""],
+    ]
 
 
 # --- windows --------------------------------------------------------------------------------------------------------

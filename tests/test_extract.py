@@ -870,3 +870,13 @@ def test_samples_read_as_expected() -> None:
                 assert word in part(reading, path).text, (sample.name, path)
         for path, owners in wanted.get("owners", {}).items():
             assert [segment.owner for segment in part(reading, path).segments] == owners, sample.name
+
+
+def test_broken_xml_is_read_in_the_encoding_that_it_declares_and_a_cut_is_said() -> None:
+    page = "<?xml version='1.0' encoding='windows-1251'?>\n<a>Мария Петрова<b></a>".encode("cp1251")
+    reading = document(page)
+    assert "Мария Петрова" in reading.parts[0].text
+    assert [(one.kind, one.read) for one in reading.problems] == [("corrupt", "part")]
+    cut = document(b"<?xml version='1.0'?><a><b>" + b"word " * 100, limits=Limits(max_text_chars=200))
+    assert {(one.kind, one.read) for one in cut.problems} == {("corrupt", "part"), ("too_large", "part")}
+    assert len(cut.parts[0].text) <= 200

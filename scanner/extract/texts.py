@@ -66,6 +66,12 @@ def read_html(data: bytes, claimed: str, limits: Limits) -> Content:
     return content
 
 
+# XML 1.0, section 4.3.3.
+_XML_ENCODING = re.compile(
+    rb"\s{0,20}<\?xml\b[^>]{0,200}?\bencoding\s{0,9}=\s{0,9}[\"']([A-Za-z][\w.-]{1,39})", re.ASCII
+)
+
+
 def read_xml(data: bytes, claimed: str, limits: Limits) -> Content:
     """An XML document; of one that is broken the bytes as they stand, said so."""
     try:
@@ -73,8 +79,12 @@ def read_xml(data: bytes, claimed: str, limits: Limits) -> Content:
     except UnreadablePart as error:
         if error.kind != "corrupt":
             raise
-        content = Content(clean(decode(data[: limits.max_text_chars], _charset(claimed))))
+        declared = _XML_ENCODING.match(data[:300])
+        text = decode(data, _charset(claimed) or (declared[1].decode("ascii") if declared else ""))
+        content = Content(clean(text[: limits.max_text_chars]))
         content.missed(Trouble("corrupt", str(error), "part"))
+        if len(text) > limits.max_text_chars:
+            content.missed(Trouble("too_large", f"text read to {limits.max_text_chars} characters", "part"))
         return content
 
 

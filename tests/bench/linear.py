@@ -80,9 +80,13 @@ KINDS = {
     "candidates": "candidate 0147 1234 ",
     "labelled blocks": "Pupil: Amy Lee\nForm: 9B\n",
     "labels": "Name: a\n",
+    "blanks in records": "Name:" + " " * 230 + "y\n",
     "names kept apart": "Hughes      Callum      9B\n",
     "electors": "elector number AB 12 CD 34 ",
+    "blanks behind a label": " ",
 }
+# What stands once before the rest, and once behind it.
+AROUND = {"blanks behind a label": ("Name: a\nForm: 7B\n" * 4 + "Form:", "y")}
 
 
 SHEETS = ("sheet", "sheet without headings", "small sheets", "wide sheet")
@@ -139,8 +143,11 @@ def main() -> int:
             continue
         times, hits, cut = [], 0, False
         for size in sizes:
+            before, after = AROUND.get(kind, ("", ""))
             text, tables = (
-                table_of(size, kind) if kind in SHEETS else ((KINDS[kind] * (size // len(KINDS[kind]) + 1))[:size], ())
+                table_of(size, kind)
+                if kind in SHEETS
+                else (before + (KINDS[kind] * (size // len(KINDS[kind]) + 1))[:size] + after, ())
             )
             budget = NameBudget(NAME_CHARACTERS)
             started = time.process_time()
