@@ -20,8 +20,8 @@ from detectors.hostility import MODEL, Hostility
 from detectors.whose_words import (
     CHALLENGE,
     EXCUSE,
-    EXCUSES,
     LESSON,
+    NOT_MEANT,
     QUOTES,
     in_quotes,
     introduced,
@@ -244,7 +244,7 @@ class _Sentences:
         for hit in hits:
             head = _HEAD_OF.get(hit.label)
             unsure = STRENGTH["ambiguous"] <= hit.confidence < STRENGTH["moderate"] and not any(
-                reason.startswith(EXCUSES) for reason in hit.reasons
+                reason.startswith(NOT_MEANT) for reason in hit.reasons
             )
             mild = hit.label == "profanity" and "mild" in hit.reasons  # stays mild whatever the sentence
             if head is not None and unsure and not mild and asked < SENTENCES_WEIGHED:

@@ -29,7 +29,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from detectors.base import Context, TextDetector, Waking
-from detectors.whose_words import EXCUSES, introduced, is_challenged, is_lesson, is_report, mostly_quoted
+from detectors.whose_words import NOT_MEANT, introduced, is_challenged, is_lesson, is_report, mostly_quoted
 from detectors.wording import sentences
 from scanner.model import Hit
 
@@ -227,7 +227,7 @@ class Meaning(TextDetector):
         report = is_report(text)
         listed = [hit for hit in context.hits if hit.label in _LISTED]
         heard = [hit for hit in listed if hit.confidence >= 0.75]
-        excused = [hit for hit in listed if any(reason.startswith(EXCUSES) for reason in hit.reasons)]
+        excused = [hit for hit in listed if any(reason.startswith(NOT_MEANT) for reason in hit.reasons)]
         for (start, end), row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
             # A sentence is read as one thing, that which it is most.
             best = CLASSES[int(np.argmax(row))]

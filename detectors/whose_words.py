@@ -60,7 +60,7 @@ LESSON = re.compile(
     re.I,
 )
 # How the reasons of a hit begin that say it is not the writer's own, or not meant.
-EXCUSES = ("quot", "in quot", "reported", "talk of", "said ", "denied", "capitalised", "clinical", "laughing")
+NOT_MEANT = ("quot", "in quot", "reported", "talk of", "said ", "denied", "capitalised", "clinical", "laughing")
 QUOTES = {'"': '"', "“": "”", "‘": "’", "«": "»", "„": "“"}
 
 
