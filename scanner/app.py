@@ -1283,6 +1283,7 @@ class Status:
     notices: dict[str, int]
     parked: list[Parked]
     incomplete: int
+    not_judged: int
     problems: dict[ProblemKind, int]
     # The version of the rules in force, and what an admin should know of them: a set that waits or was refused, exceptions
     # that have ended.
@@ -1310,6 +1311,7 @@ def status(config: Path | None) -> Status:
             store.notice_counts(),
             store.parked(),
             store.messages_with_problems(),
+            store.messages_not_judged(),
             store.problem_counts(),
             *_rules_say(settings),
         )

@@ -493,7 +493,7 @@ _UNSURE: Mapping[Truth, str] = {False: "nothing", None: "cannot tell"}
 
 
 def _bound(policy: Policy, topic: str, memory: Memory) -> Truth:
-    """Whether the pack is for the sender, or the topic for everybody (`Policy.binds`)."""
+    """Whether the pack is for the sender, or the topic for everybody (`Policy.unbound`)."""
     if topic in FOR_EVERYBODY or len(policy.covers) == len(get_args(PersonRole)):
         return True
     if memory.marks is None:

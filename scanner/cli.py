@@ -135,7 +135,8 @@ def scan(
 ) -> None:
     """Scan mails (.eml, .msg, mbox, Maildir, .pst) and documents on this machine.
 
-    Exit status: 0 nothing found and everything read, 1 something found, 2 not done, nothing read, or something not read.
+    Exit status: 0 nothing found and everything read, 1 something found, 2 not done, nothing read, or something not read. What the
+    policy leaves unjudged (the mail of a pupil whom it does not bind, say) is named and counted apart from clean; it is no failure.
     """
     job = app.FileScan(
         paths=paths,
@@ -163,7 +164,7 @@ def scan(
                 print(report.as_json(entry), flush=True)
             elif format_ is Format.table:
                 report.print_line(console, entry)
-            elif entry.verdict.findings or entry.verdict.problems:
+            elif entry.verdict.findings or entry.verdict.problems or entry.verdict.not_judged:
                 kept.append(entry)
     if summary.messages == 0 and not summary.unread_arguments:
         errors.print("mailwarden: there was no mail and no document in what was named", markup=False)
@@ -638,6 +639,7 @@ def run(
     print(
         f"{tally.mailboxes} mailboxes, {tally.messages} messages judged, {tally.unchanged} known, {tally.new_cases} new cases, "
         f"{tally.incomplete} not wholly read"
+        + (f", {tally.not_judged} not judged (left alone by the policy or the settings)" if tally.not_judged else "")
     )
     for gap in tally.gaps:
         print(f"not seen: {gap}")
@@ -706,6 +708,7 @@ def status(config: ConfigOption = None) -> None:
     print("cases: " + (", ".join(f"{state} {number}" for state, number in found.cases.by_state.items()) or "none"))
     print("notices: " + (", ".join(f"{state} {number}" for state, number in found.notices.items()) or "none"))
     print(f"messages not wholly read: {found.incomplete}")
+    print(f"messages not judged: {found.not_judged}")
     for kind, number in found.problems.items():
         print(f"  {kind}: {number}")
     if found.rules:

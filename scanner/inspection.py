@@ -40,6 +40,7 @@ from scanner.model import (
     Hit,
     Part,
     PastFact,
+    PersonRole,
     Problem,
     ProblemKind,
     Reached,
@@ -176,6 +177,7 @@ def inspect(
     direction = directory.direction(envelope)
     if instruments.as_outbound and envelope.kind != "document":
         direction = "outbound"
+    judged_topics, not_judged = _judged_topics(regime.policy.unbound(envelope, directory), only_topics)
     if _is_sealed(envelope, directory, regime.policy):
         return _sealed(envelope, direction, regime, instruments)
     reading = read(envelope, instruments.limits, opening, set_aside or {}, companions, _guessable(directory, envelope))
@@ -226,7 +228,7 @@ def inspect(
         content_hash,
         silences,
         today,
-        only_topics,
+        judged_topics,
         said,
     )
     return Verdict(
@@ -252,7 +254,19 @@ def inspect(
         opens=tuple(sorted({one.companion - 1 for one in reading.opened if one.companion})),
         ties=_ties(envelope, parts, hits, directory, instruments.key) if only_topics is None else None,
         pending=tuple(finding for finding in findings if finding.past),
+        not_judged=not_judged,
     )
+
+
+def _judged_topics(unbound: PersonRole | None, only_topics: frozenset[str] | None) -> tuple[frozenset[str] | None, str]:
+    """The topics that are judged, None for all, and why not the others: `unbound` is a sender's role that the policy is not for."""
+    if unbound is not None:
+        topics = FOR_EVERYBODY if only_topics is None else FOR_EVERYBODY & only_topics
+        return topics, f"the policy does not bind the sender ({unbound})"
+    if only_topics is not None:
+        listed = ", ".join(sorted(only_topics)) or "nothing"
+        return only_topics, f"no authorisation in force covers more than {listed}"
+    return None, ""
 
 
 def _trail(
@@ -423,17 +437,19 @@ def _is_sealed(envelope: Envelope, directory: Directory, policy: Policy) -> bool
 
 def _sealed(envelope: Envelope, direction: Direction, regime: Regime, instruments: Instruments) -> Verdict:
     """Counted, and nothing else: no part was opened."""
+    why = "protected correspondence: sealed, not read"
     return Verdict(
         message_id="",
         direction=direction,
         findings=(),
-        problems=(Problem("document", "seal", "skipped", "none", "protected correspondence: sealed, not read"),),
+        problems=(Problem("document", "seal", "skipped", "none", why),),
         complete=True,
         unread_protected=0,
         facts=(),
         versions=Versions(regime.rules_version, regime.policy.version, instruments.detectors.version),
         content_hash=hashlib.sha256(f"sealed {envelope.internet_id}".encode()).hexdigest()[:32],
         sent_at=envelope.sent_at,
+        not_judged=why,
     )
 
 
@@ -687,8 +703,6 @@ def _judge(
     facts: frozenset[str],
 ) -> tuple[Finding, ...]:
     policy = regime.policy
-    if not policy.binds(envelope, directory):
-        only_topics = FOR_EVERYBODY if only_topics is None else FOR_EVERYBODY & only_topics
     later = [lock.part for lock in opened if lock.by == "another"]
     behind = {id(hit) for hit in hits if later and _lies_in(hit.part, later)}
     scenes: dict[tuple[SegmentOwner, frozenset[AddressKind], bool | None], Scene] = {}

@@ -560,6 +560,8 @@ class Verdict:
     # What would be found if the messages before showed what these findings ask; `correlate.settled` decides.
     ties: Ties | None = None
     pending: tuple[Finding, ...] = ()
+    # Why it was not judged, or only for some topics, by the policy's or somebody's decision; empty where it was judged in full.
+    not_judged: str = ""
 
 
 # --- the service's own nouns ----------------------------------------------------------------------------------------

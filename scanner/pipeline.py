@@ -38,6 +38,8 @@ class Tally:
     findings: int = 0
     new_cases: int = 0
     incomplete: int = 0
+    # By the policy's or somebody's decision: no finding of theirs means that they are clean.
+    not_judged: int = 0
     parked: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     # Mailboxes that the policy in force does not let us read, or no longer.
@@ -48,7 +50,16 @@ class Tally:
     gaps: list[str] = field(default_factory=list)
 
     def add(self, other: Tally) -> None:
-        for name in ("mailboxes", "folders", "messages", "unchanged", "findings", "new_cases", "incomplete"):
+        for name in (
+            "mailboxes",
+            "folders",
+            "messages",
+            "unchanged",
+            "findings",
+            "new_cases",
+            "incomplete",
+            "not_judged",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.parked += other.parked
         self.unfinished += other.unfinished
@@ -201,6 +212,7 @@ class Pipeline:
         tally.new_cases += len(cases)
         tally.findings += sum(len(result.verdict.findings) for result in results)
         tally.incomplete += sum(not result.verdict.complete for result in results)
+        tally.not_judged += sum(bool(result.verdict.not_judged) for result in results)
 
     # --- what only several messages show (D22) ---
 
@@ -394,4 +406,5 @@ def _unread(ref: ItemRef, kind: ProblemKind, detail: str) -> Verdict:
         facts=(),
         versions=Versions("", "", ""),
         content_hash=hashlib.sha256(f"unread {ref.mailbox} {ref.id}".encode()).hexdigest()[:32],
+        not_judged=detail if kind == "skipped" else "",
     )

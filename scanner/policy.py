@@ -393,11 +393,20 @@ class Policy:
         """Whether mail with this address is protected correspondence under the pack."""
         return "whistleblowing" in self.exemptions and _within(address, self.whistleblowing)
 
-    def binds(self, envelope: Envelope, directory: Directory) -> bool:
-        """Whether the sender is one of those the policy is for; somebody the directory does not know is."""
+    def unbound(self, envelope: Envelope, directory: Directory) -> PersonRole | None:
+        """The sender's role where the policy is not for it, else None: also for somebody the directory does not know."""
         origin = envelope.sender or envelope.from_
         person = directory.person(origin.address) if origin is not None else None
-        return person is None or person.role in self.covers
+        return None if person is None or person.role in self.covers else person.role
+
+    def left_out(self) -> tuple[str, ...]:
+        """A sentence for each role that the policy does not bind, for whoever wonders what nobody looks at."""
+        return tuple(
+            f"mailboxes of the role {role}, and mail of theirs that lies elsewhere beyond programs and children at risk: "
+            f"the policy {self.title} does not bind them"
+            for role in get_args(PersonRole)
+            if role not in self.covers
+        )
 
     def outsiders(self, topic: str, direction: Direction) -> frozenset[AddressKind]:
         """The kinds of address that count as outside for a topic."""

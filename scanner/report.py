@@ -83,8 +83,10 @@ class Summary:
     incomplete: int = 0
     locked: int = 0
     empty: int = 0
+    # Left alone by decision, or judged for some topics alone: nothing found in them says nothing.
+    not_judged: int = 0
     flagged: int = 0
-    # Nothing found, and nothing in them that was not read.
+    # Nothing found, and nothing in them that was not read or not judged.
     clean: int = 0
     ours: int = 0
     stored: int = 0
@@ -98,7 +100,10 @@ class Summary:
         self.locked += line.verdict.unread_protected > 0
         self.empty += line.empty
         self.flagged += bool(line.found)
-        self.clean += line.verdict.complete and not (line.found or line.empty or line.verdict.unread_protected)
+        self.not_judged += bool(line.verdict.not_judged)
+        self.clean += line.verdict.complete and not (
+            line.found or line.empty or line.verdict.unread_protected or line.verdict.not_judged
+        )
         self.ours += line.verdict.direction in ("outbound", "internal")
         self.stored += line.verdict.direction == "stored"
         self.topics.update(item.topic for item in line.found)
@@ -106,7 +111,10 @@ class Summary:
 
     @property
     def exit_status(self) -> int:
-        """Contract section 1: 0 nothing found and all read, 1 something found, 2 not done, not all read, or nothing read."""
+        """Contract section 1: 0 nothing found and all read, 1 something found, 2 not done, not all read, or nothing read.
+
+        What the policy leaves unjudged was not failed at: it is said and counted apart, and changes no status.
+        """
         if self.unread_arguments:
             return 2
         if self.flagged:
@@ -124,6 +132,8 @@ class Summary:
             parts.append(f"{self.locked} with locked parts")
         if self.empty:
             parts.append(f"{self.empty} empty")
+        if self.not_judged:
+            parts.append(f"{self.not_judged} not judged")
         parts.append(f"{self.clean} clean")
         return ", ".join(parts) + "."
 
@@ -131,6 +141,8 @@ class Summary:
 def print_explained(console: Console, line: Line, only: frozenset[str]) -> None:
     """For each rule why it fired or what it missed."""
     console.print(f"{escape(_visible(line.path))}: {line.verdict.direction}", style="bold")
+    if line.verdict.not_judged:
+        console.print(f"  not judged: {_visible(line.verdict.not_judged)}", markup=False)
     for item in line.verdict.findings:
         if only and item.rule not in only:
             continue
@@ -226,6 +238,7 @@ def as_json(line: Line) -> str:
         "direction": verdict.direction,
         "complete": verdict.complete,
         "unread_protected": verdict.unread_protected,
+        "not_judged": verdict.not_judged or None,
         "elapsed_ms": verdict.elapsed_ms,
         "problems": [
             {"part": item.part, "kind": item.kind, "read": item.read, "detail": item.detail}
@@ -296,15 +309,18 @@ def _finding(item: Finding, *, explained: bool = False) -> dict[str, Any]:
 
 CSV_COLUMNS = (
     "path", "topic", "severity", "confidence", "rule", "title", "clauses", "people_concerned", "route_role", "route_person",
-    "evidence", "complete", "problems",
+    "evidence", "complete", "problems", "not_judged",
 )  # fmt: skip
 
 
 def as_csv(lines: Iterable[Line]) -> Iterable[str]:
-    """A row for each finding, and one for each message that has none but was not wholly read. Safe to open in a spreadsheet."""
+    """A row for each finding, and one for each message that has none but was not wholly read or not judged. Safe to open in a
+    spreadsheet.
+    """
     yield _row(CSV_COLUMNS)
     for line in lines:
         problems = "; ".join(f"{item.part}: {item.kind}" for item in line.verdict.problems)
+        read = ("yes" if line.verdict.complete else "no", problems, line.verdict.not_judged)
         for item in line.found:
             evidence = "; ".join(
                 f"{entry.part}: {label_title(entry.label)} ×{entry.count} {entry.mask}" for entry in item.evidence
@@ -313,12 +329,11 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
             yield _row(
                 (
                     line.path, item.topic, item.severity, str(item.confidence), item.rule, item.title, " ".join(item.clauses),
-                    str(item.subjects), route.role if route else "", route.person if route else "", evidence,
-                    "yes" if line.verdict.complete else "no", problems,
+                    str(item.subjects), route.role if route else "", route.person if route else "", evidence, *read,
                 )
             )  # fmt: skip
-        if not line.found and line.verdict.problems:
-            yield _row((line.path, *[""] * 10, "yes" if line.verdict.complete else "no", problems))
+        if not line.found and (line.verdict.problems or line.verdict.not_judged):
+            yield _row((line.path, *[""] * 10, *read))
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -333,7 +348,7 @@ def _row(cells: Sequence[str]) -> str:
 
 def print_line(console: Console, line: Line) -> None:
     """One message for a reader at a terminal; silent where there is nothing to say."""
-    if not line.found and not line.verdict.problems and not line.silences:
+    if not (line.found or line.verdict.problems or line.silences or line.verdict.not_judged):
         return
     console.print(f"[bold]{escape(_visible(line.path))}[/bold]  [dim]{line.verdict.direction}[/dim]", highlight=False)
     for item in line.found:
@@ -369,6 +384,8 @@ def print_line(console: Console, line: Line) -> None:
                     console.print(f"           {LABELS[label].title}: {words}", style="dim", highlight=False)
         if item.clauses:
             console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
+    if line.verdict.not_judged:
+        console.print(f"  [magenta]not judged[/magenta] {escape(_visible(line.verdict.not_judged))}", highlight=False)
     for problem in line.verdict.problems:
         console.print(f"  [magenta]not read[/magenta] {escape(_problem(problem))}", highlight=False)
     for one in line.waiting:
@@ -408,6 +425,8 @@ def print_summary(console: Console, summary: Summary) -> None:
         console.print(table)
     console.print()
     console.print(summary.words(), style="bold", highlight=False)
+    if summary.not_judged:
+        console.print("Not judged is not clean: each of these messages says why.", highlight=False)
     if summary.problems:
         listed = ", ".join(f"{number} {kind}" for kind, number in summary.problems.most_common())
         console.print(f"Parts with a problem: {listed}. Not read is not clean.", highlight=False)
@@ -432,6 +451,7 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
         summary=summary,
         routes=dict(sorted(routes.items())),
         unread=unread,
+        left=[line for line in lines if line.verdict.not_judged],
         words=PROBLEM_WORDS,
         visible=_visible,
         labels=LABELS,

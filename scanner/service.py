@@ -390,7 +390,10 @@ class Service:
             silences += [self._waits(one, needs) for one, needs in correlate.unsettled(outcome.verdict, facts)]
         silences.sort(key=nearness)
         return Explained(
-            tuple(findings), tuple(silences), frozenset(who for outcome in outcomes for who in outcome.parties)
+            tuple(findings),
+            tuple(silences),
+            frozenset(who for outcome in outcomes for who in outcome.parties),
+            next((outcome.verdict.not_judged for outcome in outcomes if outcome.verdict.not_judged), ""),
         )
 
     def past_of(self, verdict: Verdict) -> frozenset[PastFact]:
@@ -423,7 +426,7 @@ class Service:
             clauses=self.policy.wording(),
             may_reveal=frozenset(self.policy.may_reveal),
             must_pursue=self.policy.words["pursue"] == "must",
-            gaps=self.gaps,
+            gaps=(*self.gaps, *self.policy.left_out()),
             known_as=self.known_as,
         )
 

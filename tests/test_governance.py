@@ -280,6 +280,8 @@ def test_mail_without_an_authorisation_is_looked_at_for_programs_alone_where_the
         assert tally.refused == []
         assert {row[0] for row in rows(tmp_path, "select distinct topic from finding")} == {"malware_executables"}
         assert rows(tmp_path, "select count(*) from fact") == [(0,)]
+        assert tally.not_judged == tally.messages
+        assert {row[0] for row in rows(tmp_path, "select distinct state from coverage")} == {"not_judged"}
 
 
 def test_a_sealed_folder_is_counted_and_no_message_in_it_is_fetched(tmp_path: Path) -> None:
@@ -294,6 +296,7 @@ def test_a_sealed_folder_is_counted_and_no_message_in_it_is_fetched(tmp_path: Pa
         assert rows(tmp_path, "select count(*) from message") == [(2,)]
         assert rows(tmp_path, "select count(*) from finding") == [(1,)]
         assert rows(tmp_path, "select detail from problem") == [("protected folder: sealed, not read",)]
+        assert sorted(rows(tmp_path, "select state, messages from coverage")) == [("not_judged", 1), ("read", 1)]
 
 
 def test_mailboxes_of_people_whom_the_policy_does_not_bind_are_not_read(tmp_path: Path) -> None:
@@ -306,6 +309,9 @@ def test_mailboxes_of_people_whom_the_policy_does_not_bind_are_not_read(tmp_path
         )
         assert SAM not in made._mailboxes()
         assert SAM in replace(made, policy=pack("cpps"))._mailboxes()
+        # Never without a word: the coverage page names whom the policy leaves out.
+        assert any("the role pupil" in gap for gap in made.web_services().gaps)
+        assert replace(made, policy=pack("cpps")).web_services().gaps == ()
 
 
 def test_a_private_mail_is_not_shown_without_a_cause_on_record(tmp_path: Path) -> None:

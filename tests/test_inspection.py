@@ -574,3 +574,32 @@ def test_a_rule_is_proved_even_where_the_pack_switches_it_off(tmp_path: Path) ->
     other = NUMBER.replace("topic: personal_data", "topic: phishing")
     house = House(tmp_path, "rules: [{id: misses, state: off}]\n", misses=NUMBER, other=other)
     assert {item.rule for item in prove(DIRECTORY, house.regime, house.instruments)[1]} == {"misses", "other"}
+
+
+# --- what is not judged ---------------------------------------------------------------------------------------------
+
+
+def test_mail_of_somebody_whom_the_policy_does_not_bind_says_so(tmp_path: Path) -> None:
+    house = House(tmp_path, "covers: [staff]\n", number=NUMBER)
+    pupil = Person("lee@elt.example", "Lee Park", "pupil")
+    directory = Directory(People(domains=("elt.example",), people=(Person(JANE, "Jane Smith", "staff"), pupil)))
+    envelope = mail(body="QQ123456C")
+    theirs = replace(envelope, from_=replace(envelope.from_, address=pupil.email))
+    verdict = house.judge(theirs, directory)
+    assert verdict.not_judged == "the policy does not bind the sender (pupil)"
+    assert verdict.findings == ()
+    assert verdict.complete
+    for bound in (envelope, replace(envelope, from_=replace(envelope.from_, address="nobody.known@elt.example"))):
+        judged = house.judge(bound, directory)
+        assert judged.not_judged == ""
+        assert judged.findings
+    # Who pressed the button decides, not whose name it went out under.
+    assert house.judge(replace(theirs, sender=envelope.from_), directory).not_judged == ""
+
+
+def test_what_an_authorisation_leaves_out_and_what_is_sealed_is_not_judged_either(tmp_path: Path) -> None:
+    house = House(tmp_path, number=NUMBER)
+    narrow = house.judge(mail(body="QQ123456C"), only_topics=frozenset({"gambling"}))
+    assert narrow.not_judged == "no authorisation in force covers more than gambling"
+    sealed = Directory(People(domains=("elt.example",), protected=(SUPPLIER,)))
+    assert house.judge(mail(), sealed).not_judged == "protected correspondence: sealed, not read"

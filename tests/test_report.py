@@ -25,6 +25,7 @@ from scanner.report import (
     as_csv,
     as_html,
     as_json,
+    print_explained,
     print_line,
     print_summary,
 )
@@ -96,7 +97,7 @@ def test_a_line_of_json_has_the_keys_of_the_contract() -> None:
     (found,) = shown["findings"]
     assert {key: value for key, value in shown.items() if key != "findings"} == {
         "path": "mail/001.eml", "message_id": "<1@elt.example>", "direction": "outbound", "complete": False,
-        "unread_protected": 0, "elapsed_ms": 3.1,
+        "unread_protected": 0, "not_judged": None, "elapsed_ms": 3.1,
         "problems": [{"part": LOST.part, "kind": "corrupt", "read": "none", "detail": "not a compound file"}],
     }  # fmt: skip
     assert {key: found[key] for key in ("key", "rule", "topic", "category", "severity", "confidence", "clauses")} == {
@@ -391,3 +392,38 @@ def test_a_finding_explains_its_labels_where_it_was_asked_why() -> None:
 def test_the_page_explains_each_label_of_a_finding_once() -> None:
     twice = finding(evidence=(Evidence("nhs", "body", "", 1, 0.9), Evidence("nhs", "subject", "", 1, 0.9)))
     assert html(line(twice)).count(MISTAKEN) == 1
+
+
+# --- not judged -----------------------------------------------------------------------------------------------------
+
+UNBOUND = "the policy does not bind the sender (pupil)"
+
+
+def test_what_was_not_judged_is_said_in_every_format_and_never_called_clean() -> None:
+    each = line(not_judged=UNBOUND)
+    assert json.loads(as_json(each))["not_judged"] == UNBOUND
+    assert f"not judged {UNBOUND}" in terminal(each)
+    assert [row["not_judged"] for row in table(each)] == [UNBOUND]
+    page = html(each)
+    assert UNBOUND in page
+    assert "<b>1</b> not judged" in page
+    assert "<b>0</b> clean" in page
+    assert "not judged" not in terminal(line())
+    assert "not judged" not in html(line()).lower()
+    assert table(line()) == []
+
+
+def test_the_summary_counts_it_apart_and_the_status_stays_by_the_contract() -> None:
+    summary = Summary()
+    summary.add(line(not_judged=UNBOUND))
+    summary.add(line())
+    assert summary.words() == "2 looked at, 0 with findings, 1 not judged, 1 clean."
+    assert summary.exit_status == 0  # nothing found, and everything was read
+    summary.add(line(finding(), not_judged=UNBOUND))
+    assert (summary.not_judged, summary.flagged, summary.clean, summary.exit_status) == (2, 1, 1, 1)
+
+
+def test_an_explanation_says_that_it_was_not_judged() -> None:
+    console = Console(file=io.StringIO(), width=200, soft_wrap=True)
+    print_explained(console, line(not_judged=UNBOUND), frozenset())
+    assert f"not judged: {UNBOUND}" in console.file.getvalue()  # type: ignore[attr-defined]

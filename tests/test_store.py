@@ -480,16 +480,21 @@ def test_the_ledger_tells_read_partly_locked_and_not_read_apart(store: Store) ->
         a_result(a_verdict(content="3", problems=locked, unread_protected=1), "3"),
         a_result(a_verdict(content="4", problems=corrupt + locked, unread_protected=1, complete=False), "4"),
         a_result(a_verdict(content="", problems=crashed, complete=False, parts=0), "5"),
+        a_result(replace(a_verdict(content="7"), not_judged="the policy does not bind the sender (pupil)"), "7"),
+        a_result(
+            replace(a_verdict(content="8", problems=locked, unread_protected=1), not_judged="no authorisation"), "8"
+        ),
     )
     next_day = NOW + timedelta(days=1)
     commit(store, a_result(a_verdict(content="6"), "6", "b@elt.example"), mailbox="b@elt.example", now=next_day)
-    why = {"corrupt": 1, "crashed": 1, "encrypted": 2, "skipped": 1}
+    why = {"corrupt": 1, "crashed": 1, "encrypted": 3, "skipped": 1}
     assert store.coverage(NOW.date()) == [
         CoverageRow("b@elt.example", next_day.date(), 1, 1, 0, 0, 0, {}),
-        CoverageRow(MAILBOX, NOW.date(), 5, 2, 1, 1, 1, why),
+        CoverageRow(MAILBOX, NOW.date(), 7, 2, 1, 2, 1, why, not_judged=1),
     ]
     assert [row.mailbox for row in store.coverage(next_day.date())] == ["b@elt.example"]
-    assert store.messages_with_problems() == 3
+    assert store.messages_with_problems() == 4
+    assert store.messages_not_judged() == 1
 
 
 def test_the_page_could_not_scan_leaves_out_what_was_skipped_by_choice(store: Store) -> None:

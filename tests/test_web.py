@@ -53,6 +53,7 @@ class Desk:
     """A store with the sample cases, a clock that can be moved, and a browser."""
 
     rules_notice = ""
+    not_judged = ""
     may_reveal = frozenset({"dpo", "manager"})
 
     def __init__(self, folder: Path) -> None:
@@ -79,6 +80,7 @@ class Desk:
             (web_cases.CLASS_LIST,),
             (Silence("gambling", "sender", "no gambling", 1, 2, ("no gambling of confidence 0.75 or more",)),),
             self.answer.parties if self.answer else frozenset(),
+            self.not_judged,
         )
 
     def browser(self, public_url: str = "http://127.0.0.1:8025", base_url: str = "http://testserver") -> TestClient:
@@ -740,6 +742,20 @@ def test_the_ledger_adds_up(desk: Desk) -> None:
     assert "<strong>6</strong> read to the end" in text
     assert "j.smith@northfield.elt.example" in text
     assert "5 Oct 2026" in text
+
+
+def test_what_was_not_judged_is_counted_apart_and_explained(desk: Desk) -> None:
+    result = web_cases.sample_messages()[0]
+    verdict = replace(result.verdict, findings=(), content_hash="lee", not_judged="the policy does not bind the sender")
+    web_cases.commit(desk.store, (replace(result, provider_id="lee", verdict=verdict),))
+    text = desk.signed_in("ada").get("/coverage").text
+    assert "<strong>10</strong> messages seen" in text
+    assert "<strong>6</strong> read to the end" in text
+    assert "<strong>1</strong> not judged" in text
+    desk.not_judged = "the policy does not bind the sender (pupil)"
+    browser = desk.signed_in("dana")
+    answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})
+    assert "the policy does not bind the sender (pupil)." in answer.text
 
 
 def test_every_fixed_name_has_plain_words() -> None:

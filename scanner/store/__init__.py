@@ -246,6 +246,11 @@ class Store:
         with self.reading.begin() as connection:
             return messages.with_problems(connection)
 
+    def messages_not_judged(self) -> int:
+        """Messages that were left alone by the policy's or somebody's decision, or judged for some topics alone."""
+        with self.reading.begin() as connection:
+            return messages.not_judged(connection)
+
     def claim(self, source: str, mailbox: str, owner: str, *, now: datetime, lasts: timedelta) -> bool:
         """Takes a mailbox for one process, or prolongs its own claim; False while another's has not run out."""
         with self.writing.begin() as connection:

@@ -132,6 +132,7 @@ def coverage(connection: sa.Connection, since: date) -> list[CoverageRow]:
             partly=states[day, mailbox]["partly"],
             locked=states[day, mailbox]["locked"],
             not_read=states[day, mailbox]["not_read"],
+            not_judged=states[day, mailbox]["not_judged"],
             why=dict(sorted(why.get((day, mailbox), {}).items())),
         )
         for day, mailbox in newest_first
@@ -189,11 +190,18 @@ def with_problems(connection: sa.Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
+def not_judged(connection: sa.Connection) -> int:
+    query = sa.select(sa.func.count()).where(MESSAGE.c.coverage == "not_judged")
+    return int(connection.execute(query).scalar_one())
+
+
 def coverage_state(verdict: Verdict) -> str:
     """Where a message stands in the ledger. A verdict without a part says that not even its headers were read."""
     if not verdict.complete:
         return "partly" if verdict.parts else "not_read"
-    return "locked" if verdict.unread_protected else "read"
+    if verdict.unread_protected:
+        return "locked"
+    return "not_judged" if verdict.not_judged else "read"
 
 
 class _Ledger:

@@ -214,9 +214,10 @@ class ProblemRow:
 
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
-    """Messages of one mailbox on the day they were first scanned (UTC); `seen` is the sum of the other four.
+    """Messages of one mailbox on the day they were first scanned (UTC); `seen` is the sum of the other five.
 
     `locked`: everything was read but locked parts. `partly`: something else was not read. `not_read`: nothing was.
+    `not_judged`: left alone by decision, or judged for some topics alone; the policy does not bind the sender, say.
     `why`: how many of the messages had a problem of each kind.
     """
 
@@ -228,6 +229,7 @@ class CoverageRow:
     locked: int
     not_read: int
     why: Mapping[str, int]
+    not_judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,12 +72,14 @@ def show_coverage(services: Services, visitor: Overseer) -> Response:
     total: Counter[str] = Counter()
     for row in rows:
         total.update(seen=row.seen, read=row.read, partly=row.partly, locked=row.locked, not_read=row.not_read)
+        total.update(not_judged=row.not_judged)
     words = {
         "seen": "messages seen",
         "read": "read to the end",
         "partly": "read in part",
         "locked": "with locked parts",
         "not_read": "not read",
+        "not_judged": "not judged",
     }
     values = {
         **frame(services, visitor, "/coverage"),
@@ -93,6 +95,7 @@ def show_coverage(services: Services, visitor: Overseer) -> Response:
                 "partly": row.partly,
                 "locked": row.locked,
                 "not_read": row.not_read,
+                "not_judged": row.not_judged,
                 "why": ", ".join(
                     f"{wording.PROBLEMS[kind].title.lower()} ({count:,})"
                     for kind, count in sorted(row.why.items(), key=lambda item: -item[1])

@@ -37,12 +37,13 @@ def _nobody(_: Collection[str]) -> Mapping[str, str]:
 class Explained:
     """A message fetched and judged again: what fired, and why every other rule stayed quiet. Holds no text and no value.
 
-    `parties`: as in `RevealResult`.
+    `parties`: as in `RevealResult`. `not_judged`: as in `Verdict`.
     """
 
     findings: tuple[Finding, ...]
     silences: tuple[Silence, ...]
     parties: frozenset[str] = frozenset()
+    not_judged: str = ""
 
 
 @dataclass(frozen=True, slots=True)
