@@ -745,7 +745,7 @@ def test_the_ledger_adds_up(desk: Desk) -> None:
 
 
 def test_what_was_not_judged_is_counted_apart_and_explained(desk: Desk) -> None:
-    result = web_cases.sample_messages()[0]
+    result = web_cases.sample_messages()[2]
     verdict = replace(result.verdict, findings=(), content_hash="lee", not_judged="the policy does not bind the sender")
     web_cases.commit(desk.store, (replace(result, provider_id="lee", verdict=verdict),))
     text = desk.signed_in("ada").get("/coverage").text
