@@ -70,6 +70,7 @@ from scanner.settings import load as load_settings
 from scanner.store import AccountRole, CaseCounts, DecisionRefused, Parked, Run, Store
 from scanner.web import create_app, hash_password, new_totp_secret
 from scanner.work import WorkerPool
+from scanner.work_queue import Job, WorkQueue
 from scanner.worker import Companion, Outcome, Proved, Start, Worker, WorkerLimits
 
 _HERE = Path(__file__).resolve().parent
@@ -755,6 +756,12 @@ def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Servic
     in_force = watch.settled()
     key = load_root_key(settings.root_key_file, settings.root_key_number)
     stop = Event()
+    shared = WorkQueue(store_url(settings)) if settings.scan.work == "shared" else None
+
+    def share(jobs: Sequence[Job]) -> Sequence[str]:
+        assert shared is not None
+        return shared.finish(services.work_name(), jobs, services.read, settings.scan.workers, stop)
+
     with ExitStack() as stack:
         store = Store.open(store_url(settings), key.subkey("audit"))
         stack.callback(store.close)
@@ -762,7 +769,10 @@ def _services(settings: Settings, say: Callable[[str], None]) -> Iterator[Servic
             stack.enter_context(_service(settings, prefix, tenant, store, key, stop, number, in_force))
             for number, (prefix, tenant) in enumerate(tenants)
         ]
-        yield Services(tuple(built), watch.renewed)
+        if shared is not None:
+            built = [replace(service, share=share) for service in built]
+        services = Services(tuple(built), watch.renewed, watch.has_news)
+        yield services
 
 
 class _Watch:
@@ -787,8 +797,12 @@ class _Watch:
             self._say(sentence)
         return found
 
+    def has_news(self) -> bool:
+        """Whether another set is to be run than the one that was settled on last."""
+        return self._now_seen() != self._seen
+
     def renewed(self, each: tuple[Service, ...]) -> tuple[Service, ...]:
-        if self._now_seen() == self._seen:
+        if not self.has_news():
             return each
         in_force = self.settled()
         rulebook = load_rulebook(in_force.folder)
@@ -1182,6 +1196,36 @@ def serve_all(services: Services, host: str, port: int) -> None:
         access_log=False,
         server_header=False,
     )
+
+
+def run_worker(config: Path | None, say: Callable[[str], None], stalled_after: float = 120.0) -> None:
+    """Reads mailboxes that `run` on another machine shares out, until a stop signal; under the same rules alone.
+
+    Raises ConfigError where the settings share nothing out.
+    """
+    settings = load_settings(config)
+    if settings.scan.work != "shared":
+        raise ConfigError(
+            "scan.work", "is 'here', so that nothing is shared out; set it to shared here and where `run` runs"
+        )
+    queue = WorkQueue(store_url(settings), stalled_after)
+    every = timedelta(hours=settings.scan.people_hours)
+    with _services(settings, say) as services, schedule.until_signal(services.stop) as ended:
+        while not ended.is_set():
+            services.refresh_rules()
+            services.refresh_people()
+            begun, name = _now(), services.work_name()
+            say(f"Taking mailboxes that are judged by the same rules ({name}).")
+
+            def over(begun: datetime = begun) -> bool:
+                """Other rules, or time to read the directory again: the mailboxes in hand are given back after their page."""
+                if services.has_other_rules() or _now() - begun > every:
+                    services.stop.set()
+                return services.stop.is_set()
+
+            queue.take(name, services.read, settings.scan.workers, services.stop, over)
+            if not ended.is_set():
+                services.stop.clear()
 
 
 def run_web(config: Path | None, say: Callable[[str], None]) -> None:

@@ -651,6 +651,13 @@ def run(
 
 
 @cli.command()
+def worker(config: ConfigOption = None) -> None:
+    """A further worker on another machine: it reads mailboxes that `run` shares out (scan.work: shared, PostgreSQL)."""
+    _log_to_stderr(logging.INFO)
+    app.run_worker(config, _say)
+
+
+@cli.command()
 def web(config: ConfigOption = None) -> None:
     """The triage page alone."""
     _log_to_stderr(logging.INFO)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import calendar
 import contextlib
+import hashlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,6 +32,7 @@ from scanner.soundness import leaves
 from scanner.store import Appearance, Committed, RunCounts, Store
 from scanner.web import Explained, RevealResult, WebServices
 from scanner.work import WorkerPool
+from scanner.work_queue import Job
 from scanner.worker import Companion
 
 log = logging.getLogger("mailwarden.service")
@@ -109,6 +111,8 @@ class Service:
     has_news: Callable[[], bool] = lambda: False
     # What nobody looks at, in sentences for the coverage page.
     gaps: tuple[str, ...] = ()
+    # Has mailboxes read by this process and others; the names of those that nobody could read to the end. None: by this one alone.
+    share: Callable[[Sequence[Job]], Sequence[str]] | None = None
     _last: dict[str, datetime] = field(default_factory=dict)
 
     def refresh_people(self) -> People:
@@ -135,8 +139,7 @@ class Service:
             if self.has_news():
                 self.refresh_people()
             mailboxes = self._mailboxes()
-            tally = self._pipeline(self.source, self.look_back).round(mailboxes, progress)
-            self._unpark(self.source, mailboxes, tally)
+            tally = self._mail_round(mailboxes, started, progress)
             for other in self.further:
                 self._round_of(other, tally)
             self.tell()
@@ -160,6 +163,39 @@ class Service:
             len(tally.unfinished),
         )  # fmt: skip
         return tally
+
+    def _mail_round(
+        self, mailboxes: Sequence[str], run: int = 0, progress: Callable[[Tally], None] | None = None
+    ) -> Tally:
+        """Every mailbox once, here or wherever somebody takes it."""
+        if self.share is None:
+            tally = self._pipeline(self.source, self.look_back).round(mailboxes, progress)
+            self._unpark(self.source, mailboxes, tally)
+            return tally
+        tally = Tally(refused=[mailbox for mailbox in mailboxes if self.permit(mailbox).nothing])
+        wanted = [mailbox for mailbox in mailboxes if mailbox not in tally.refused]
+        tally.unfinished += self.share([Job(self.slot, mailbox, run) for mailbox in wanted])
+        if run:
+            counts = self.store.run_counts(run)
+            tally.mailboxes, tally.messages = counts.mailboxes, counts.messages
+            tally.new_cases, tally.incomplete = counts.new_cases, counts.problems
+        places = {parked_as(self.source, mailbox) for mailbox in wanted}
+        tally.parked = [item.mailbox for item in self.store.parked() if item.mailbox in places]
+        for name in tally.parked:
+            self._last[f"tried {name}"] = self.clock()
+        return tally
+
+    def read(self, job: Job) -> None:
+        """One mailbox of a shared round; what it came to is added to the round's counts. Raises ConnectorError where it was not
+        read to the end, also because of a stop signal.
+        """
+        tally = self._pipeline(self.source, self.look_back).mailbox(job.mailbox)
+        self._unpark(self.source, [job.mailbox], tally)
+        if job.run:
+            done = 0 if tally.unfinished else tally.mailboxes
+            self.store.add_to_run(job.run, RunCounts(done, tally.messages, tally.new_cases, tally.incomplete))
+        if tally.unfinished:
+            raise ConnectorError("the mailbox was not read to the end", permanent=False)
 
     def regime(self) -> Regime:
         """What mail is judged by at present."""
@@ -228,8 +264,7 @@ class Service:
             self.renew_push()
         mailboxes = [mailbox for mailbox in self._mailboxes() if mailbox in woken] if woken else []
         if mailboxes:
-            tally = self._pipeline(self.source, self.look_back).round(mailboxes)
-            self._unpark(self.source, mailboxes, tally)
+            tally = self._mail_round(mailboxes)
             self.tell()
         return tally
 
@@ -447,6 +482,7 @@ class Services:
 
     each: tuple[Service, ...]
     renewed: Callable[[tuple[Service, ...]], tuple[Service, ...]] = lambda each: each
+    has_other_rules: Callable[[], bool] = lambda: False
 
     @property
     def stop(self) -> Event:
@@ -494,6 +530,15 @@ class Services:
             log.error("rules not looked at again: %s", error)
             notice = f"The rules were not looked at again: {str(error).splitlines()[0]}"
             self.each = tuple(replace(service, rules_notice=notice) for service in self.each)
+
+    def read(self, job: Job) -> None:
+        """A mailbox that somebody shared out: these settings list the tenants in the same order."""
+        self.each[job.tenant].read(job)
+
+    def work_name(self) -> str:
+        """Changes with what mail is judged by: a worker that has other rules takes no job of it."""
+        versions = [str(service.pool.versions()) for service in self.each]
+        return "mail-" + hashlib.sha256("\0".join(versions).encode()).hexdigest()[:12]
 
     def clear(self) -> None:
         self.each[0].clear()

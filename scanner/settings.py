@@ -182,6 +182,10 @@ class Scan(Section):
     )
     look_back_days: int = Field(default=30, ge=0, le=3_650, description="how old mail may be at the first round")
     workers: int = Field(default=2, ge=1, le=64, description="worker processes on this machine")
+    work: Literal["here", "shared"] = Field(
+        default="here",
+        description="shared: mailboxes are shared out with `mailwarden worker` on further machines over PostgreSQL",
+    )
     sealed_folders: tuple[Words, ...] = Field(
         default=(), description="names of folders whose mail is counted and never read, such as Union"
     )

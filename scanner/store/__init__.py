@@ -549,6 +549,16 @@ class Store:
         with self.writing.begin() as connection:
             runs.finish(connection, run_id, counts, now, error)
 
+    def add_to_run(self, run_id: int, counts: RunCounts) -> None:
+        """Adds what one mailbox came to, where several processes share a round."""
+        with self.writing.begin() as connection:
+            runs.add(connection, run_id, counts)
+
+    def run_counts(self, run_id: int) -> RunCounts:
+        """What a round has come to so far."""
+        with self.reading.begin() as connection:
+            return runs.of(connection, run_id)
+
     def last_run(self) -> Run | None:
         with self.reading.begin() as connection:
             return runs.last(connection)

@@ -20,6 +20,17 @@ def finish(connection: sa.Connection, run_id: int, counts: RunCounts, now: datet
     connection.execute(sa.update(RUN).where(RUN.c.id == run_id).values(finished=now, error=error, **asdict(counts)))
 
 
+def add(connection: sa.Connection, run_id: int, counts: RunCounts) -> None:
+    """Several processes add to one round: in the database, and not in anybody's memory."""
+    more = {name: RUN.c[name] + number for name, number in asdict(counts).items()}
+    connection.execute(sa.update(RUN).where(RUN.c.id == run_id).values(**more))
+
+
+def of(connection: sa.Connection, run_id: int) -> RunCounts:
+    row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id)).one()
+    return RunCounts(row.mailboxes, row.messages, row.new_cases, row.problems, row.failures)
+
+
 def last(connection: sa.Connection) -> Run | None:
     row = connection.execute(sa.select(RUN).order_by(RUN.c.id.desc()).limit(1)).one_or_none()
     if row is None:
