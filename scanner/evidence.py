@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from scanner.model import Evidence, Fact, Hit
+from scanner.ports import SENTENCE_END
 
 DOT = "•"
 # What kind of thing a label is decides how much of it a mask may show. A label that is not listed shows nothing at all.
@@ -26,6 +28,9 @@ _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _POSTCODE_AREA = re.compile(r"\b([A-Z]{1,2})\d[A-Z\d]? ?\d[A-Z]{2}\b")
 _NOT_ALPHANUMERIC = re.compile(r"[\W_]+")
 GROUPS_SHOWN = 40
+PLACES_SHOWN = 5
+# In a longer line no sentences are counted.
+_LONGEST_LINE = 20_000
 
 
 def mask(hit: Hit) -> str:
@@ -73,13 +78,70 @@ class FingerprintKey:
         return f"FingerprintKey(number={self.number})"
 
 
-def evidence_of(hits: Sequence[Hit], key: FingerprintKey) -> tuple[Evidence, ...]:
-    """One line for each label and part, strongest hit first shown, ordered by part and label. No value survives."""
+def _shows_nothing(label: str) -> bool:
+    known = label in _NUMBERS | _PEOPLE | _PLACES or label in ("date_of_birth", "email")
+    return not known and not label.startswith("address_")
+
+
+def place_of(text: str, position: int) -> tuple[int, int]:
+    """The line and the sentence of it in which a character lies, from 1; sentence 0 where the line has only one, or is too long."""
+    begin, end = _line_at(text, position)
+    line = text.count("\n", 0, begin) + 1
+    stops = [stop for _, stop in _sentences(text, begin, end)][:-1]
+    return (line, 1 + sum(stop <= position for stop in stops)) if stops else (line, 0)
+
+
+def span_of(text: str, place: tuple[int, int]) -> tuple[int, int] | None:
+    """Where that place begins and ends in the text; None where there is none such."""
+    line, sentence = place
+    begin = 0
+    for _ in range(line - 1):
+        begin = text.find("\n", begin) + 1
+        if not begin:
+            return None
+    begin, end = _line_at(text, begin)
+    if sentence:
+        spans = _sentences(text, begin, end)
+        return spans[sentence - 1] if sentence <= len(spans) else None
+    return begin, end
+
+
+def _line_at(text: str, position: int) -> tuple[int, int]:
+    end = text.find("\n", position)
+    return text.rfind("\n", 0, position) + 1, len(text) if end < 0 else end
+
+
+def _sentences(text: str, begin: int, end: int) -> list[tuple[int, int]]:
+    """The sentences of a line, one behind the other without a gap."""
+    if end - begin > _LONGEST_LINE:
+        return [(begin, end)]
+    cuts = [begin, *(match.end() for match in SENTENCE_END.finditer(text, begin, end)), end]
+    return list(pairwise(cuts))
+
+
+def places_words(places: Iterable[tuple[int, int]]) -> str:
+    """`line 3, sentence 2; line 9`: where to look, and nothing of what stands there."""
+    return "; ".join(f"line {line}" + (f", sentence {sentence}" if sentence else "") for line, sentence in places)
+
+
+def _places(hits: Sequence[Hit], text: str) -> tuple[tuple[int, int], ...]:
+    strongest = sorted(hits, key=lambda hit: (-hit.confidence, hit.start))[:PLACES_SHOWN]
+    return tuple(sorted({place_of(text, hit.start) for hit in strongest}))
+
+
+def evidence_of(
+    hits: Sequence[Hit], key: FingerprintKey, texts: Mapping[str, str] | None = None
+) -> tuple[Evidence, ...]:
+    """One line for each label and part, strongest hit first shown, ordered by part and label. No value survives.
+
+    `texts`: of the parts by path, for the places of what a mask cannot show.
+    """
     groups: dict[tuple[str, str], list[Hit]] = {}
     for hit in hits:
         groups.setdefault((hit.part, hit.label), []).append(hit)
     lines = []
     for (part, label), members in sorted(groups.items()):
+        text = (texts or {}).get(part, "")
         best = max(members, key=lambda hit: hit.confidence)
         lines.append(
             Evidence(
@@ -89,6 +151,7 @@ def evidence_of(hits: Sequence[Hit], key: FingerprintKey) -> tuple[Evidence, ...
                 count=len({(hit.start, hit.end) for hit in members}),
                 confidence=round(best.confidence, 2),
                 fingerprint=key.fingerprint(label, best.value) if best.value else "",
+                places=_places(members, text) if text and _shows_nothing(label) else (),
             )
         )
     return tuple(lines[:GROUPS_SHOWN])

@@ -20,7 +20,7 @@ from itertools import product
 
 from scanner.conditions import OpenedLock, Scene, opened_reason
 from scanner.directory import Directory
-from scanner.evidence import FingerprintKey, evidence_of, fact_of
+from scanner.evidence import FingerprintKey, evidence_of, fact_of, places_words
 from scanner.exemptions import Exemptions
 from scanner.extract import Limits, may_hold_key, normalise, read
 from scanner.labels import OF_A_PERSON, label_title
@@ -756,6 +756,7 @@ def _judge(
             excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
             group = fired.setdefault((topic, owner, rule.state == "shadow", excuse, rule.past), [])
             group.append(_Fired(rule, policy.grade(rule.topic, severity), _with_members(answer.hits, scene.hits)))
+    texts = {part.path: part.text for part in parts}
     findings = [
         _finding(
             group,
@@ -771,6 +772,7 @@ def _judge(
             content_hash,
             facts,
             opened,
+            texts,
         )
         for (topic, owner, shadow, excuse, _), group in fired.items()
     ]
@@ -811,11 +813,12 @@ def _finding(
     content_hash: str,
     facts: frozenset[str],
     opened: tuple[OpenedLock, ...],
+    texts: Mapping[str, str],
 ) -> Finding:
     policy = regime.policy
     lead = min(group, key=lambda item: (-SEVERITIES.index(item.severity), item.rule.id))
     hits = tuple({id(hit): hit for item in group for hit in item.hits}.values())
-    evidence = evidence_of(hits, instruments.key)
+    evidence = evidence_of(hits, instruments.key, texts)
     severity = lead.severity
     people = 0
     if lead.rule.category not in _OF_NOBODY:
@@ -836,7 +839,7 @@ def _finding(
         owner=owner,
         subjects=people,
         evidence=evidence,
-        reasons=(*_reasons(hits, group), *_behind(hits, opened, envelope), *filter(None, (policy.remark(topic),))),
+        reasons=(*_reasons(hits, group, evidence), *_behind(hits, opened, envelope), *filter(None, (policy.remark(topic),))),
         clauses=policy.cite((item.rule.id for item in group), topic, envelope.sent_at),
         exempted_by=excuse or policy.excuse(topic, envelope, directory, facts),
         route=route(
@@ -860,8 +863,10 @@ def _confidence(hits: Sequence[Hit]) -> float:
     return round(min(1.0 - doubt, 0.99), 2) if best else 0.9
 
 
-def _reasons(hits: Sequence[Hit], group: Sequence[_Fired]) -> tuple[str, ...]:
-    """In words, without a value: for each label by its title how often and why it counted; then which rules agreed."""
+def _reasons(hits: Sequence[Hit], group: Sequence[_Fired], evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    """In words, without a value: for each label by its title how often and why it counted, and where it is to be found of what
+    is judged by the whole sentence; then which rules agreed.
+    """
     by_label: dict[str, list[Hit]] = {}
     for hit in hits:
         by_label.setdefault(hit.label, []).append(hit)
@@ -873,6 +878,9 @@ def _reasons(hits: Sequence[Hit], group: Sequence[_Fired]) -> tuple[str, ...]:
         why = ", ".join(reason for reason in best.reasons[:4] if reason.casefold() != title.casefold())
         number = len({(hit.part, hit.start, hit.end) for hit in members})
         times = f" ({number} times)" if number > 1 else ""
+        where = [f"{line.part} {places_words(line.places)}" for line in evidence if line.label == label and line.places]
+        if where and label.startswith("reads_as_"):
+            why = f"{why} ({'; '.join(where)})"
         reasons.append(f"{title}{times}: {why}" if why else f"{title}{times}")
     if len(group) > 1:
         reasons.append("rules that agree: " + ", ".join(sorted({item.rule.id for item in group})))

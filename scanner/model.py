@@ -400,6 +400,8 @@ class Evidence:
     count: int
     confidence: float
     fingerprint: str = ""
+    # Where a mask shows nothing: (line, sentence of it) in the part's text, counted from 1; sentence 0 is the whole line.
+    places: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

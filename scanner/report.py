@@ -18,9 +18,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from scanner.backtest import Comparison, Labelled, RuleRecord
+from scanner.evidence import places_words
 from scanner.inspection import Silence, nearness
 from scanner.labels import LABELS, explanation, label_title
-from scanner.model import SEVERITIES, Finding, Problem, Verdict
+from scanner.model import SEVERITIES, Evidence, Finding, Problem, Verdict
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -295,6 +296,7 @@ def _finding(item: Finding, *, explained: bool = False) -> dict[str, Any]:
                 "count": line.count,
                 "mask": line.mask,
                 "confidence": line.confidence,
+                **({"where": places_words(line.places)} if line.places else {}),
                 **({"means": explanation(line.label)} if explained else {}),
             }
             for line in item.evidence
@@ -323,7 +325,7 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
         read = ("yes" if line.verdict.complete else "no", problems, line.verdict.not_judged)
         for item in line.found:
             evidence = "; ".join(
-                f"{entry.part}: {label_title(entry.label)} ×{entry.count} {entry.mask}" for entry in item.evidence
+                f"{_part(entry)}: {label_title(entry.label)} ×{entry.count} {entry.mask}" for entry in item.evidence
             )
             route = item.route
             yield _row(
@@ -334,6 +336,10 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
             )  # fmt: skip
         if not line.found and (line.verdict.problems or line.verdict.not_judged):
             yield _row((line.path, *[""] * 10, *read))
+
+
+def _part(entry: Evidence) -> str:
+    return f"{entry.part}, {places_words(entry.places)}" if entry.places else entry.part
 
 
 def _row(cells: Sequence[str]) -> str:
@@ -368,7 +374,7 @@ def print_line(console: Console, line: Line) -> None:
             times = f"×{entry.count}" if entry.count > 1 else ""
             shown.add_row(
                 "          ",
-                escape(_visible(entry.part)),
+                escape(_visible(_part(entry))),
                 label_title(entry.label),
                 times,
                 # A mask that shows nothing of the value begins with the label, which stands beside it already.
@@ -456,5 +462,6 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
         visible=_visible,
         labels=LABELS,
         explanation=explanation,
+        part=_part,
     )
     return page

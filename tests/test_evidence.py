@@ -9,7 +9,18 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from made_up import KEY, hit
 
-from scanner.evidence import DOT, GROUPS_SHOWN, FingerprintKey, evidence_of, fact_of, mask, strength
+from scanner.evidence import (
+    DOT,
+    GROUPS_SHOWN,
+    FingerprintKey,
+    evidence_of,
+    fact_of,
+    mask,
+    place_of,
+    places_words,
+    span_of,
+    strength,
+)
 from scanner.model import Evidence, Hit
 
 NUMBERS = (
@@ -206,3 +217,49 @@ def test_no_evidence_and_no_fact_holds_a_value_of_more_than_a_few_characters(lab
 def test_a_fact_keeps_a_bucket_of_the_distance_and_never_the_place(gap: int, bucket: int) -> None:
     fact = fact_of(hit("nhs", 1_000, row=(2, 7), subject=3, part="attachment/1/a.csv"), 1_000 - gap, KEY)
     assert (fact.distance, fact.row, fact.subject, fact.part_kind) == (bucket, 7, 3, "attachment")
+
+
+# --- places ---------------------------------------------------------------------------------------------------------
+
+TEXT = "Dear all,\n\nThe trip is on Friday. You will regret it, Mr. Moss! Bring a coat.\nYours, J.\n"
+
+
+def test_a_sentence_is_named_by_line_and_number_and_found_again_by_them() -> None:
+    threat = TEXT.index("You will")
+    assert place_of(TEXT, threat) == (3, 2)
+    start, end = span_of(TEXT, (3, 2)) or (0, 0)
+    assert TEXT[start:end].strip() == "You will regret it, Mr. Moss!"
+    # A line of one sentence needs no second number.
+    assert place_of(TEXT, TEXT.index("Yours")) == (4, 0)
+    assert span_of(TEXT, (4, 0)) == (TEXT.index("Yours"), len(TEXT) - 1)
+    assert places_words(((3, 2), (4, 0))) == "line 3, sentence 2; line 4"
+
+
+def test_a_place_that_is_not_there_is_none() -> None:
+    assert span_of(TEXT, (99, 0)) is None
+    assert span_of(TEXT, (3, 9)) is None
+    assert span_of("", (2, 0)) is None
+
+
+@given(st.text(alphabet="ab.!? \n", max_size=80), st.integers(0, 80))
+def test_every_character_lies_in_the_place_that_it_is_said_to_lie_in(text: str, position: int) -> None:
+    if position >= len(text):
+        return
+    span = span_of(text, place_of(text, position))
+    assert span is not None
+    start, end = span
+    assert start <= position <= end
+    assert "\n" not in text[start:end]
+
+
+def test_only_what_a_mask_does_not_show_has_a_place_and_a_few_are_enough() -> None:
+    body = "\n".join(f"{number} awful" for number in range(40))
+    seen = [
+        Hit("reads_as_threat", body.index(f"{number} awful"), body.index(f"{number} awful") + 7, "", 0.6, part="body")
+        for number in range(30)
+    ]
+    numbers = [Hit("nino", 0, 3, "AB123456C", 0.9, part="body")]
+    told = {line.label: line.places for line in evidence_of([*seen, *numbers], KEY, {"body": body})}
+    assert told["nino"] == ()
+    assert told["reads_as_threat"] == ((1, 0), (2, 0), (3, 0), (4, 0), (5, 0))
+    assert all(line.places == () for line in evidence_of(seen, KEY))

@@ -603,3 +603,12 @@ def test_what_an_authorisation_leaves_out_and_what_is_sealed_is_not_judged_eithe
     assert narrow.not_judged == "no authorisation in force covers more than gambling"
     sealed = Directory(People(domains=("elt.example",), protected=(SUPPLIER,)))
     assert house.judge(mail(), sealed).not_judged == "protected correspondence: sealed, not read"
+
+
+def test_a_sentence_that_was_judged_as_a_whole_is_named_by_its_place_and_never_quoted(tmp_path: Path) -> None:
+    house = House(tmp_path, number=NUMBER.replace("[nino]", "[reads_as_threat]"))
+    house.instruments = replace(house.instruments, detectors=WordDetectors({"reads_as_threat": "you will pay"}))
+    finding = one(house.judge(mail(body="Hello.\n\nThat is it. Wait, you will pay.\n")))
+    assert finding.evidence[0].places == ((3, 2),)
+    assert any("(body line 3, sentence 2)" in reason for reason in finding.reasons)
+    assert "will pay" not in repr(finding)

@@ -656,6 +656,15 @@ def test_a_message_is_shown_once_as_plain_text_and_the_act_is_recorded(desk: Des
     assert "Ada Byron" not in history
 
 
+def test_the_sentence_that_the_evidence_names_is_marked_in_the_revealed_text(desk: Desk) -> None:
+    browser = desk.signed_in("dana")
+    page = browser.get("/cases/1")
+    assert "line 3, sentence 2" in page.text
+    shown = browser.post("/cases/1/reveal", data={"csrf": token(page), "reason": "to be sure"}).text
+    assert re.findall("<mark>(.*?)</mark>", shown, re.DOTALL) == [" Ring me if &lt;b&gt;anything&lt;/b&gt; is wrong."]
+    assert "line 3, sentence 2, marked below." in shown
+
+
 def test_what_was_revealed_is_in_no_column_of_the_database(desk: Desk, tmp_path: Path) -> None:
     browser = desk.signed_in("dana")
     csrf = token(browser.get("/cases/1"))
@@ -798,6 +807,7 @@ def test_the_api_gives_the_same_cases_and_takes_decisions_with_the_token(desk: D
         "mask": "••••••••19",
         "count": 12,
         "confidence": 0.97,
+        "where": "",
     }
     assert detail["problems"][0]["kind"] == "encrypted"
     step = {"action": "false_alarm", "note": "A test list."}

@@ -136,6 +136,7 @@ CLASS_LIST = finding(
         Evidence("date_of_birth", "attachment/1/list.xlsx/Class 4", "2016", 12, 0.88),
         Evidence("person", "attachment/1/list.xlsx/Class 4", "A.B.", 12, 0.71),
         Evidence("address", "body", "ZZ9", 1, 0.66),
+        Evidence("reads_as_sensitive", "body", "reads as sensitive, medium", 1, 0.61, places=((3, 2),)),
     ),
     reasons=(
         "nhs (12 times): check digit correct, 'NHS No' heads the column",

@@ -404,7 +404,7 @@ def _finding(row: sa.Row[Any]) -> Finding:
         confidence=row.confidence,
         owner=row.owner,
         subjects=row.subjects,
-        evidence=tuple(Evidence(**line) for line in row.evidence),
+        evidence=tuple(_evidence(line) for line in row.evidence),
         reasons=tuple(row.reasons),
         clauses=tuple(row.clauses),
         exempted_by=row.exempted_by,
@@ -506,3 +506,8 @@ def _step(
         raise DecisionRefused(f"case {case_id}: somebody else has just decided it")
     connection.execute(sa.insert(DECISION).values(case_id=case_id, at=now, actor=actor, action=action, note=note))
     audit.record(connection, key=audit_key, actor=actor, action=action, object=f"case/{case_id}", reason=note, now=now)
+
+
+def _evidence(line: Mapping[str, Any]) -> Evidence:
+    """JSON has lists; what was stored before places were has none."""
+    return Evidence(**{**line, "places": tuple((first, second) for first, second in line.get("places", ()))})

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, Query
 from pydantic import BaseModel, ConfigDict
 
+from scanner.evidence import places_words
 from scanner.store import Action, CaseRow
 from scanner.web.access import Judge, Services, SignedIn, header_checked
 from scanner.web.cases import CaseId, OrderChoice, SeverityFilter, StateFilter, case_for, cases_for, take_step
@@ -60,7 +61,14 @@ def one_case(services: Services, visitor: Judge, case_id: CaseId) -> dict[str, A
                 **{name: value for name, value in asdict(finding).items() if name not in {"evidence", "route"}},
                 # Fingerprints stay inside: they are for joining, not for reading.
                 "evidence": [
-                    {"label": e.label, "part": e.part, "mask": e.mask, "count": e.count, "confidence": e.confidence}
+                    {
+                        "label": e.label,
+                        "part": e.part,
+                        "mask": e.mask,
+                        "count": e.count,
+                        "confidence": e.confidence,
+                        "where": places_words(e.places),
+                    }
                     for e in finding.evidence
                 ],
             }

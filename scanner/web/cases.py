@@ -9,9 +9,10 @@ from fastapi import Depends, Form, Path, Query
 from starlette.responses import RedirectResponse, Response
 
 from scanner.errors import ConnectorError
+from scanner.evidence import places_words, span_of
 from scanner.governance import NotAuthorisedError
 from scanner.labels import explanation
-from scanner.model import CaseState, Evidence, Part, Problem
+from scanner.model import CaseState, Evidence, Part, Problem, SegmentOwner
 from scanner.store import Action, CaseCounts, CaseDetail, CaseRow, DecisionRefused
 from scanner.web import wording
 from scanner.web.access import Judge, RefusedError, Services, Visitor, form_checked, not_yours
@@ -293,6 +294,7 @@ def _by_part(services: WebServices, evidence: list[Evidence]) -> list[dict[str, 
                 "count": item.count,
                 "mask": item.mask,
                 "certainty": wording.certainty(item.confidence),
+                "where": places_words(item.places),
             }
         )
     return [{"part": wording.part_words(part), "rows": rows} for part, rows in groups.items()]
@@ -386,12 +388,15 @@ def reveal(
         fresh = case_for(services, visitor, case_id)
         return _case_page(services, visitor, fresh, wrong=trouble, status=502)
     _no_party(services, visitor, case_id, result.parties, "reveal refused")
+    seen = [item for finding in detail.findings for item in finding.evidence if item.places]
     values = {
         **frame(services, visitor, "/cases"),
         "case": _row_view(services, detail.case),
         "reason": why,
         "headings": result.headings,
-        "parts": [_part_view(part) for part in result.parts],
+        "parts": [
+            _part_view(services, part, [item for item in seen if item.part == part.path]) for part in result.parts
+        ],
         "not_shown": [problem_view(problem) for problem in result.problems],
     }
     return page("reveal.html", values)
@@ -499,24 +504,52 @@ def _fetch(services: WebServices, detail: CaseDetail) -> tuple[RevealResult | No
     )
 
 
-def _part_view(part: Part) -> dict[str, Any]:
+def _part_view(services: WebServices, part: Part, seen: list[Evidence]) -> dict[str, Any]:
+    """The text by whose words it is, with the sentences marked that the evidence names without showing anything of them."""
     text = part.text[:MAX_SHOWN]
-    segments = []
+    segments: list[tuple[SegmentOwner, int, int]] = []
     position = 0
     for segment in sorted(part.segments, key=lambda item: item.start):
         if segment.start > position:
-            segments.append(("sender", text[position : segment.start]))
-        segments.append((segment.owner, text[max(position, segment.start) : segment.end]))
+            segments.append(("sender", position, segment.start))
+        segments.append((segment.owner, max(position, segment.start), segment.end))
         position = max(position, segment.end)
-    segments.append(("sender", text[position:]))
+    segments.append(("sender", position, len(text)))
+    segments = [(owner, first, last) for owner, first, last in segments if text[first:last].strip()]
+    places = dict.fromkeys(place for item in seen for place in item.places)
+    marks = sorted(span for place in places if (span := span_of(text, place)) is not None)
     return {
         "title": wording.part_words(part.path),
-        "segments": [
-            {"owner": owner, "whose": wording.capital(wording.SEGMENT_OWNERS[owner]), "text": words.strip("\n")}
-            for owner, words in segments
-            if words.strip()
+        "look": [
+            f"{wording.capital(label_words(services, item.label))}: {places_words(item.places)}, marked below."
+            for item in seen
         ],
-        "mixed": len({owner for owner, words in segments if words.strip()}) > 1,
+        "segments": [
+            {
+                "owner": owner,
+                "whose": wording.capital(wording.SEGMENT_OWNERS[owner]),
+                "pieces": _pieces(text, first, last, marks),
+            }
+            for owner, first, last in segments
+        ],
+        "mixed": len({owner for owner, _, _ in segments}) > 1,
         "cut": len(part.text) > MAX_SHOWN,
         "limit": MAX_SHOWN,
     }
+
+
+def _pieces(text: str, first: int, last: int, marks: list[tuple[int, int]]) -> list[tuple[str, bool]]:
+    """The stretch of the text, without empty lines around it, cut where a mark begins or ends."""
+    last = min(last, len(text))
+    while first < last and text[first] == "\n":
+        first += 1
+    while last > first and text[last - 1] == "\n":
+        last -= 1
+    pieces: list[tuple[str, bool]] = []
+    for begin, end in marks:
+        begin, end = max(begin, first), min(end, last)
+        if begin >= end:
+            continue
+        pieces += [(text[first:begin], False), (text[begin:end], True)]
+        first = end
+    return [piece for piece in (*pieces, (text[first:last], False)) if piece[0]]
