@@ -173,11 +173,17 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Distance:
-    """Of `needed` conditions `met` hold; `missing` says what the others want."""
+    """Of `needed` conditions `met` hold; `missing` says what the others want.
+
+    `telling` of them ask for what few mails have, and `told` is how much of that is there: one for each that holds, half where what
+    it asks for was seen and does not suffice. That a mail goes outside, or names somebody, is no sign of any one rule.
+    """
 
     met: int
     needed: int
     missing: tuple[str, ...] = ()
+    told: float = 0.0
+    telling: int = 0
 
 
 class Condition(ABC):
@@ -208,6 +214,23 @@ class Condition(ABC):
     def named_kinds(self) -> frozenset[str]:
         """The kinds of item that this condition asks for by name."""
         return frozenset()
+
+
+# Nearly every mail has these.
+_IN_ANY_MAIL = frozenset({"person", "staff_name", "email", "phone"})
+
+
+class SeenCondition(Condition):
+    """A condition on what was seen in the words and files: what holds of it tells one mail from another."""
+
+    def missing(self, scene: Scene) -> Distance:
+        answer = self.ask(scene)
+        named = self.labels()
+        telling = not named or not named <= _IN_ANY_MAIL
+        if answer.holds:
+            return Distance(1, 1, (), float(telling), int(telling))
+        some = any(hit.label in named - _IN_ANY_MAIL for hit in scene.hits)
+        return Distance(0, 1, (answer.reason,), 0.5 if some else 0.0, int(telling))
 
 
 class EnvelopeCondition(Condition):
@@ -250,7 +273,7 @@ class AudienceHas(EnvelopeCondition):
 
 
 @dataclass(frozen=True, slots=True)
-class HasLabels(Condition):
+class HasLabels(SeenCondition):
     """labels: hits of these labels, with a least confidence, count and number of data subjects, in these kinds of part."""
 
     any_of: tuple[str, ...] = ()
@@ -302,7 +325,7 @@ class HasLabels(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class Near(Condition):
+class Near(SeenCondition):
     """near: a hit of one list stands in the same table row, or within so many characters and ends of sentences, of a hit of
     the other list.
     """
@@ -385,7 +408,7 @@ def _sentence_ends(text: str, one: Hit, other: Hit) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class ProtectionIs(Condition):
+class ProtectionIs(SeenCondition):
     """protection: some part's lock has one of these grades (none, signed, weak, strong, unknown)."""
 
     grades: tuple[str, ...]
@@ -399,7 +422,7 @@ class ProtectionIs(Condition):
 
 
 @dataclass(frozen=True, slots=True)
-class LockOpened(Condition):
+class LockOpened(SeenCondition):
     """opened: a lock was opened by a word of this message, on this one's file or another's, by another's word, or by a guess."""
 
     by: tuple[str, ...]
@@ -433,7 +456,7 @@ _OPENED_REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class FileIs(Condition):
+class FileIs(SeenCondition):
     """file: some attachment or document is of one of these types (media types by bytes, * allowed), extensions or names."""
 
     types: tuple[str, ...] = ()
@@ -763,6 +786,8 @@ class All(Condition):
             sum(step.met for step in steps),
             sum(step.needed for step in steps),
             tuple(reason for step in steps for reason in step.missing),
+            sum(step.told for step in steps),
+            sum(step.telling for step in steps),
         )
 
     def named_kinds(self) -> frozenset[str]:
@@ -795,13 +820,16 @@ class AnyOf(Condition):
 
     def missing(self, scene: Scene) -> Distance:
         """As far as its nearest branch; that branch's wishes come first."""
-        steps = sorted((item.missing(scene) for item in self.items), key=lambda step: step.needed - step.met)
+        steps = sorted(
+            (item.missing(scene) for item in self.items),
+            key=lambda step: (bool(step.missing), -step.told, step.needed - step.met),
+        )
         nearest = steps[0]
         if not nearest.missing:
             return nearest
         others = tuple(reason for step in steps[1:] for reason in step.missing)
         wishes = ("; or ".join(dict.fromkeys((*nearest.missing, *others))),) if others else nearest.missing
-        return Distance(nearest.met, nearest.needed, wishes)
+        return Distance(nearest.met, nearest.needed, wishes, nearest.told, nearest.telling)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,11 +143,13 @@ class Silence:
     met: int = 0
     needed: int = 1
     missing: tuple[str, ...] = ()
+    # Which share is there of what few mails have: 0 where only such conditions hold as hold for any mail.
+    told: float = 0.0
 
 
-def nearness(silence: Silence) -> tuple[float, int, str]:
-    """The key that puts the nearest miss first: the greatest share of conditions that hold."""
-    return (-silence.met / max(silence.needed, 1), silence.needed, silence.rule)
+def nearness(silence: Silence) -> tuple[float, float, int, str]:
+    """The key that puts the nearest miss first: what is there of the telling conditions, then how many hold of all."""
+    return (-silence.told, -silence.met / max(silence.needed, 1), silence.needed, silence.rule)
 
 
 def _no_announcement(path: str) -> None:
@@ -749,7 +751,8 @@ def _judge(
                     distance = rule.when.missing(scene)
                     missing = distance.missing or ("none of its words are this owner's",)
                     reason = answer.reason or missing[0]
-                    silences.append(Silence(rule.id, owner, reason, distance.met, distance.needed, missing))
+                    told = distance.told / distance.telling if distance.telling else 0.0
+                    silences.append(Silence(rule.id, owner, reason, distance.met, distance.needed, missing, told))
                 continue
             severity = next((step.severity for step in rule.raises if step.when.ask(scene).holds), rule.severity)
             excuses = regime.exemptions.for_rule(rule.id, today)

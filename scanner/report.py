@@ -400,14 +400,16 @@ def print_line(console: Console, line: Line) -> None:
             f"  [dim]waits    {one.rule} ({one.owner}): fires only where {escape(needs)}[/dim]", highlight=False
         )
     nearest = sorted(line.silences, key=nearness)
-    for silence in nearest[:_MOST_QUIET]:
+    near = [silence for silence in nearest if silence.told][:_MOST_QUIET]
+    for silence in near:
         console.print(
             f"  [dim]quiet    {silence.rule} ({silence.owner}): {escape(_visible(silence.reason))}[/dim]",
             highlight=False,
         )
-    if len(nearest) > _MOST_QUIET:
+    if len(nearest) > len(near):
+        how = "more, further off" if near else "in all, and none came near"
         console.print(
-            f"  quiet    {len(nearest) - _MOST_QUIET} more; `mailwarden rules explain MAIL` shows them all",
+            f"  quiet    {len(nearest) - len(near)} {how}; `mailwarden rules explain MAIL` shows them all",
             style="dim",
             highlight=False,
             markup=False,

@@ -442,7 +442,7 @@ class Service:
         rule = self.rulebook.rule(one.rule)
         held = sum(1 for _ in leaves(rule.when)) if rule is not None else 1
         missing = tuple(f"waits for the past to show: {need}" for need in needs)
-        return Silence(one.rule, one.owner, missing[0], held, held + len(missing), missing)
+        return Silence(one.rule, one.owner, missing[0], held, held + len(missing), missing, 1.0)
 
     def web_services(self) -> WebServices:
         return WebServices(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import zipfile
 from dataclasses import replace
@@ -28,7 +29,7 @@ from made_up import (
 
 from scanner.directory import Directory
 from scanner.extract import Limits
-from scanner.inspection import HitCache, Instruments, Regime, Silence, envelope_of, inspect, prove
+from scanner.inspection import HitCache, Instruments, Regime, Silence, envelope_of, inspect, nearness, prove
 from scanner.model import Blob, Body, Envelope, Finding, Hit, People, Person, Verdict
 from scanner.policy import load_policy
 from scanner.routing import load_routing
@@ -612,3 +613,24 @@ def test_a_sentence_that_was_judged_as_a_whole_is_named_by_its_place_and_never_q
     assert finding.evidence[0].places == ((3, 2),)
     assert any("(body line 3, sentence 2)" in reason for reason in finding.reasons)
     assert "will pay" not in repr(finding)
+
+
+def test_the_nearest_miss_is_the_one_of_which_something_telling_is_there(tmp_path: Path) -> None:
+    """That a mail goes outside and names somebody is no sign of gambling, however many of such conditions hold."""
+
+    def asks(*conditions: str) -> str:
+        listed = "".join(f"\n    - {condition}" for condition in conditions)
+        return re.sub(r"(?ms)^when:.*?(?=^\S)", f"when:\n  all:{listed}\n", NUMBER)
+
+    anybody = "labels: {any: [person], confidence: 0.5}"
+    house = House(
+        tmp_path,
+        any_mail=asks("direction: [outbound]", "audience: [outside]", anybody, "labels: {any: [health]}"),
+        too_few=asks("direction: [outbound]", "labels: {any: [nhs], count: 2}"),
+        inbound=asks("direction: [inbound]", "labels: {any: [nhs]}"),
+    )
+    silences: list[Silence] = []
+    house.judge(mail(body="Ben Jones 9434765919"), silences=silences)
+    own = sorted((item for item in silences if item.owner == "sender"), key=nearness)
+    assert [(item.rule, item.told) for item in own] == [("inbound", 1.0), ("too_few", 0.5), ("any_mail", 0.0)]
+    assert own[-1].met / own[-1].needed > own[0].met / own[0].needed  # by share alone it would come first

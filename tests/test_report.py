@@ -131,7 +131,7 @@ def test_silent_rules_are_there_only_when_asked_for() -> None:
     assert "silent_rules" not in json.loads(as_json(line()))
     explained = Line("a.eml", verdict(), (Silence("number", "sender", "no nino"),))
     assert json.loads(as_json(explained))["silent_rules"] == [
-        {"rule": "number", "owner": "sender", "reason": "no nino", "met": 0, "needed": 1, "missing": []}
+        {"rule": "number", "owner": "sender", "reason": "no nino", "met": 0, "needed": 1, "missing": [], "told": 0.0}
     ]
 
 
@@ -427,3 +427,16 @@ def test_an_explanation_says_that_it_was_not_judged() -> None:
     console = Console(file=io.StringIO(), width=200, soft_wrap=True)
     print_explained(console, line(not_judged=UNBOUND), frozenset())
     assert f"not judged: {UNBOUND}" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
+# --- near misses ----------------------------------------------------------------------------------------------------
+
+
+def test_only_what_came_near_is_shown_at_a_terminal_and_the_rest_is_counted() -> None:
+    near = Silence("numbers", "sender", "2 hits, 3 needed", 1, 2, ("2 hits, 3 needed",), 0.5)
+    far = Silence("gambling", "sender", "no gambling", 3, 4, ("no gambling",))
+    both = terminal(replace(line(), silences=(far, near)))
+    assert "quiet    numbers (sender): 2 hits, 3 needed" in both
+    assert "quiet    1 more, further off" in both
+    assert "gambling" not in both
+    assert "quiet    1 in all, and none came near" in terminal(replace(line(), silences=(far,)))

@@ -78,7 +78,7 @@ class Desk:
             raise self.answer
         return Explained(
             (web_cases.CLASS_LIST,),
-            (Silence("gambling", "sender", "no gambling", 1, 2, ("no gambling of confidence 0.75 or more",)),),
+            (Silence("gambling", "sender", "no gambling", 1, 2, ("no gambling of confidence 0.75 or more",), 0.5),),
             self.answer.parties if self.answer else frozenset(),
             self.not_judged,
         )
@@ -438,7 +438,7 @@ def test_pages_of_the_list_meet_without_a_gap_or_a_repeat(desk: Desk) -> None:
 def test_a_line_says_what_and_for_whom(desk: Desk) -> None:
     text = desk.signed_in("dana").get("/cases").text
     assert (
-        "Personal data sent outside: NHS number, date of birth, name of a person, postal address; about 12 people"
+        "Personal data sent outside: NHS number, date of birth, name of a person, postal address, 1 more; about 12 people"
         in text
     )
     assert "Case 1 · sent 3 Oct 2026 · found 5 Oct 2026 · for the data protection officer" in text

@@ -452,7 +452,7 @@ def explain(services: Services, visitor: Judge, case_id: CaseId, _: Annotated[No
             }
             for item in told.silences
         ],
-        "near": NEAR_SHOWN,
+        "near": sum(item.told > 0 for item in told.silences[:NEAR_SHOWN]),
         "not_judged": told.not_judged,
     }
     return page("explain.html", values)

@@ -29,7 +29,7 @@ from scanner.web import Explained, WebServices, create_app
 
 pytestmark = pytest.mark.browser
 SILENCES = tuple(
-    Silence(name, "sender", "no threat", 1, 2, ("no threat of confidence 0.75 or more",))
+    Silence(name, "sender", "no threat", 1, 2, ("no threat of confidence 0.75 or more",), 0.5)
     for name in ("auctions", "chain_mail", "gambling", "phishing_passed_on", "sexual_content", "threats")
 )
 
