@@ -37,12 +37,16 @@ class _Found:
 
 
 class FileSource:
-    """A `Source` over paths. `mailbox` means nothing here and is the empty string. `max_bytes` bounds one file."""
+    """A `Source` over paths. `mailbox` means nothing here and is the empty string. `max_bytes` bounds one file.
+
+    `leave_out`: a file that is no document even where it lies in one of the folders; it is read where it is named itself.
+    """
 
     name = "files"
 
-    def __init__(self, paths: Sequence[str], *, max_bytes: int = 512 * 1024 * 1024) -> None:
+    def __init__(self, paths: Sequence[str], *, max_bytes: int = 512 * 1024 * 1024, leave_out: str = "") -> None:
         self._paths = tuple(dict.fromkeys(paths))
+        self._leave_out = os.path.realpath(leave_out) if leave_out else ""
         self._max_bytes = max_bytes
 
     def check(self) -> list[str]:
@@ -66,6 +70,8 @@ class FileSource:
         marks: dict[str, str] = {}
         waiting: list[ItemRef] = []
         for found in _walk(folder.id):
+            if self._leave_out and found.path != folder.id and os.path.realpath(found.path) == self._leave_out:
+                continue
             marks[found.path] = found.mark
             if before.get(found.path) != found.mark:
                 waiting.append(_item(folder, found))

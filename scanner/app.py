@@ -166,11 +166,10 @@ def check_rules(given: Path | None, policy: str) -> str:
     pack = load_policy(rules, policy, rulebook)
     load_routing(rules)
     _cast(rules)
-    running = sum(rule.runs for rule in rulebook.rules)
     examples = sum(len(rule.examples) for rule in rulebook.rules)
     sentences = [
-        f"{len(rulebook.rules)} rules ({running} on) with {examples} examples, policy {pack.slug}: no mistakes found; "
-        "`rules test` plays the examples"
+        f"{len(rulebook.rules)} rules with {examples} examples: no mistakes found; `rules test` plays the examples",
+        f"under the policy {pack.slug} {pack.applying(rulebook)}",
     ]
     sentences += _ended(exemptions)
     shadows = [rule.id for rule in rulebook.rules if rule.state == "shadow"]
@@ -389,11 +388,12 @@ def test_rules(given: Path | None, only: tuple[str, ...]) -> Proved:
 # --- policy packs ---------------------------------------------------------------------------------------------------
 
 
-def policy_packs(given: Path | None) -> list[Policy]:
-    """Every pack, loaded and checked."""
+def policy_packs(given: Path | None) -> list[tuple[Policy, str]]:
+    """Every pack, loaded and checked, and how many rules apply under it."""
     rules = rules_folder(given)
     rulebook = load_rulebook(rules)
-    return [load_policy(rules, slug, rulebook) for slug in packs(rules)]
+    loaded = [load_policy(rules, slug, rulebook) for slug in packs(rules)]
+    return [(pack, pack.applying(rulebook)) for pack in loaded]
 
 
 def policy_coverage(given: Path | None, slug: str) -> tuple[Policy, list[str]]:
@@ -619,7 +619,8 @@ def scanning(job: FileScan, say: Callable[[str], None]) -> Iterator[Iterator[Lin
     with WorkerPool(start, job.jobs) as pool:
         with pool.worker() as worker:
             ensure_proved(worker, rules, say)
-        yield _lines(FileSource([str(path) for path in job.paths]), pool, job.explain)
+        source = FileSource([str(path) for path in job.paths], leave_out=str(job.people or ""))
+        yield _lines(source, pool, job.explain)
 
 
 def _lines(source: FileSource, pool: WorkerPool, explain: bool) -> Iterator[Line | str]:
@@ -1232,7 +1233,9 @@ def run_web(config: Path | None, say: Callable[[str], None]) -> None:
     """The triage page without rounds: for a second machine, or to look at what was found."""
     settings = load_settings(config)
     with _services(settings, say) as services:
-        serve_all(services, settings.web.host, settings.web.port)
+        # Nobody else looks whether the rules have changed where there are no rounds.
+        jobs = [schedule.Job("rules", services.refresh_rules, 60, at_once=False)]
+        schedule.run(jobs, services.stop, lambda: serve_all(services, settings.web.host, settings.web.port))
 
 
 def add_account(

@@ -406,13 +406,13 @@ def rules_schema() -> None:
 def policy_list(rules: RulesOption = None) -> None:
     """List the packs with what each says about scanning, and warn of those that are due for review."""
     table = Table(show_edge=False, pad_edge=False)
-    for heading in ("pack", "title", "scan mode", "in force from", "clauses", "rules off", ""):
+    for heading in ("pack", "title", "scan mode", "in force from", "clauses", "rules", ""):
         table.add_column(heading, overflow="fold")
     now = datetime.now(UTC)
-    for pack in app.policy_packs(rules):
+    for pack, applying in app.policy_packs(rules):
         table.add_row(
             pack.slug, escape(pack.title), pack.scan_mode.replace("_", " "), str(pack.from_ or ""), str(len(pack.wording())),
-            str(len(pack.off)), "review overdue" if overdue(pack, now) else "",
+            applying, "review overdue" if overdue(pack, now) else "",
         )  # fmt: skip
     Console(soft_wrap=False, width=None if sys.stdout.isatty() else 160).print(table)
 

@@ -51,3 +51,26 @@ class UnreadablePart(MailwardenError):
         super().__init__(f"{kind}: {detail}")
         self.kind = kind
         self.detail = detail
+
+
+# By the name of an exception's class or of one it is made from, the first that fits: libraries have classes of their own, which are
+# not imported for this.
+_FAULTS = (
+    ("BadZipFile", "its list of files does not fit its bytes"),
+    ("ParseError", "it is no well-formed XML"),
+    ("DefusedXmlException", "its XML uses what attackers use"),
+    ("NotImplementedError", "it is packed in a way that this version does not know"),
+    ("RecursionError", "it is nested too deep"),
+    ("MemoryError", "it asks for more memory than it may have"),
+    ("EOFError", "it ends too early"),
+    ("UnicodeError", "its letters are in no encoding that fits"),
+    ("KeyError", "something that it refers to is not there"),
+    ("IndexError", "it points to a place outside itself"),
+    ("OSError", "its bytes do not fit together"),
+)
+
+
+def fault_of(error: BaseException) -> str:
+    """In plain words what is wrong with a file that made a reader fail; never the exception's own, which may quote the file."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return next((words for name, words in _FAULTS if name in names), "its structure makes no sense")

@@ -47,6 +47,7 @@ from scanner.model import (
     Recipient,
     RecipientKind,
     SegmentOwner,
+    Severity,
     Spread,
     SpreadAct,
     Tie,
@@ -687,6 +688,8 @@ class _Fired:
     rule: Rule
     severity: str
     hits: tuple[Hit, ...]
+    # The rule's own word, before the pack's: where a pack grades everything alike, it says which of several rules leads.
+    own: Severity = "minor"
 
 
 def _judge(
@@ -758,7 +761,9 @@ def _judge(
             excuses = regime.exemptions.for_rule(rule.id, today)
             excuse = next((item.id for item in excuses if item.matches.ask(scene).holds), None)
             group = fired.setdefault((topic, owner, rule.state == "shadow", excuse, rule.past), [])
-            group.append(_Fired(rule, policy.grade(rule.topic, severity), _with_members(answer.hits, scene.hits)))
+            group.append(
+                _Fired(rule, policy.grade(rule.topic, severity), _with_members(answer.hits, scene.hits), severity)
+            )
     texts = {part.path: part.text for part in parts}
     findings = [
         _finding(
@@ -819,7 +824,7 @@ def _finding(
     texts: Mapping[str, str],
 ) -> Finding:
     policy = regime.policy
-    lead = min(group, key=lambda item: (-SEVERITIES.index(item.severity), item.rule.id))
+    lead = min(group, key=lambda item: (-SEVERITIES.index(item.severity), -SEVERITIES.index(item.own), item.rule.id))
     hits = tuple({id(hit): hit for item in group for hit in item.hits}.values())
     evidence = evidence_of(hits, instruments.key, texts)
     severity = lead.severity

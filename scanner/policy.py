@@ -350,6 +350,11 @@ class Policy:
     def local(self, moment: datetime) -> datetime:
         return moment.astimezone(ZoneInfo(self.time_zone))
 
+    def applying(self, rulebook: Rulebook) -> str:
+        """`45 of 75 rules apply, 30 are off`: a rule is off where its file says so, or where the pack does."""
+        off = sum(not rule.runs or rule.id in self.off for rule in rulebook.rules)
+        return f"{len(rulebook.rules) - off} of {len(rulebook.rules)} rules apply, {off} are off"
+
     # --- clauses ------------------------------------------------------------------------------------------------
 
     def cite(self, rules: Iterable[str], topic: str, sent_at: datetime | None) -> tuple[str, ...]:

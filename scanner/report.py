@@ -338,6 +338,11 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
             yield _row((line.path, *[""] * 10, *read))
 
 
+def _mask(entry: Evidence) -> str:
+    """The mask for eyes: one that shows nothing of the value begins with the label, which stands beside it already."""
+    return entry.mask.removeprefix(f"{entry.label.replace('_', ' ')}, ")
+
+
 def _part(entry: Evidence) -> str:
     return f"{entry.part}, {places_words(entry.places)}" if entry.places else entry.part
 
@@ -377,8 +382,7 @@ def print_line(console: Console, line: Line) -> None:
                 escape(_visible(_part(entry))),
                 label_title(entry.label),
                 times,
-                # A mask that shows nothing of the value begins with the label, which stands beside it already.
-                escape(_visible(entry.mask.removeprefix(f"{entry.label.replace('_', ' ')}, "))),
+                escape(_visible(_mask(entry))),
             )
         if item.evidence:
             console.print(shown, highlight=False)
@@ -465,5 +469,6 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
         labels=LABELS,
         explanation=explanation,
         part=_part,
+        mask=lambda entry: f"not shown ({_mask(entry)})" if _mask(entry) != entry.mask else entry.mask,
     )
     return page

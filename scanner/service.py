@@ -581,6 +581,7 @@ class Services:
             must_pursue=any(page.must_pursue for page in pages),
             notified=self.notified if has_push else None,
             gaps=tuple(dict.fromkeys(gap for page in pages for gap in page.gaps)),
+            policies=tuple((service.tenant, service.policy) for service in self.each) if len(self.each) > 1 else (),
         )
 
 

@@ -215,3 +215,16 @@ def test_names_that_are_not_utf8_or_hold_control_characters_can_be_printed(tmp_p
     assert item.name == "caf\\udce9\\x1b[31m.eml"
     assert shown_path("café") == "café"
     shown_path(ref.id).encode("utf-8")
+
+
+def test_the_file_that_says_who_is_who_is_no_document_unless_it_is_named_itself(tmp_path: Path) -> None:
+    people, other = tmp_path / "people.yaml", tmp_path / "inner" / "people.yaml"
+    other.parent.mkdir()
+    for path in (people, other, tmp_path / "a.eml"):
+        path.write_text("x")
+    relative = str(tmp_path / "inner" / ".." / "people.yaml")
+    assert [ref.id for ref in everything(FileSource([str(tmp_path)], leave_out=relative))] == [
+        str(tmp_path / "a.eml"),
+        str(other),
+    ]
+    assert [ref.id for ref in everything(FileSource([str(people)], leave_out=str(people)))] == [str(people)]

@@ -634,3 +634,15 @@ def test_the_nearest_miss_is_the_one_of_which_something_telling_is_there(tmp_pat
     own = sorted((item for item in silences if item.owner == "sender"), key=nearness)
     assert [(item.rule, item.told) for item in own] == [("inbound", 1.0), ("too_few", 0.5), ("any_mail", 0.0)]
     assert own[-1].met / own[-1].needed > own[0].met / own[0].needed  # by share alone it would come first
+
+
+def test_under_a_flat_pack_the_gravest_rule_by_its_own_word_gives_the_title(tmp_path: Path) -> None:
+    """Everything is severe there, and the first name in the alphabet is no reason to lead."""
+    house = House(
+        tmp_path,
+        "ladder: flat\n",
+        a_trifle=rule(NUMBER, severity="minor", title="A trifle"),
+        grave=rule(NUMBER, severity="severe", title="Grave").replace("[nino]", "[nhs]"),
+    )
+    finding = one(house.judge(mail(body="QQ123456C 9434765919")))
+    assert (finding.title, finding.rule, finding.severity) == ("Grave", "grave", "severe")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from datetime import UTC, datetime
 from pathlib import Path
@@ -313,3 +314,13 @@ def test_the_list_shows_every_pack_and_warns_of_those_that_are_due() -> None:
     assert status == 0
     assert all(slug in said for slug in ("base", "constellation", "cpps", "partnership", "treetops", "laat"))
     assert "overdue" in said
+
+
+def test_check_and_list_say_in_the_same_words_how_many_rules_apply() -> None:
+    said = re.search(r"\d+ of \d+ rules apply, \d+ are off", run("rules", "check", "--policy", "base")[1])
+    assert said is not None
+    line = next(line for line in run("policy", "list")[1].splitlines() if line.startswith("base"))
+    assert said[0] in line
+    apply, all_, off = map(int, re.findall(r"\d+", said[0]))
+    assert apply + off == all_
+    assert 0 < off < all_

@@ -440,3 +440,11 @@ def test_only_what_came_near_is_shown_at_a_terminal_and_the_rest_is_counted() ->
     assert "quiet    1 more, further off" in both
     assert "gambling" not in both
     assert "quiet    1 in all, and none came near" in terminal(replace(line(), silences=(far,)))
+
+
+def test_the_page_shows_no_name_of_a_label_for_a_mask() -> None:
+    told = finding(evidence=(Evidence("reads_as_staff_pupil", "body", "reads as staff pupil, medium", 1, 0.6),))
+    page = html(line(told))
+    assert "reads as staff pupil" not in page
+    assert "<td>not shown (medium)</td>" in page
+    assert "••••••••19" in html(line(finding()))

@@ -753,6 +753,23 @@ def test_the_ledger_adds_up(desk: Desk) -> None:
     assert "5 Oct 2026" in text
 
 
+def test_the_rules_of_each_tenants_pack_can_be_looked_at(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    laat = load_policy(RULES, "laat", RULEBOOK)
+    made = WebServices.__init__
+
+    def with_two(self: WebServices, **given: object) -> None:
+        made(self, **{**given, "policies": (("North", POLICY), ("South", laat))})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(WebServices, "__init__", with_two)
+    browser = desk.signed_in("dana")
+    first, second = browser.get("/rules").text, browser.get("/rules?tenant=1").text
+    assert POLICY.applying(RULEBOOK) in first
+    assert laat.applying(RULEBOOK) in second
+    assert laat.applying(RULEBOOK) not in first
+    assert '<option value="1" selected>South</option>' in second
+    assert browser.get("/rules?tenant=2").status_code == 404
+
+
 def test_what_was_not_judged_is_counted_apart_and_explained(desk: Desk) -> None:
     result = web_cases.sample_messages()[2]
     verdict = replace(result.verdict, findings=(), content_hash="lee", not_judged="the policy does not bind the sender")

@@ -16,7 +16,7 @@ from functools import partial
 
 import pyzipper
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.normal import clean
@@ -46,7 +46,7 @@ def open_zip(data: bytes) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(io.BytesIO(data))
     except (*_ZIP_ERRORS, NotImplementedError) as error:
-        raise UnreadablePart("corrupt", f"zip without a readable list of its files ({type(error).__name__})") from None
+        raise UnreadablePart("corrupt", f"zip without a readable list of its files ({fault_of(error)})") from None
 
 
 def lock(data: bytes) -> Protection:
@@ -141,9 +141,9 @@ def unpack(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limits: Limits) -> b
         with archive.open(info) as stream:
             return stream.read(info.file_size)
     except (NotImplementedError, RuntimeError) as error:
-        raise UnreadablePart("unsupported", f"zip entry: {type(error).__name__}") from None
+        raise UnreadablePart("unsupported", f"zip entry: {fault_of(error)}") from None
     except _ZIP_ERRORS as error:
-        raise UnreadablePart("corrupt", f"zip entry: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"zip entry: {fault_of(error)}") from None
 
 
 class _ZipKeys:
@@ -178,7 +178,7 @@ class _ZipKeys:
             with self._archive.open(info, pwd=password.encode()) as stream:
                 return bytes(stream.read(info.file_size))
         except (RuntimeError, NotImplementedError, *_KEY_ERRORS) as error:
-            raise UnreadablePart("corrupt", f"locked zip entry: {type(error).__name__}") from None
+            raise UnreadablePart("corrupt", f"locked zip entry: {fault_of(error)}") from None
 
 
 def zip_keys(data: bytes) -> _ZipKeys:
@@ -186,7 +186,7 @@ def zip_keys(data: bytes) -> _ZipKeys:
     try:
         return _ZipKeys(data)
     except (*_KEY_ERRORS, NotImplementedError, RuntimeError) as error:
-        raise UnreadablePart("corrupt", f"zip: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"zip: {fault_of(error)}") from None
 
 
 def read_tar(data: bytes, claimed: str, limits: Limits) -> Content:
@@ -196,7 +196,7 @@ def read_tar(data: bytes, claimed: str, limits: Limits) -> Content:
     try:
         archive = tarfile.TarFile(fileobj=io.BytesIO(data), mode="r")
     except (tarfile.TarError, *_ZIP_ERRORS) as error:
-        raise UnreadablePart("corrupt", f"tar: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"tar: {fault_of(error)}") from None
     try:
         for member in archive:
             if member.isfile():
@@ -204,7 +204,7 @@ def read_tar(data: bytes, claimed: str, limits: Limits) -> Content:
             if len(members) > limits.max_parts:
                 break
     except (tarfile.TarError, *_ZIP_ERRORS) as error:
-        content.missed(Trouble("corrupt", f"tar breaks off: {type(error).__name__}", "part"))
+        content.missed(Trouble("corrupt", f"tar breaks off: {fault_of(error)}", "part"))
     content.text = "\n".join(clean(member.name) for member in members)
     content.children = (Child(one.name, partial(_tar_bytes, archive, one), one.size) for one in members)
     return content
@@ -215,7 +215,7 @@ def _tar_bytes(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
         stream = archive.extractfile(member)
         return stream.read() if stream else b""
     except (tarfile.TarError, *_ZIP_ERRORS, KeyError) as error:
-        raise UnreadablePart("corrupt", f"tar entry: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"tar entry: {fault_of(error)}") from None
 
 
 def read_packed(data: bytes, claimed: str, limits: Limits) -> Content:
@@ -237,7 +237,7 @@ def _unpacked(data: bytes, limits: Limits) -> bytes:
             with lzma.LZMAFile(source) as expanded:
                 result = expanded.read(most + 1)
     except _ZIP_ERRORS as error:
-        raise UnreadablePart("corrupt", f"packed file: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"packed file: {fault_of(error)}") from None
     if len(result) > most:
         raise UnreadablePart("too_large", f"unpacks to more than {most} bytes")
     return result

@@ -15,7 +15,7 @@ from typing import Any
 
 import olefile
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract import legacy
 from scanner.extract.content import Child, Content, Sheets, Trouble, in_turn
 from scanner.extract.limits import Limits
@@ -62,7 +62,7 @@ def read_legacy(data: bytes, claimed: str, limits: Limits) -> Content:
     except UnreadablePart:
         raise
     except _ERRORS as error:
-        raise UnreadablePart("corrupt", f"Office format before 2007: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"Office format before 2007: {fault_of(error)}") from None
     return content
 
 
@@ -75,7 +75,7 @@ def read_storage(data: bytes, claimed: str, limits: Limits) -> Content:
     try:
         children = list(_inside(olefile.OleFileIO(data), limits))
     except _ERRORS as error:
-        raise UnreadablePart("corrupt", f"compound file: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"compound file: {fault_of(error)}") from None
     if not children:
         raise UnreadablePart("unsupported", "compound file of an unknown program")
     content.children = children
@@ -179,7 +179,7 @@ def _add_sheets(data: bytes, content: Content, limits: Limits) -> None:
     try:
         book = xlrd.open_workbook(file_contents=data, logfile=io.StringIO())
     except (xlrd.XLRDError, CompDocError, AssertionError, NotImplementedError, UnicodeError, *_ERRORS) as error:
-        raise UnreadablePart("corrupt", f"workbook before 2007: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"workbook before 2007: {fault_of(error)}") from None
     sheets = Sheets(limits.max_cells, limits.max_text_chars)
     for sheet in book.sheets():
         sheets.heading(clean(sheet.name))
@@ -257,7 +257,7 @@ def _properties(ole: Any) -> Iterator[Child]:
     try:
         known = ole.get_metadata()
     except (*_ERRORS, AttributeError) as error:
-        raise UnreadablePart("corrupt", f"document properties: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"document properties: {fault_of(error)}") from None
     codec = charset_of(f"cp{(known.codepage or 1252) & 0xFFFF}") or "cp1252"
     lines = []
     for name, shown in _NAMING.items():
@@ -275,14 +275,14 @@ def _stream(ole: Any, entry: list[str]) -> bytes:
     try:
         return bytes(ole.openstream(entry).read())
     except _ERRORS as error:
-        raise UnreadablePart("corrupt", f"embedded object: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"embedded object: {fault_of(error)}") from None
 
 
 def _words_of(ole: Any, where: list[str]) -> bytes:
     try:
         return _word_text(ole, where)[0].encode("utf-8", "replace")
     except _ERRORS as error:
-        raise UnreadablePart("corrupt", f"embedded letter: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"embedded letter: {fault_of(error)}") from None
 
 
 def _package(data: bytes) -> Child:

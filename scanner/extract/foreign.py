@@ -16,7 +16,7 @@ import rars
 from py7zr.exceptions import ArchiveError, PasswordRequired
 from py7zr.io import Py7zIO, WriterFactory
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.archives import foreign_lock
 from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
@@ -100,7 +100,7 @@ def _seven_zip(data: bytes, password: str) -> py7zr.SevenZipFile:
     try:
         return py7zr.SevenZipFile(io.BytesIO(data), password=password or None)
     except _SEVEN_ERRORS as error:
-        raise UnreadablePart("corrupt", f"7z: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"7z: {fault_of(error)}") from None
 
 
 def _seven_files(archive: py7zr.SevenZipFile, limits: Limits) -> Iterator[Child]:
@@ -111,7 +111,7 @@ def _seven_files(archive: py7zr.SevenZipFile, limits: Limits) -> Iterator[Child]
     except UnreadablePart:
         raise
     except _SEVEN_ERRORS as error:
-        raise UnreadablePart("corrupt", f"7z: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"7z: {fault_of(error)}") from None
     for name, file in memory.files.items():
         yield Child(name, partial(file.whole, limits), file.size())
 
@@ -259,7 +259,7 @@ def _asked(question: Callable[[], _Answer]) -> _Answer:
     except MemoryError:
         raise UnreadablePart("too_large", "RAR: unpacks to more than is allowed") from None
     except _RAR_ERRORS as error:
-        raise UnreadablePart("corrupt", f"RAR: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"RAR: {fault_of(error)}") from None
     except BaseException as error:
         # A mistake in the library's Rust comes as an exception that is not an Exception, and must not end the worker.
         if type(error).__name__ != "PanicException":

@@ -12,7 +12,7 @@ import msoffcrypto
 import olefile
 from msoffcrypto.exceptions import DecryptionError, FileFormatError, InvalidKeyError, ParseError
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.model import UNPROTECTED, Protection
@@ -82,7 +82,7 @@ def _lock(data: bytes) -> _Lock:
             if ole.exists("Current User"):
                 return _Lock(_powerpoint_lock(ole))
     except OLE_ERRORS as error:
-        raise UnreadablePart("corrupt", f"compound file: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"compound file: {fault_of(error)}") from None
     return _Lock(UNPROTECTED)
 
 

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import olefile
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.content import Child, Content
 from scanner.extract.legacy import OLE_ERRORS
 from scanner.extract.limits import Limits
@@ -264,7 +264,7 @@ def store_messages(
             opening(f"!/{number}")
             yield f"!/{number}", _stored(message, limits)
     except _STORE_ERRORS as error:
-        detail = f"Outlook store breaks off: {type(error).__name__}"
+        detail = f"Outlook store breaks off: {fault_of(error)}"
         problem = Problem("document", "mail", "corrupt", "part" if number else "none", detail)
         yield (f"!/{number + 1}" if number else ""), Envelope(source="document", kind="document", problems=(problem,))
         return
@@ -279,7 +279,7 @@ def read_outlook_store(data: bytes, claimed: str, limits: Limits) -> Content:
         store = _opened_store(data)
         content.children = _as_mails(store, content, limits)
     except _STORE_ERRORS as error:
-        raise UnreadablePart("corrupt", f"Outlook store: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"Outlook store: {fault_of(error)}") from None
     return content
 
 
@@ -288,7 +288,7 @@ def _as_mails(store: Any, content: Content, limits: Limits) -> Iterator[Child]:
         for number, message in enumerate(_messages_below(store.get_root_folder(), 0), 1):
             yield Child(f"{number}.eml", partial(_mail_of, message, limits), 0, "message/rfc822")
     except _STORE_ERRORS as error:
-        raise UnreadablePart("corrupt", f"Outlook store breaks off: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"Outlook store breaks off: {fault_of(error)}") from None
 
 
 def _mail_of(message: Any, limits: Limits) -> bytes:
@@ -322,7 +322,7 @@ def _stored(message: Any, limits: Limits) -> Envelope:
         except _STORE_ERRORS as error:
             # libpff raises where a property is simply not there.
             if "missing" not in str(error).lower() and "unable to retrieve" not in str(error).lower():
-                problems.append(Problem(part, "mail", "corrupt", "part", f"Outlook store: {type(error).__name__}"))
+                problems.append(Problem(part, "mail", "corrupt", "part", f"Outlook store: {fault_of(error)}"))
             return None
 
     headers = ask("get_transport_headers", "headers") or ""
@@ -339,7 +339,7 @@ def _stored(message: Any, limits: Limits) -> Envelope:
         try:
             blobs.append(_stored_file(message.get_attachment(number), number, limits))
         except (*_STORE_ERRORS, UnreadablePart) as error:
-            problems.append(Problem("attachment", "mail", "corrupt", "none", f"Outlook store: {type(error).__name__}"))
+            problems.append(Problem("attachment", "mail", "corrupt", "none", f"Outlook store: {fault_of(error)}"))
     sender = known.from_ if known else None
     return Envelope(
         source="pst",

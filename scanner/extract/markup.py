@@ -12,7 +12,7 @@ import re
 import defusedxml.ElementTree  # type: ignore[import-untyped]
 from selectolax.lexbor import LexborHTMLParser
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.normal import clean, decode
 
 # Marks put into the source, whose own white space has become single spaces, and taken out of the text again. White space
@@ -199,7 +199,7 @@ def xml_text(data: bytes, max_chars: int) -> str:
     try:
         root = defusedxml.ElementTree.fromstring(data)
     except (defusedxml.ElementTree.ParseError, defusedxml.DefusedXmlException, ValueError, LookupError) as error:
-        raise UnreadablePart("corrupt", f"XML: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"XML: {fault_of(error)}") from None
     for element in root.iter():
         words = [value for value in element.attrib.values() if value.strip()]
         if len(element.attrib) >= _RECORD:

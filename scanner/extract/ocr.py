@@ -21,7 +21,7 @@ from typing import Any
 
 from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.limits import Account, Limits
 from scanner.extract.normal import clean
 
@@ -83,7 +83,7 @@ def read_pictures(data: bytes, limits: Limits, account: Account) -> Iterator[Pag
             _check_size(frame, limits)
             prepared = _prepared(frame)
         except _PICTURE_ERRORS as error:
-            raise UnreadablePart("corrupt", f"picture: {type(error).__name__}") from None
+            raise UnreadablePart("corrupt", f"picture: {fault_of(error)}") from None
         yield read_page(prepared, limits, account)
 
 
@@ -108,7 +108,7 @@ def _opened(data: bytes, limits: Limits) -> Image.Image:
     except Image.DecompressionBombError:
         raise UnreadablePart("too_large", f"picture of more pixels than the {limits.ocr_pixels} allowed") from None
     except _PICTURE_ERRORS as error:
-        raise UnreadablePart("corrupt", f"picture: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"picture: {fault_of(error)}") from None
     _check_size(image, limits)
     return image
 

@@ -23,7 +23,7 @@ from xml.etree.ElementTree import ParseError
 from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from docx.oxml import parse_xml
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.archives import open_zip, unpack
 from scanner.extract.content import Child, Content, Sheets, Trouble, in_turn
 from scanner.extract.limits import Limits
@@ -174,7 +174,7 @@ class _Flow:
         try:
             root = parse_xml(xml)
         except XML_ERRORS as error:
-            raise UnreadablePart("corrupt", f"XML part: {type(error).__name__}") from None
+            raise UnreadablePart("corrupt", f"XML part: {fault_of(error)}") from None
         self.blocks(root, 0)
 
     def blocks(self, element: Any, depth: int) -> None:
@@ -358,7 +358,7 @@ def properties(xml: bytes) -> Iterator[str]:
     try:
         root = parse_xml(xml)
     except XML_ERRORS as error:
-        raise UnreadablePart("corrupt", f"properties: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"properties: {fault_of(error)}") from None
     for element in root.iter():
         name = local_name(element)
         shown: str | None
@@ -453,7 +453,7 @@ def _behind_the_cells(package: zipfile.ZipFile, sheets: Sheets, limits: Limits) 
             yield Trouble(error.kind, error.detail, "part")  # type: ignore[arg-type]
             continue
         except XML_ERRORS as error:
-            yield Trouble("corrupt", f"behind the cells: {type(error).__name__}", "part")
+            yield Trouble("corrupt", f"behind the cells: {fault_of(error)}", "part")
             continue
         for text in dict.fromkeys(filter(None, (clean(text).strip() for text in texts))):
             sheets.heading(text)
@@ -469,7 +469,7 @@ def _pivot_rows(definition: bytes, records: bytes) -> Iterator[list[str]]:
         fields = [(field.get("name") or "", field) for field in parse_xml(definition).iter("{*}cacheField")]
         rows = list(parse_xml(records).iter("{*}r")) if records else []
     except XML_ERRORS as error:
-        raise UnreadablePart("corrupt", f"pivot table: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"pivot table: {fault_of(error)}") from None
     shared = [[item.get("v") or "" for items in field.iter("{*}sharedItems") for item in items] for _, field in fields]
     yield [clean(name) for name, _ in fields]
     for row in rows:
@@ -525,7 +525,7 @@ def _add_sheets(data: bytes, sheets: Sheets, content: Content) -> None:
         reader.read()
         book = reader.wb
     except (InvalidFileException, *_WORKBOOK_ERRORS) as error:
-        raise UnreadablePart("corrupt", f"workbook: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"workbook: {fault_of(error)}") from None
     try:
         if not book.worksheets:
             raise UnreadablePart("unsupported", "workbook without readable sheets")
@@ -535,7 +535,7 @@ def _add_sheets(data: bytes, sheets: Sheets, content: Content) -> None:
             try:
                 sheets.add(_rows(sheet.iter_rows(values_only=True)), clean(sheet.title), sheet.sheet_state != "visible")
             except _WORKBOOK_ERRORS as error:
-                content.missed(Trouble("corrupt", f"sheet: {type(error).__name__}", "part"))
+                content.missed(Trouble("corrupt", f"sheet: {fault_of(error)}", "part"))
     finally:
         book.close()
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from docx.oxml import parse_xml
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.archives import lock as zip_lock
 from scanner.extract.archives import open_zip, unpack
 from scanner.extract.content import Child, Content, Trouble
@@ -58,7 +58,7 @@ def read_open_document(data: bytes, claimed: str, limits: Limits) -> Content:
         try:
             root = parse_xml(unpack(package, package.NameToInfo[name], limits))
         except XML_ERRORS as error:
-            raise UnreadablePart("corrupt", f"XML part: {type(error).__name__}") from None
+            raise UnreadablePart("corrupt", f"XML part: {fault_of(error)}") from None
         for line in _lines(root):
             length += len(line)
             if length > limits.max_text_chars:
@@ -185,7 +185,7 @@ class OdfKeys:
             root = parse_xml(unpack(self._package, info, Limits()))
             found = [one for entry in root.iter("{*}file-entry") if (one := _sealed_entry(entry)) is not None]
         except (*XML_ERRORS, binascii.Error) as error:
-            raise UnreadablePart("corrupt", f"OpenDocument manifest: {type(error).__name__}") from None
+            raise UnreadablePart("corrupt", f"OpenDocument manifest: {fault_of(error)}") from None
         return [one for one in found if one.name in self._package.NameToInfo]
 
     @property

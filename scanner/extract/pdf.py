@@ -21,7 +21,7 @@ from pypdf.errors import DependencyError, PyPdfError
 from pypdf.filters import ASCII85Decode, ASCIIHexDecode
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, StreamObject
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.content import Child, Content, Trouble, in_turn
 from scanner.extract.limits import Limits
 from scanner.model import UNPROTECTED, Protection
@@ -62,7 +62,7 @@ def read_pdf(data: bytes, claimed: str, limits: Limits, password: str = "") -> C
     try:
         return _read(reader, protection, limits, _Drawn(data, password))
     except _BROKEN as error:
-        raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"PDF: {fault_of(error)}") from None
 
 
 def _as_far_as_drawn(drawn: _Drawn, error: UnreadablePart, limits: Limits) -> Content:
@@ -158,7 +158,7 @@ class _Drawn:
             finally:
                 page.close()
         except (pypdfium2.PdfiumError, ValueError, MemoryError) as error:
-            raise UnreadablePart("corrupt", f"PDF page: {type(error).__name__}") from None
+            raise UnreadablePart("corrupt", f"PDF page: {fault_of(error)}") from None
         bitmap = io.BytesIO()
         image.save(bitmap, "BMP")
         return bitmap.getvalue()
@@ -171,7 +171,7 @@ def _open(data: bytes) -> tuple[PdfReader, Protection]:
             return reader, UNPROTECTED
         encrypt = reader.trailer["/Encrypt"].get_object()
     except _BROKEN as error:
-        raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"PDF: {fault_of(error)}") from None
     if not isinstance(encrypt, DictionaryObject):
         raise UnreadablePart("corrupt", "PDF: no encryption dictionary")
     handler = str(encrypt.get("/Filter", ""))
@@ -185,7 +185,7 @@ def _open(data: bytes) -> tuple[PdfReader, Protection]:
     except DependencyError:
         password = PasswordType.NOT_DECRYPTED
     except _BROKEN as error:
-        raise UnreadablePart("corrupt", f"PDF: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"PDF: {fault_of(error)}") from None
     if password is PasswordType.OWNER_PASSWORD and _Drawn(data, "").refused:
         # Readers try the empty password as the user's alone.
         mechanism = f"pdf user password, empty owner password, {cipher}"
@@ -271,7 +271,7 @@ def _read(reader: PdfReader, protection: Protection, limits: Limits, drawn: _Dra
     try:
         pieces.extend(_fields(reader))
     except (*_BROKEN, RecursionError) as error:
-        content.missed(Trouble("corrupt", f"PDF form fields: {type(error).__name__}", "part"))
+        content.missed(Trouble("corrupt", f"PDF form fields: {fault_of(error)}", "part"))
     content.text = "\n".join(pieces)
     if pictures and not limits.ocr_pages:
         off = f"{len(pictures)} of {pages} pages are pictures: reading text in pictures is switched off"
@@ -441,7 +441,7 @@ def _properties(reader: PdfReader) -> Iterator[Child]:
         known: Any = reader.metadata or {}
         values = [(name, known.get(f"/{name}")) for name in ("Author", "Title", "Subject", "Keywords")]
     except (*_BROKEN, RecursionError) as error:
-        raise UnreadablePart("corrupt", f"PDF properties: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"PDF properties: {fault_of(error)}") from None
     lines = "\n".join(
         f"{name}: {value.strip()}"
         for name, value in values
@@ -481,7 +481,7 @@ def _attached(reader: PdfReader) -> Iterator[Child]:
     try:
         attachments = list(reader.attachment_list)
     except (*_BROKEN, RecursionError) as error:
-        raise UnreadablePart("corrupt", f"PDF attachments: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"PDF attachments: {fault_of(error)}") from None
     for attachment in attachments:
         yield Child(str(attachment.name), lambda one=attachment: _bytes_of(one))  # type: ignore[misc]
 
@@ -497,7 +497,7 @@ def _answers(reader: PdfReader) -> Iterator[Child]:
         streams = [item.get_object() for item in packets or ()] if isinstance(packets, ArrayObject) else [packets]
         found = [one for one in streams if isinstance(one, StreamObject)][:50]
     except (*_BROKEN, RecursionError) as error:
-        raise UnreadablePart("corrupt", f"PDF form: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"PDF form: {fault_of(error)}") from None
     for number, one in enumerate(found, 1):
         data = _stream_bytes(one)
         # Among templates and settings the answers are the packet of this name; a form in one piece has all in it.
@@ -519,7 +519,7 @@ def _pinned(reader: PdfReader, limits: Limits) -> Iterator[Child]:
             named = [(str(one.get("/UF") or one.get("/F") or "file"), one["/EF"].get_object()) for one in files]
             streams = [(name, (held.get("/F") or held["/UF"]).get_object()) for name, held in named]
         except (*_BROKEN, RecursionError) as error:
-            raise UnreadablePart("corrupt", f"PDF attachments: {type(error).__name__}") from None
+            raise UnreadablePart("corrupt", f"PDF attachments: {fault_of(error)}") from None
         for name, stream in streams:
             yield Child(name, lambda stream=stream: _said_bytes(_stream_bytes(stream)))  # type: ignore[misc]
 
@@ -541,4 +541,4 @@ def _bytes_of(attachment: Any) -> bytes:
     try:
         return bytes(attachment.content)
     except _BROKEN as error:
-        raise UnreadablePart("corrupt", f"PDF attachment: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"PDF attachment: {fault_of(error)}") from None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from scanner.errors import fault_of
 from scanner.extract import archives, foreign, legacy, mail_stores, office, pdf, portals, sealed
 from scanner.extract.limits import Limits
 from scanner.extract.mail import parse_message
@@ -25,7 +26,7 @@ def grade(data: bytes, name: str = "") -> tuple[str, Protection]:
     try:
         return kind, _protection(kind, data, name)
     except (RecursionError, MemoryError) as error:
-        return kind, Protection("unknown", f"{kind}, cannot be read", False, (type(error).__name__,))
+        return kind, Protection("unknown", f"{kind}, cannot be read", False, (fault_of(error),))
 
 
 def _protection(kind: str, data: bytes, name: str) -> Protection:

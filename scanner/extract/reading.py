@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract import (
     archives,
     binary_office,
@@ -543,14 +543,14 @@ class _Reader:
 
 
 def _trouble_of(error: Exception) -> Trouble:
-    """What an exception means for the part. Of one that nobody foresaw only the class is told, never its text."""
+    """What an exception means for the part. Of one that nobody foresaw only its kind is told, never its text."""
     if isinstance(error, UnreadablePart):
         return Trouble(error.kind, error.detail)  # type: ignore[arg-type]
     if isinstance(error, RecursionError):
         return Trouble("too_deep", "nested too deeply")
     if isinstance(error, MemoryError):
         return Trouble("too_large", "needs more memory than allowed")
-    return Trouble("crashed", type(error).__name__)
+    return Trouble("crashed", f"the reader failed: {fault_of(error)}")
 
 
 def _headers_shown(envelope: Envelope) -> str:

@@ -14,7 +14,7 @@ from dataclasses import replace
 import olefile
 from asn1crypto import cms, pem
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.normal import decode
@@ -64,7 +64,7 @@ def _cms(data: bytes) -> tuple[str, cms.ContentInfo]:
         info = cms.ContentInfo.load(data)
         return str(info["content_type"].native), info
     except _ASN1_ERRORS as error:
-        raise UnreadablePart("corrupt", f"CMS: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"CMS: {fault_of(error)}") from None
 
 
 def _cipher(info: cms.ContentInfo) -> str:
@@ -88,7 +88,7 @@ def read_cms(data: bytes, claimed: str, limits: Limits) -> Content:
     try:
         inner = _inner(kind, info, limits)
     except _ASN1_ERRORS as error:
-        raise UnreadablePart("corrupt", f"CMS: {type(error).__name__}") from None
+        raise UnreadablePart("corrupt", f"CMS: {fault_of(error)}") from None
     if inner is not None:
         content.children = (Child("", lambda: inner, len(inner), "message/rfc822", own_words=True),)
     return content

@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from scanner.errors import UnreadablePart
+from scanner.errors import UnreadablePart, fault_of
 from scanner.extract.content import Child, Content, Trouble
 from scanner.extract.limits import Limits
 from scanner.extract.normal import clean, decode
@@ -58,7 +58,7 @@ def read_tnef(data: bytes, claimed: str, limits: Limits) -> Content:
             elif attachments and attribute == _ATTACHMENT_PROPERTIES:
                 attachments[-1].properties.update(_properties(value))
     except (struct.error, IndexError, ValueError) as error:
-        content.missed(Trouble("corrupt", f"TNEF breaks off: {type(error).__name__}", "part"))
+        content.missed(Trouble("corrupt", f"TNEF breaks off: {fault_of(error)}", "part"))
     content.children = [*_bodies(texts, properties, limits), *_files(attachments)]
     return content
 

@@ -292,7 +292,7 @@ def _by_part(services: WebServices, evidence: list[Evidence]) -> list[dict[str, 
             {
                 "label": wording.capital(label_words(services, item.label)),
                 "count": item.count,
-                "mask": item.mask,
+                "mask": "" if item.mask.startswith(f"{item.label.replace('_', ' ')}, ") else item.mask,
                 "certainty": wording.certainty(item.confidence),
                 "where": places_words(item.places),
             }

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Query
 from starlette.responses import Response
 
 from scanner.backtest import rule_records
 from scanner.web import wording
-from scanner.web.access import Overseer, Services
+from scanner.web.access import Overseer, RefusedError, Services
 from scanner.web.frame import frame
 from scanner.web.pages import page
 
 CHANGES_SHOWN = 50
 
 
-def show_rules(services: Services, visitor: Overseer) -> Response:
-    """Nothing can be changed here: a suggestion is a sentence, and rules are files."""
-    off = services.policy.off if services.policy is not None else frozenset()
+def show_rules(services: Services, visitor: Overseer, tenant: Annotated[int, Query(ge=0, le=10_000)] = 0) -> Response:
+    """Nothing can be changed here: a suggestion is a sentence, and rules are files. `tenant`: under whose pack, from 0."""
+    policy = services.policy
+    if tenant >= max(1, len(services.policies)):
+        raise RefusedError("No such tenant", "There is no tenant of that number here.", 404)
+    if services.policies:
+        policy = services.policies[tenant][1]
+    off = policy.off if policy is not None else frozenset()
     records = [
         {
             "rule": item.rule,
@@ -34,7 +42,7 @@ def show_rules(services: Services, visitor: Overseer) -> Response:
             else "not judged yet",
             "suggestion": item.precision.suggestion if item.precision else "",
         }
-        for item in rule_records(services.store, services.rulebook, services.policy)
+        for item in rule_records(services.store, services.rulebook, policy)
     ]
     changes = [
         {
@@ -63,6 +71,10 @@ def show_rules(services: Services, visitor: Overseer) -> Response:
     values = {
         **frame(services, visitor, "/rules"),
         "version": services.rulebook.version,
+        "pack": f"{policy.title} ({policy.slug})" if policy is not None else "",
+        "applying": policy.applying(services.rulebook) if policy is not None else "",
+        "tenants": [(number, name or f"tenant {number + 1}") for number, (name, _) in enumerate(services.policies)],
+        "tenant": tenant,
         "records": [record for record in records if record["used"]],
         "unused": [record for record in records if not record["used"]],
         "exceptions": exceptions,

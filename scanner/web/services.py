@@ -66,6 +66,8 @@ class WebServices:
     policy_title: str
     rulebook: Rulebook
     policy: Policy | None = None
+    # The packs of several tenants under their names; the rules are the same for all.
+    policies: tuple[tuple[str, Policy], ...] = ()
     # Why the set in force is not the one in the rules folder; empty where it is.
     rules_notice: str = ""
     exemptions: Exemptions = field(default_factory=Exemptions)
