@@ -16,11 +16,10 @@ import json
 import math
 import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import ClassVar
 
@@ -49,15 +48,14 @@ _LISTED = frozenset({"threat", "harassment", "discrimination", "sexual", "profan
 _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": ("staff_pupil",)}
 # So far a lesson is talked of.
 _NEAR = 250
-LONGEST = 64
+# Tokens that are read of a passage.
+LONGEST = 112
 # Of one text; a long one has more to say, and its cost stays linear.
-MOST_ASKED, PER_ASKED = 48, 2_000
+MOST_ASKED, PER_ASKED = 16, 4_000
 _BATCH = 8
-# Longer than this nothing is one sentence; it is read in stretches.
-_STRETCH = 320
-# With fewer words a sentence is read with the one after it.
-_ENOUGH_WORDS = 8
-_APART = re.compile(r"\n[ \t]*\n|\t")
+# Of characters, so that it is nearly always less than LONGEST tokens.
+_STRETCH = 400
+_CELL = re.compile(r"[^\t]+")
 _WORD = re.compile(r"[a-z0-9£$*@']+")
 # More than LONGEST tokens of ordinary text.
 _MOST_READ = 600
@@ -179,21 +177,35 @@ def session_of(network: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(network.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
-def passages(text: str) -> Iterator[tuple[int, int]]:
-    """What is judged as one: a sentence, or short ones of a paragraph together, because they mean little alone."""
-    begun: tuple[int, int] | None = None
-    for start, end in sentences(text, _STRETCH):
-        if begun is not None:
-            if end - begun[0] <= _STRETCH and not _APART.search(text, begun[1], start):
-                start = begun[0]
-            else:
-                yield begun
-        begun = (start, end)
-        if len(_WORD.findall(text, start, end)) >= _ENOUGH_WORDS:
-            yield begun
-            begun = None
-    if begun is not None:
-        yield begun
+def passages(text: str, others: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
+    """What is judged as one: neighbouring sentences, as many as the network can read at once, because what somebody means shows
+    in what stands around. Stretches of equal length, none across a table's cells or into the words of `others`.
+    """
+    for start, end in _own(text, others):
+        for cell in _CELL.finditer(text, start, end):
+            yield from _even(list(sentences(text[cell.start() : cell.end()], _STRETCH)), cell.start())
+
+
+def _even(found: Sequence[tuple[int, int]], offset: int) -> Iterator[tuple[int, int]]:
+    """Sentences joined to passages of about the same length, about _STRETCH at most."""
+    if not found:
+        return
+    first, whole = found[0][0], found[-1][1] - found[0][0]
+    number = math.ceil(whole / _STRETCH)
+    for _, members in groupby(found, key=lambda each: ((each[0] + each[1]) / 2 - first) * number // (whole + 1)):
+        joined = list(members)
+        yield joined[0][0] + offset, joined[-1][1] + offset
+
+
+def _own(text: str, others: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What lies between the spans of `others`."""
+    start = 0
+    for first, last in others:
+        if first > start:
+            yield start, first
+        start = max(start, last)
+    if start < len(text):
+        yield start, len(text)
 
 
 def _any_within(hits: Sequence[Hit], start: int, end: int) -> bool:
@@ -228,26 +240,37 @@ class Meaning(TextDetector):
         listed = [hit for hit in context.hits if hit.label in _LISTED]
         heard = [hit for hit in listed if hit.confidence >= 0.75]
         excused = [hit for hit in listed if any(reason.startswith(NOT_MEANT) for reason in hit.reasons)]
-        for (start, end), row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
-            # A sentence is read as one thing, that which it is most.
+        for passage, row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
+            # A passage is read as one thing, that which it is most.
             best = CLASSES[int(np.argmax(row))]
-            # One sentence does not say whose words it holds; what stands in and around it may.
-            quoted = mostly_quoted(text, start, end) or introduced(text, start)
             for name in (best, *_TWINS.get(best, ())):
                 column = CLASSES.index(name)
                 sure = confidence(float(row[column]), self.model.bands[column])
-                # What a listed word says outright needs no second opinion of another name.
-                told = name in _LANGUAGE and _any_within(heard, start, end)
-                if told or sure < 0.5:
+                if sure < 0.5:
                     continue
-                why = "quoted" if quoted else ""
+                start, end = self._said(text, passage, column)
+                # What a listed word says outright needs no second opinion of another name.
+                if name in _LANGUAGE and _any_within(heard, start, end):
+                    continue
+                # One sentence does not say whose words it holds; what stands in and around it may.
+                why = "quoted" if mostly_quoted(text, start, end) or introduced(text, start) else ""
                 if name in _LANGUAGE and not why:
                     not_meant = _any_within(excused, start, end)
                     why = "its words are not meant" if not_meant else self._excused(text, start, end, report)
-                reasons: tuple[str, ...] = ("judged from the whole sentence by a model, which may be wrong",)
+                reasons: tuple[str, ...] = ("judged from what stands around it by a model, which may be wrong",)
                 if why:
                     sure, reasons = sure * 0.6, (*reasons, why)
                 yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
+
+    def _said(self, text: str, passage: tuple[int, int], column: int) -> tuple[int, int]:
+        """The sentence of the passage that says it most; all of the passage where no sentence says it alone."""
+        start, end = passage
+        found = [(start + first, start + last) for first, last in sentences(text[start:end], _STRETCH)]
+        if len(found) < 2:
+            return passage
+        alone = self.model.scores([text[first:last] for first, last in found])[:, column]
+        most = int(np.argmax(alone))
+        return found[most] if alone[most] >= self.model.bands[column][0] else passage
 
     def _excused(self, text: str, start: int, end: int, report: bool) -> str:
         """What speaks for it that harsh words are not the writer's own, or not meant; empty where nothing does."""
@@ -261,14 +284,10 @@ class Meaning(TextDetector):
         """The sentences worth asking about: those that promise most, at most MOST_ASKED and one for each PER_ASKED characters.
         None that begins in words of others. What is left out is said to the budget.
         """
-        begins = [first for first, _ in context.others]
         promising = []
-        for start, end in passages(text):
+        for start, end in passages(text, context.others):
             promise = self.model.promise(text[start:end])
-            if promise < self.model.asked_from:
-                continue
-            before = bisect_right(begins, start) - 1
-            if before < 0 or start >= context.others[before][1]:
+            if promise >= self.model.asked_from:
                 promising.append((promise, start, end))
         most = MOST_ASKED + len(text) // PER_ASKED
         if len(promising) > most:
