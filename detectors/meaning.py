@@ -12,6 +12,7 @@ known faults: `models/meaning.md`; made by `tests/bench/train_meaning.py`.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import onnxruntime
@@ -112,10 +113,52 @@ def _as_read(character: str) -> str:
     return " " if kind == "Zs" else character
 
 
-def terms(sentence: str) -> set[str]:
+def words_of(sentence: str) -> list[str]:
+    """The words of a sentence as the table has them."""
+    return _WORD.findall(sentence.lower().replace("’", "'"))
+
+
+def terms(words: Sequence[str]) -> set[str]:
     """What the table of words weighs: the distinct words of a sentence and the pairs of neighbours."""
-    words = _WORD.findall(sentence.lower().replace("’", "'"))
     return {*words, *(f"{first} {second}" for first, second in pairwise(words))}
+
+
+@dataclass(frozen=True)
+class WordTable:
+    """What words promise: logits of a logistic regression over all classes, each less that of "none of them". `rows`: the row of
+    `weights` of a term, a column a class; the last row is zero. From `asked_from` on a passage is worth asking about.
+    """
+
+    rows: Mapping[str, int]
+    weights: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+    asked_from: float
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> WordTable:
+        """From what `meaning.json` holds, the weights as steps in 8 bits. Raises ValueError where it is of other classes."""
+        words = facts["words"]
+        steps = np.frombuffer(base64.b64decode(facts["weights"]), np.int8).reshape(len(words), len(CLASSES))
+        weights = np.zeros((len(words) + 1, len(CLASSES)), np.float32)
+        weights[:-1] = steps * np.float32(facts["step"])
+        rows = {word: row for row, word in enumerate(words)}
+        return cls(rows, weights, np.asarray(facts["offsets"], np.float32), float(facts["asked_from"]))
+
+    def promises(self, passages: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """A row a passage, given as its words, a column a class. No probabilities."""
+        chosen: list[int] = []
+        starts, numbers = [], []
+        for words in passages:
+            found = terms(words)
+            starts.append(len(chosen))
+            numbers.append(len(found) or 1)
+            # Keeps apart a passage of which no term is known.
+            chosen.append(len(self.rows))
+            chosen += [row for row in map(self.rows.get, found) if row is not None]
+        sums: NDArray[np.float32] = np.add.reduceat(self.weights[chosen], starts, axis=0)
+        sums /= np.sqrt(np.asarray(numbers, np.float32))[:, None]
+        sums += self.offsets
+        return sums
 
 
 @dataclass(frozen=True)
@@ -125,9 +168,7 @@ class Model:
     session: onnxruntime.InferenceSession
     tokeniser: Tokeniser
     bands: tuple[tuple[float, float], ...]
-    words: Mapping[str, float]
-    offset: float
-    asked_from: float
+    table: WordTable
 
     @classmethod
     def load(cls, network: Path = NETWORK, tokens: Path = TOKENS, table: Path = TABLE) -> Model:
@@ -139,16 +180,8 @@ class Model:
             session_of(network),
             Tokeniser(tokens.read_text("utf-8").split("\n")),
             tuple((float(low), float(high)) for low, high in facts["bands"].values()),
-            facts["words"],
-            float(facts["offset"]),
-            float(facts["asked_from"]),
+            WordTable.read(facts),
         )
-
-    def promise(self, sentence: str) -> float:
-        """How much the table of words expects the network to say about the sentence; no probability."""
-        found = terms(sentence)
-        known = self.words
-        return self.offset + sum(known.get(term, 0.0) for term in found) / math.sqrt(len(found) or 1)
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """A row a text, a column a class: the network's raw scores (logits). Texts of like length are asked together."""
@@ -218,14 +251,19 @@ def confidence(score: float, band: tuple[float, float]) -> float:
     return min(0.93, max(0.0, 0.5 + 0.25 * (score - low) / (high - low)))
 
 
+def _label(name: str) -> str:
+    return f"reads_as_{name}"
+
+
 class Meaning(TextDetector):
     """Sentences that read as a breach of one kind or another."""
 
-    labels: ClassVar[tuple[str, ...]] = tuple(f"reads_as_{name}" for name in CLASSES)
+    labels: ClassVar[tuple[str, ...]] = tuple(map(_label, CLASSES))
     wake: ClassVar[tuple[str, ...]] = ()
     # After the lists, whose hits say which sentences have been heard already.
     stage: ClassVar[int] = 2
     files: ClassVar[tuple[Path, ...]] = (NETWORK, TOKENS, TABLE)
+    on_demand: ClassVar[bool] = True
 
     @cached_property
     def model(self) -> Model:
@@ -233,7 +271,8 @@ class Meaning(TextDetector):
         return Model.load()
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        asked = sorted(self._promising(text, context))
+        wanted = CLASSES if context.wanted is None else [name for name in CLASSES if _label(name) in context.wanted]
+        asked = sorted(self._promising(text, wanted, context)) if wanted else []
         if not asked:
             return
         report = is_report(text)
@@ -260,7 +299,7 @@ class Meaning(TextDetector):
                 reasons: tuple[str, ...] = ("judged from what stands around it by a model, which may be wrong",)
                 if why:
                     sure, reasons = sure * 0.6, (*reasons, why)
-                yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
+                yield Hit(_label(name), start, end, text[start:end], round(sure, 3), reasons)
 
     def _said(self, text: str, passage: tuple[int, int], column: int) -> tuple[int, int]:
         """The sentence of the passage that says it most; all of the passage where no sentence says it alone."""
@@ -280,19 +319,19 @@ class Meaning(TextDetector):
             return "said to be wrong, not meant"
         return "talk of a lesson or text" if is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False) else ""
 
-    def _promising(self, text: str, context: Context) -> list[tuple[int, int]]:
-        """The sentences worth asking about: those that promise most, at most MOST_ASKED and one for each PER_ASKED characters.
-        None that begins in words of others. What is left out is said to the budget.
+    def _promising(self, text: str, wanted: Sequence[str], context: Context) -> list[tuple[int, int]]:
+        """The passages worth asking about: those whose words promise most of what is wanted, at most MOST_ASKED and one for each
+        PER_ASKED characters. None that begins in words of others. What is left out is said to the budget.
         """
-        promising = []
-        for start, end in passages(text, context.others):
-            promise = self.model.promise(text[start:end])
-            if promise >= self.model.asked_from:
-                promising.append((promise, start, end))
+        own = list(passages(text, context.others))
+        if not own:
+            return []
+        columns = sorted({CLASSES.index(each) for name in wanted for each in (name, *_TWINS.get(name, ()))})
+        promises = self.model.table.promises([words_of(text[start:end]) for start, end in own])[:, columns].max(axis=1)
+        chosen = np.flatnonzero(promises >= self.model.table.asked_from)
         most = MOST_ASKED + len(text) // PER_ASKED
-        if len(promising) > most:
-            promising.sort(reverse=True)
-            del promising[most:]
+        if len(chosen) > most:
+            chosen = chosen[np.argsort(promises[chosen], kind="stable")[-most:]]
             if context.budget is not None:
                 context.budget.texts_cut += 1
-        return [(start, end) for _, start, end in promising]
+        return [own[place] for place in chosen]

@@ -12,6 +12,7 @@ differ by a hundredth. Needs jax, optax, onnx, onnxruntime, safetensors, scikit-
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import math
 import sys
@@ -33,7 +34,17 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 from safetensors.numpy import load_file  # noqa: E402
 from train_hostility import davidson, edos, neutral  # noqa: E402
 
-from detectors.meaning import CLASSES, LONGEST, Model, Tokeniser, passages, session_of, terms  # noqa: E402
+from detectors.meaning import (  # noqa: E402
+    CLASSES,
+    LONGEST,
+    Model,
+    Tokeniser,
+    WordTable,
+    passages,
+    session_of,
+    terms,
+    words_of,
+)
 from detectors.wording import sentences  # noqa: E402
 
 LEARN = HERE / "sentences" / "learn"
@@ -53,6 +64,8 @@ ALIKE = (
     {"personal_cloud", "ai_service", "credentials", "copyright"},
 )
 UNKNOWN, DOUBTFUL = -1.0, 0.3
+# Of a term in the table of words: one that says less about every class is left out.
+LEAST_WEIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +197,10 @@ def forward(learnt, fixed, tokens, there, layers, key=None):
             key, drop = jax.random.split(key)
             x = x * jax.random.bernoulli(drop, 0.95, x.shape) / 0.95
     # The mean says what the passage is about; the maximum, what one sentence among harmless ones adds.
-    mean, most = (x * there[:, :, None]).sum(1) / there.sum(1, keepdims=True), (x - 1e4 * (1 - there)[:, :, None]).max(1)
+    mean, most = (
+        (x * there[:, :, None]).sum(1) / there.sum(1, keepdims=True),
+        (x - 1e4 * (1 - there)[:, :, None]).max(1),
+    )
     pooled = jnp.concatenate([mean, most], -1)
     if key is not None:
         pooled = pooled * jax.random.bernoulli(key, 0.9, pooled.shape) / 0.9
@@ -380,26 +396,36 @@ def network(learnt, fixed, layers: int, path: Path) -> None:
     whole.unlink()
 
 
-def table_of_words(rows: Sequence[Row], plain: Sequence[Row]) -> tuple[dict[str, float], float]:
-    """What a word or pair of words promises: a logistic regression over the classes taken together, small weights left out. Ordinary
-    mail counts three times and look-alikes a third, because mail is made of the one and the network tells the others apart.
+def table_of_words(rows: Sequence[Row], plain: Sequence[Row]) -> dict[str, object]:
+    """What a word or pair of words promises of each class, as `meaning.json` holds it: a logistic regression over the classes and
+    "none of them", whose weight is taken off the others'. Ordinary mail counts three times and look-alikes a third, because mail is
+    made of the one and the network tells the others apart.
     """
     from sklearn.feature_extraction import DictVectorizer
     from sklearn.linear_model import LogisticRegression
 
-    found = [terms(row.text) for row in (*rows, *plain)]
+    found = [terms(words_of(row.text)) for row in (*rows, *plain)]
     many = Counter(term for each in found for term in each)
-    given = DictVectorizer()
+    given = DictVectorizer(dtype=np.float32)
     matrix = given.fit_transform(
         [{term: 1 / math.sqrt(len(each)) for term in each if many[term] > 1} for each in found]
     )
-    told = [bool(row.labels) for row in rows] + [False] * len(plain)
+    told = [min(row.labels, default="none") for row in rows] + ["none"] * len(plain)
     counts = [1.0 if row.labels else 1 / 3 if row.near else 3.0 for row in rows] + [3.0] * len(plain)
-    model = LogisticRegression(C=16.0, max_iter=500, random_state=SEED).fit(matrix, told, sample_weight=counts)
-    weights = {term: round(float(weight), 1) for term, weight in zip(given.feature_names_, model.coef_[0], strict=True)}
-    return {term: weight for term, weight in weights.items() if abs(weight) >= 0.3}, round(
-        float(model.intercept_[0]), 3
-    )
+    model = LogisticRegression(C=16.0, max_iter=300, random_state=SEED).fit(matrix, told, sample_weight=counts)
+    places = {name: place for place, name in enumerate(model.classes_)}
+    columns = [places[name] for name in CLASSES]
+    weights = (model.coef_[columns] - model.coef_[places["none"]]).T
+    offsets = model.intercept_[columns] - model.intercept_[places["none"]]
+    kept = np.flatnonzero(np.abs(weights).max(axis=1) >= LEAST_WEIGHT)
+    step = float(np.abs(weights).max() / 127)
+    return {
+        "offsets": [round(float(offset), 3) for offset in offsets],
+        "step": step,
+        "words": [given.feature_names_[place] for place in kept],
+        "weights": base64.b64encode(np.rint(weights[kept] / step).astype(np.int8).tobytes()).decode(),
+        "asked_from": 0.0,
+    }
 
 
 # Raised by hand after 2,622 mails of strangers (eval/mail) had been scored: newsletters and computing talk, of which the sentences learnt
@@ -479,7 +505,7 @@ def main() -> int:
     ]
     kept, held, asked = list(ordinary(learnt=True)), list(ordinary(learnt=False)), learnt_rows(odd=True)
     path, vocabulary = options.into / "meaning.onnx", options.into / "meaning_tokens.txt"
-    words, offset = table_of_words(rows, kept)
+    table = table_of_words(rows, kept)
     if options.weights is not None:
         beside = list(public())
         print(f"{len(rows)} sentences, {len(kept)} of ordinary mail, {len(beside)} of public sets")
@@ -487,7 +513,7 @@ def main() -> int:
         options.into.mkdir(exist_ok=True)
         network(learnt, fixed, options.layers, path)
         vocabulary.write_text("\n".join(tokens_of(options.weights)), "utf-8")
-    model = Model(session_of(path), Tokeniser(vocabulary.read_text("utf-8").split("\n")), (), words, offset, 0.0)
+    model = Model(session_of(path), Tokeniser(vocabulary.read_text("utf-8").split("\n")), (), WordTable.read(table))
     if options.weights is not None:
         given = padded(model.tokeniser, asked[:64])
         whole = np.asarray(jax.jit(lambda *those: forward(learnt, fixed, *those, options.layers))(*given))[
@@ -500,16 +526,18 @@ def main() -> int:
     plain = [*held, *(row for row in asked if not row.labels and not row.near)]
     made = bands(scores, asked, model.scores([row.text for row in plain]))
     report(scores, asked, made, f"odd lines, by which and by {len(plain)} ordinary sentences the bands are chosen")
-    promises = np.asarray([model.promise(row.text) for row in asked])
     told = (scores >= np.asarray([low for low, _ in made.values()])).any(axis=1) & np.asarray(
         [bool(row.labels) for row in asked]
     )
-    asked_from = float(np.quantile(promises[told], 0.16))
-    through = np.mean([model.promise(row.text) >= asked_from for row in plain])
-    print(
-        f"the table of words ({len(words)}) lets through 84 % of what the network tells and {through:.1%} of ordinary sentences"
+    promises, ordinarily = (
+        model.table.promises([words_of(row.text) for row in those]).max(axis=1) for those in (asked, plain)
     )
-    facts = {"bands": made, "offset": offset, "asked_from": round(asked_from, 3), "words": words}
+    table["asked_from"] = asked_from = round(float(np.quantile(promises[told], 0.16)), 3)
+    print(
+        f"the table of words ({len(model.table.rows)}) lets through 84 % of what the network tells and "
+        f"{(ordinarily >= asked_from).mean():.1%} of ordinary sentences"
+    )
+    facts = {"bands": made, **table}
     (options.into / "meaning.json").write_text(json.dumps(facts, ensure_ascii=False, indent=0), "utf-8")
     if options.test:
         test = learnt_rows(odd=False)
