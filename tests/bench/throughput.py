@@ -113,6 +113,10 @@ class CountingDetectors:
     def labels(self) -> frozenset[str]:
         return self.real.labels
 
+    @property
+    def on_demand(self) -> frozenset[str]:
+        return self.real.on_demand
+
     def content(self, text: str, *arguments: object, budget: NameBudget | None = None, **named: object) -> object:
         before = (budget.characters_read, budget.windows_dropped) if budget else (0, 0)
         hits = self.real.content(text, *arguments, budget=budget, **named)  # type: ignore[arg-type]
