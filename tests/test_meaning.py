@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from functools import cache
 from itertools import pairwise
@@ -124,10 +125,18 @@ def test_odd_texts_are_read_without_a_hit(text: str) -> None:
 
 
 def test_confidence_meets_the_bands_of_the_contract() -> None:
-    assert confidence(1.0, (1.0, 3.0)) == pytest.approx(0.5)
-    assert confidence(3.0, (1.0, 3.0)) == pytest.approx(0.75)
-    assert confidence(99.0, (1.0, 3.0)) == 0.93
-    assert confidence(-99.0, (1.0, 3.0)) == 0.0
+    assert confidence(1.0, (1.0, 3.0), 2.0) == pytest.approx(0.5)
+    assert confidence(2.999, (1.0, 3.0), 2.0) < 0.75 <= confidence(3.0, (1.0, 3.0), 2.0) + 1e-12
+    # Three to one where the class is high, and e times as many for each half more: odds of 3e to 1.
+    assert confidence(3.5, (1.0, 3.0), 2.0) == pytest.approx(3 * math.e / (1 + 3 * math.e))
+    assert confidence(99.0, (1.0, 3.0), 2.0) == 0.97
+    assert confidence(-99.0, (1.0, 3.0), 2.0) == 0.0
+
+
+@given(st.floats(-20, 20), st.floats(-20, 20))
+def test_a_higher_score_is_never_less_sure(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert confidence(low, (0.3, 1.1), 2.2) <= confidence(high, (0.3, 1.1), 2.2)
 
 
 def test_a_hit_shows_no_word_of_the_sentence() -> None:

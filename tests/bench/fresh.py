@@ -21,6 +21,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from envelope import wilson
 
@@ -32,6 +33,14 @@ _NOT_SCORED = frozenset({"safeguarding_concern"})
 
 def found_in(folder: Path) -> dict[str, set[str]]:
     """Topics found, by the message's number in the mailbox; exempted findings do not count."""
+    return {
+        path: {each["topic"] for each in verdict["findings"] if not each["exempted_by"]} - _NOT_SCORED
+        for path, verdict in verdicts_in(folder)
+    }
+
+
+def verdicts_in(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What `scan` says of each message (contract section 2), by its number in the mailbox."""
     command = (
         sys.executable,
         "-m",
@@ -46,12 +55,9 @@ def found_in(folder: Path) -> dict[str, set[str]]:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise SystemExit(f"{folder.name}: scan ended with {done.returncode}: {done.stderr.strip()}")
-    found: dict[str, set[str]] = {}
     for line in done.stdout.splitlines():
         verdict = json.loads(line)
-        topics = {each["topic"] for each in verdict["findings"] if not each["exempted_by"]}
-        found[verdict["path"]] = topics - _NOT_SCORED
-    return found
+        yield verdict["path"], verdict
 
 
 def labelled(folder: Path, half: str) -> Iterator[tuple[str, frozenset[str], frozenset[str], str]]:

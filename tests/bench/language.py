@@ -3,6 +3,7 @@
     .venv/bin/python tests/bench/language.py suite [--misses]     the functional suite beside this file, by class
     .venv/bin/python tests/bench/language.py words [--misses]     severe and strong terms in a sentence; innocent look-alikes
     .venv/bin/python tests/bench/language.py sets                 EDOS, Davidson and openings, beside two peers where installed
+    .venv/bin/python tests/bench/language.py calibration          of what was said with so much confidence, how much was so
     .venv/bin/python tests/bench/language.py fairness             neutral mentions of people that are flagged, by characteristic
     .venv/bin/python tests/bench/language.py share FOLDER...      mail files: how many sentences the model is asked about
 
@@ -30,6 +31,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import envelope
+import fresh
 from ruamel.yaml import YAML
 
 import detectors
@@ -315,6 +318,70 @@ def _peer_recipe(known: Sequence[Row], tested: Sequence[Row]) -> list[bool]:
     return [bool(each) for each in classifier.predict(vectoriser.transform([row.text for row in tested]))]
 
 
+# Which classes of `sentences/language.jsonl` a label speaks of. Coarse words stand in all of them.
+_SPEAKS_OF = {
+    "profanity": frozenset({"insult", "threat", "harassment", "discrimination", "sexual"}),
+    "abuse": frozenset({"insult", "harassment", "threat", "discrimination"}),
+    "harassment": frozenset({"harassment", "discrimination"}),
+    "discrimination": frozenset({"discrimination", "harassment"}),
+    "disparagement": frozenset({"disrepute"}),
+    "reads_as_insult": frozenset({"insult"}),
+    "reads_as_disrepute": frozenset({"disrepute"}),
+}
+_JUDGED = LABELS | {"disparagement", "reads_as_disrepute"}
+_LANGUAGE_TOPICS = TOPICS | {"defamation_disrepute"}
+_RELIABLE = ((0.5, 0.75), (0.75, 0.85), (0.85, 0.95), (0.95, 1.01))
+
+
+def calibration(judge: Judge, show_misses: bool) -> None:
+    """Of the hits of a label with so much confidence, how many were so, with Wilson's interval of 95 %, on what nothing was fitted to."""
+    kin = {"harassment": "harassment", "discrimination": "discrimination"}
+    pairs: dict[str, list[tuple[float, bool, bool]]] = defaultdict(list)
+    lines = (Path(__file__).with_name("sentences") / "language.jsonl").read_text("utf-8").splitlines()
+    for row in map(json.loads, lines[1::2]):
+        surest: dict[str, float] = {}
+        for hit in judge.seen.content(row["text"], names_near=()):
+            if hit.label in _JUDGED and hit.confidence >= 0.5:
+                surest[hit.label] = max(surest.get(hit.label, 0.0), hit.confidence)
+        for label, sure in surest.items():
+            name = label.removeprefix("reads_as_")
+            of_it = _SPEAKS_OF.get(label, frozenset({name}))
+            pairs[label].append((sure, row["label"] in of_it, row["label"] != "none"))
+    print(
+        f"even lines of sentences/language.jsonl ({len(lines) // 2}; half are look-alikes): so, and some breach of language"
+    )
+    model = [pair for label, each in pairs.items() if label in READ | {"reads_as_disrepute"} for pair in each]
+    listed = [pair for label, each in pairs.items() if label not in READ | {"reads_as_disrepute"} for pair in each]
+    for title, each in (("sentence model", model), ("list", listed), *sorted(pairs.items())):
+        _bins(title, [(sure, so) for sure, so, _ in each], [(sure, some) for sure, _, some in each])
+    print("whole mails, even halves of fresh/: the finding's topic is one that the mail is labelled with")
+    found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
+    for name in (*fresh.SETS, *fresh.LATER):
+        verdicts = dict(fresh.verdicts_in(fresh.HERE / name))
+        for file, expect, allow, _ in fresh.labelled(fresh.HERE / name, "even"):
+            for finding in verdicts[file]["findings"]:
+                if finding["topic"] not in _LANGUAGE_TOPICS or finding["exempted_by"] or finding["topic"] in allow:
+                    continue
+                labels = {each["label"] for each in finding["evidence"]}
+                source = "sentence model" if all(label.startswith("reads_as_") for label in labels) else "list"
+                for title in ("all", source, finding["topic"]):
+                    found[title].append((finding["confidence"], finding["topic"] in expect))
+    for title, pairs_of in found.items():
+        _bins(title, pairs_of)
+
+
+def _bins(title: str, *each: Sequence[tuple[float, bool]]) -> None:
+    """A line a source: for each bin of confidence how many of how many, and Wilson's interval."""
+    shown = []
+    for low, high in _RELIABLE:
+        parts = [[so for sure, so in pairs if low <= sure < high] for pairs in each]
+        if parts[0]:
+            shown.append(
+                f"{low:.2f}-{min(high, 1):.2f}: " + "; ".join(envelope.wilson(sum(of), len(of)) for of in parts)
+            )
+    print(f"  {title:28}" + "\n".ljust(31).join(shown or ["nothing"]))
+
+
 def fairness(judge: Judge, show_misses: bool) -> None:
     """Neutral sentences that name people by a characteristic, none of which the model has learnt: how many are flagged."""
     import train_hostility as training
@@ -451,7 +518,7 @@ def _misses(judge: Judge, title: str, rows: Sequence[Row]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("what", choices=("suite", "words", "sets", "fairness", "share"))
+    parser.add_argument("what", choices=("suite", "words", "sets", "calibration", "fairness", "share"))
     parser.add_argument("folders", nargs="*", type=Path, help="for `share`: folders of mail files")
     parser.add_argument("--misses", action="store_true", help="print every sentence that was judged otherwise")
     options = parser.parse_args()
@@ -462,7 +529,8 @@ def main() -> int:
     if options.what == "share":
         share(judge, options.folders)
     else:
-        {"suite": suite, "words": words, "sets": sets, "fairness": fairness}[options.what](judge, options.misses)
+        ways = {"suite": suite, "words": words, "sets": sets, "calibration": calibration, "fairness": fairness}
+        ways[options.what](judge, options.misses)
     return 0
 
 
