@@ -116,7 +116,7 @@ def mail_rows(path: Path, learnt: bool, seed: int = SEED) -> Iterator[Row]:
             told = [each for each in at if each[0] < end and start < each[1]]
             begin = f"Subject: {mail['subject']}\n\n" if start == 0 and rng.random() < 0.6 else ""
             yield _row(begin + text[start:end], path.stem, (each[2] for each in told), (each[3] for each in told))
-        for place, (_, _, label, near) in enumerate(at if learnt else ()):
+        for place, (start, end, label, near) in enumerate(at if learnt else ()):
             if (label, near) == ("none", "") or len(at) < 3:
                 continue
             # A stretch of the mail with it in it.
