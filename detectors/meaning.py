@@ -51,6 +51,8 @@ _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": (
 _NEAR = 250
 # Tokens that are read of a passage.
 LONGEST = 112
+# Passages that read as a breach in which the sentence is looked for that says it.
+_MOST_LOOKED_INTO = 12
 # Of one text; a long one has more to say, and its cost stays linear.
 MOST_ASKED, PER_ASKED = 16, 4_000
 _BATCH = 8
@@ -279,6 +281,7 @@ class Meaning(TextDetector):
         listed = [hit for hit in context.hits if hit.label in _LISTED]
         heard = [hit for hit in listed if hit.confidence >= 0.75]
         excused = [hit for hit in listed if any(reason.startswith(NOT_MEANT) for reason in hit.reasons)]
+        looked = 0
         for passage, row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
             # A passage is read as one thing, that which it is most.
             best = CLASSES[int(np.argmax(row))]
@@ -287,7 +290,8 @@ class Meaning(TextDetector):
                 sure = confidence(float(row[column]), self.model.bands[column])
                 if sure < 0.5:
                     continue
-                start, end = self._said(text, passage, column)
+                start, end = self._said(text, passage, column) if looked < _MOST_LOOKED_INTO else passage
+                looked += 1
                 # What a listed word says outright needs no second opinion of another name.
                 if name in _LANGUAGE and _any_within(heard, start, end):
                     continue
