@@ -335,7 +335,6 @@ _RELIABLE = ((0.5, 0.75), (0.75, 0.85), (0.85, 0.95), (0.95, 1.01))
 
 def calibration(judge: Judge, show_misses: bool) -> None:
     """Of the hits of a label with so much confidence, how many were so, with Wilson's interval of 95 %, on what nothing was fitted to."""
-    kin = {"harassment": "harassment", "discrimination": "discrimination"}
     pairs: dict[str, list[tuple[float, bool, bool]]] = defaultdict(list)
     lines = (Path(__file__).with_name("sentences") / "language.jsonl").read_text("utf-8").splitlines()
     for row in map(json.loads, lines[1::2]):
@@ -354,9 +353,9 @@ def calibration(judge: Judge, show_misses: bool) -> None:
     listed = [pair for label, each in pairs.items() if label not in READ | {"reads_as_disrepute"} for pair in each]
     for title, each in (("sentence model", model), ("list", listed), *sorted(pairs.items())):
         _bins(title, [(sure, so) for sure, so, _ in each], [(sure, some) for sure, _, some in each])
-    print("whole mails, even halves of fresh/: the finding's topic is one that the mail is labelled with")
+    print("whole mails, even halves of three sets of fresh/: the finding's topic is one that the mail is labelled with")
     found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
-    for name in (*fresh.SETS, *fresh.LATER):
+    for name in ("language", "staffroom", "corridor"):
         verdicts = dict(fresh.verdicts_in(fresh.HERE / name))
         for file, expect, allow, _ in fresh.labelled(fresh.HERE / name, "even"):
             for finding in verdicts[file]["findings"]:
