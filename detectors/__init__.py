@@ -111,6 +111,7 @@ class _Loaded:
         self._analysis = Analysis(self._patterns) if model is None else Analysis(self._patterns, model)
         self._stages = sorted({each.stage for each in self._texts.values()} | {_NAMES_STAGE})
         self._labels = frozenset(label for each in found.values() for label in each.labels)
+        self._on_demand = frozenset(label for each in self._texts.values() if each.on_demand for label in each.labels)
         self._version = _version(found, self._analysis.model_version + (repr(tuple(own)) if own else ""))
 
     @property
@@ -120,6 +121,10 @@ class _Loaded:
     @property
     def labels(self) -> frozenset[str]:
         return self._labels
+
+    @property
+    def on_demand(self) -> frozenset[str]:
+        return self._on_demand
 
     @property
     def made(self) -> tuple[str, bytes] | None:
@@ -134,6 +139,7 @@ class _Loaded:
         names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
         others: tuple[tuple[int, int], ...] = (),
+        wanted: frozenset[str] | None = None,
     ) -> list[Hit]:
         wakings = self._gate.scan(text)
         seen = view(text, frozenset(waking.index for waking in wakings.get(_NORMALISE, ())), tabular=bool(tables))
@@ -149,7 +155,7 @@ class _Loaded:
         for stage in self._stages:
             if stage == _NAMES_STAGE:
                 names = self._analysis.names(text, _places_for_names(text, hits, names_near), budget)
-            context = Context(tables, people, tuple(hits), names, others, budget)
+            context = Context(tables, people, tuple(hits), names, others, budget, wanted)
             for name, detector in self._texts.items():
                 if detector.stage == stage and (not detector.wake or name in wakings):
                     hits.extend(_signed(name, detector.detect(text, wakings.get(name, ()), context), cells))

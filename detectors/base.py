@@ -43,6 +43,8 @@ class Context:
     others: tuple[tuple[int, int], ...] = ()
     # Where a detector says that it did not read all of the text.
     budget: NameBudget | None = None
+    # The labels that a rule could use, for those detectors that cost much; None is all.
+    wanted: frozenset[str] | None = None
 
 
 class Phrase(str):
@@ -94,6 +96,8 @@ class TextDetector(ABC):
     stage: ClassVar[int] = 1
     # Data files that the detector reads: their bytes are part of the detectors' version.
     files: ClassVar[tuple[Path, ...]] = ()
+    # So dear that it looks for what `Context.wanted` says alone.
+    on_demand: ClassVar[bool] = False
 
     @abstractmethod
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterable[Hit]:

@@ -106,8 +106,6 @@ _CLINICAL = re.compile(
 _JOY = re.compile(
     r"[!?]{2}|\b(?:congratulations|congrats|hooray|omg|no way|amazing|brilliant news|so happy|well done)\b", re.I
 )
-# What stands after "the old bag" tells the bag.
-_A_THING = re.compile(r" (?:of|for|in|full|from|with) (?!(?:a |the )?(?:woman|man|teacher|lady))", re.I)
 _OF_MYSELF = re.compile(
     r"\b(?:I am|I['’]m|I was|I feel|me,?) (?:\w+ ){0,3}\Z"
     r"|\bI\b(?:(?!\b(?:you|he|she|they|him|her|them)\b)[^.!?\n]){0,60}\b(?:like|as|be|being|feel|felt|look(?:ed|ing)?)(?: such)? \Z",
@@ -115,6 +113,97 @@ _OF_MYSELF = re.compile(
 )
 _COMMUNITY = re.compile(
     r",? (?:and|or|/|&)? ?(?:Irish )?(?:Travellers?|Roma|Showm[ae]n|communit(?:y|ies)|heritage|histor(?:y|ies))\b"
+)
+# Listed words that have a harmless sense too: what shows it within 100 characters, and the subject it belongs to. What stands here
+# must hardly ever stand beside the word as an insult: "that coon and his cats" is no talk of animals, "Maine coon" is.
+_SENSES: tuple[tuple[str, str, str], ...] = (
+    (
+        r"fags?",
+        r"smok\w{1,4}|cigarettes?|tobacco|vap(?:e|es|ed|ing)|lighters?|ash ?trays?|pack(?:et)?s? of|\d+ fags|bike ?sheds?"
+        r"|fag (?:ends?|packets?|breaks?|ash|butts?)"
+        r"|(?:for|having|had|lit|lit up|light|light up|caught with|selling|rolled|stub\w{0,4} out)"
+        r" (?:a |his |her |their |some |the )?(?:quick |crafty |sneaky |cheeky )?fags?",
+        "smoking",
+    ),
+    (
+        r"cripples",
+        r"cripples (?:the|our|us|them|my|me|your|his|him|her|its|their|an?|any|every|all|most|this|that|both|small)"
+        r"|cripples (?:schools?|families|staff|departments?|budgets?|services?|businesses|people)"
+        r"|(?:which|that|what|it|really|simply|also|still) cripples",
+        "harm to a thing",
+    ),
+    (r"coons?", r"maine coons?|coon (?:cats?|kittens?|hounds?|dogs?|skins?)|raccoons?", "an animal"),
+    (
+        r"chinks?",
+        r"chinks? in (?:(?:the|his|her|their|our|your|its|my) )?"
+        r"(?:armou?r|curtains?|walls?|blinds?|fence|door|plan|case|argument|defen[cs]es?|clouds?)"
+        r"|chinks? of (?:light|hope|sun|sunlight|daylight|glass(?:es)?|sky)",
+        "a gap",
+    ),
+    (r"nips?", r"nips? in the air|nips? and tucks?|pliers|pincers|nips? of \w{3,12}", "a pinch or a sip"),
+    (r"trann(?:y|ies)", r"vans?|transit|ford|gearbox|transmission|MOT|transistor", "a vehicle"),
+    (
+        r"nonces?",
+        r"protocols?|tokens?|hash(?:es|ed)?|crypto\w{0,9}|encrypt\w{0,4}|cipher\w{0,4}|csrf|replay|nonce (?:value|field|header)s?",
+        "computing",
+    ),
+    (
+        r"(?:\w{1,9} ){0,2}bag",
+        r"bag (?:split|broke|tore|burst|has (?:a|no|been|gone)|went|of|for|full|from|with (?!a face))"
+        r"|bag (?:is|was) (?:in|on|by|under|left|falling|full|too) (?:the|a|my|his|her|your|their|of|heavy|small)"
+        r"|bag in (?:the|a|my|his|her|your) (?:cupboard|corner|hall|boot|car|store\w{0,5}|drawer|shed)"
+        r"|zips?|straps?|rucksacks?|luggage|lost property",
+        "a bag",
+    ),
+    (r"(?:\w{1,8} )?(?:monkey|ape)s?", r"(?:cheeky|brass|grease|code)(?: little)? monkeys?", "play"),
+    (r"retard(?:ed|s|ation)?", r"ignition|timing|spark|degrees|rust|flames?|frost|deceleration", "a science"),
+    (r"half-?castes?", r"agard|anthology", "a poem"),
+    (
+        r"negro(?:es)?",
+        r"negro(?:es)? (?:spirituals?|leagues?|songs?)|rio negro|langston|du bois|luther king",
+        "music or history",
+    ),
+    (
+        r"hoe(?:s|ing|d)?",
+        r"garden\w{0,4}|allotments?|weed\w{0,3}|soil|spades?|rakes?|forks?|(?:flower|raised|veg\w{0,7}) ?beds?|veg\w{0,7}|tools?|sheds?"
+        r"|plant\w{0,3}|row to hoe|digging|trowels?|greenhouses?|seed\w{0,5}|dutch hoes?|farming",
+        "a garden",
+    ),
+    (
+        r"puss(?:y|ies)",
+        r"puss(?:y|ies) (?:eyes?|ears?|toes?|spots?|cuts?|sores?|cats?|riot|galore|foot\w{0,4})"
+        r"|(?:red|sore|swollen|weeping|yellow) and pussy"
+        r"|cats?|kittens?|willows?|owls?|catkins?|wounds?|infect\w{0,4}|discharg\w{1,3}|gra(?:ze|zed|zes)|scabs?|blisters?",
+        "a cat or a wound",
+    ),
+    (r"krauts?", r"sauer|sausages?|cabbage|ferment\w{0,5}|hot ?dogs?|pickl\w{1,3}", "food"),
+    (r"spick?s?", r"spick?[ -]and[ -]span", "cleaning"),
+    (r"wops?", r"doo[ -]wops?", "music"),
+    (r"honk(?:y|ie|ey)s?", r"honk(?:y|ie|ey)[ -]tonks?", "music"),
+    (r"injuns?", r"injun joe|tom sawyer|twain", "a book"),
+    (
+        r"poofs?",
+        r"(?:and|then|went|,) poof|poof and|(?:sit|sat) on (?:the|a|your|these|those|one of the) poofs?|bean ?bags?|foot ?stools?",
+        "a seat or a puff",
+    ),
+    (
+        r"gits?",
+        r"git (?:repo\w{0,10}|commits?|push|pull|branch\w{0,2}|merge|clone|hub|lab|server|log|history|hook)|repositor\w{1,3}",
+        "computing",
+    ),
+    (
+        r"flanges?",
+        r"pipes?|joints?|bolts?|leak\w{0,3}|gaskets?|weld\w{0,3}|steel|boilers?|valves?|pumps?|drill\w{0,3}|beams?",
+        "metalwork",
+    ),
+    (r"tossers?", r"pancakes?|cabers?", "throwing"),
+    (r"slags?", r"slag (?:heaps?|tips?|wool)|furnaces?|smelt\w{0,3}|ores?|steelworks?|molten", "metalwork"),
+    (r"rim[ -]jobs?", r"wheels?|bikes?|cycl\w{1,4}|alloys?|tyres?", "a bicycle"),
+    (r"shag(?:s|ged|ging)?", r"shag (?:pile|rugs?|carpets?|tobacco)|cormorants?|sea ?birds?", "a carpet or a bird"),
+)
+_SENSE_OF = tuple(
+    (re.compile(rf"(?:{word})\Z", re.I), re.compile(rf"(?<!\w)(?:{company})(?!\w)", re.I), subject)
+    for word, company, subject in _SENSES
 )
 # Places where the verbs of violence mean nothing.
 _HARMLESS = re.compile(
@@ -397,11 +486,9 @@ class Language(TextDetector):
 def _counts(text: str, match: Match) -> bool:
     """Whether an entry that needs somebody to be called it has that, and none is part of a name or an address."""
     before, after = text[match.start - 1 : match.start], text[match.end : match.end + 1]
-    if (
-        before in ("@", "/", "#", "_")
-        or after == "@"
-        or (before == "." and text[match.start - 2 : match.start - 1].isalnum())
-    ):
+    # "#word" is said as much as "word"; "page#word" is an address.
+    joined = text[match.start - 2 : match.start - 1].isalnum() if before in (".", "#") else before in ("@", "/", "_")
+    if joined or after == "@":
         return False
     if after == "." and text[match.end + 1 : match.end + 2].isalpha() and text[match.end + 1].islower():
         return False
@@ -469,15 +556,15 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
     ):
         confidence *= 0.4
         reasons.append("a clinical term")
+    elif sense := _ordinary_sense(text, start, end):
+        confidence *= 0.4
+        reasons.append(f"talk of {sense}")
     elif label == "discrimination" and weight == "mild" and _COMMUNITY.match(text, end):
         confidence *= 0.4
         reasons.append("a community's own name")
     elif label == "abuse" and text[start:end].lower().startswith("shut up") and _JOY.search(text, end, high + 20):
         confidence *= 0.4
         reasons.append("said in joy")
-    elif label == "discrimination" and text[start:end].lower().endswith(" bag") and _A_THING.match(text, end):
-        confidence *= 0.4
-        reasons.append("a thing")
     elif label == "abuse" and _OF_MYSELF.search(head):
         confidence *= 0.4
         reasons.append("said of oneself")
@@ -496,6 +583,15 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
         confidence *= 0.4
         reasons.append("capitalised like a name")
     return Hit(label, start, end, text[start:end], round(confidence, 3), tuple(reasons))
+
+
+def _ordinary_sense(text: str, start: int, end: int) -> str:
+    """What the words are about where their harmless sense is meant; empty where nothing shows it."""
+    word = text[start:end]
+    for listed, company, subject in _SENSE_OF:
+        if listed.match(word):
+            return subject if company.search(text[max(0, start - 100) : end + 100]) else ""
+    return ""
 
 
 def _is_name(text: str, start: int, end: int) -> bool:

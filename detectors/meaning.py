@@ -12,17 +12,17 @@ known faults: `models/meaning.md`; made by `tests/bench/train_meaning.py`.
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
 import unicodedata
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import onnxruntime
@@ -49,19 +49,21 @@ _LISTED = frozenset({"threat", "harassment", "discrimination", "sexual", "profan
 _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": ("staff_pupil",)}
 # So far a lesson is talked of.
 _NEAR = 250
-LONGEST = 64
+# Tokens that are read of a passage.
+LONGEST = 112
+# Passages that read as a breach in which the sentence is looked for that says it.
+_MOST_LOOKED_INTO = 12
 # Of one text; a long one has more to say, and its cost stays linear.
-MOST_ASKED, PER_ASKED = 48, 2_000
+MOST_ASKED, PER_ASKED = 16, 4_000
 _BATCH = 8
-# Longer than this nothing is one sentence; it is read in stretches.
-_STRETCH = 320
-# With fewer words a sentence is read with the one after it.
-_ENOUGH_WORDS = 8
-_APART = re.compile(r"\n[ \t]*\n|\t")
+# Of characters, so that it is nearly always less than LONGEST tokens.
+_STRETCH = 400
+_CELL = re.compile(r"[^\t]+")
 _WORD = re.compile(r"[a-z0-9£$*@']+")
 # More than LONGEST tokens of ordinary text.
 _MOST_READ = 600
 _CLS, _SEP, _UNKNOWN = 101, 102, 100
+_LOGIT_OF_HIGH = math.log(0.75 / 0.25)
 
 
 class Tokeniser:
@@ -114,22 +116,65 @@ def _as_read(character: str) -> str:
     return " " if kind == "Zs" else character
 
 
-def terms(sentence: str) -> set[str]:
+def words_of(sentence: str) -> list[str]:
+    """The words of a sentence as the table has them."""
+    return _WORD.findall(sentence.lower().replace("’", "'"))
+
+
+def terms(words: Sequence[str]) -> set[str]:
     """What the table of words weighs: the distinct words of a sentence and the pairs of neighbours."""
-    words = _WORD.findall(sentence.lower().replace("’", "'"))
     return {*words, *(f"{first} {second}" for first, second in pairwise(words))}
 
 
 @dataclass(frozen=True)
+class WordTable:
+    """What words promise: logits of a logistic regression over all classes, each less that of "none of them". `rows`: the row of
+    `weights` of a term, a column a class; the last row is zero. From `asked_from` on a passage is worth asking about.
+    """
+
+    rows: Mapping[str, int]
+    weights: NDArray[np.float32]
+    offsets: NDArray[np.float32]
+    asked_from: float
+
+    @classmethod
+    def read(cls, facts: Mapping[str, Any]) -> WordTable:
+        """From what `meaning.json` holds, the weights as steps in 8 bits. Raises ValueError where it is of other classes."""
+        words = facts["words"]
+        steps = np.frombuffer(base64.b64decode(facts["weights"]), np.int8).reshape(len(words), len(CLASSES))
+        weights = np.zeros((len(words) + 1, len(CLASSES)), np.float32)
+        weights[:-1] = steps * np.float32(facts["step"])
+        rows = {word: row for row, word in enumerate(words)}
+        return cls(rows, weights, np.asarray(facts["offsets"], np.float32), float(facts["asked_from"]))
+
+    def promises(self, passages: Sequence[Sequence[str]]) -> NDArray[np.float32]:
+        """A row a passage, given as its words, a column a class. No probabilities."""
+        chosen: list[int] = []
+        starts, numbers = [], []
+        for words in passages:
+            found = terms(words)
+            starts.append(len(chosen))
+            numbers.append(len(found) or 1)
+            # Keeps apart a passage of which no term is known.
+            chosen.append(len(self.rows))
+            chosen += [row for row in map(self.rows.get, found) if row is not None]
+        sums: NDArray[np.float32] = np.add.reduceat(self.weights[chosen], starts, axis=0)
+        sums /= np.sqrt(np.asarray(numbers, np.float32))[:, None]
+        sums += self.offsets
+        return sums
+
+
+@dataclass(frozen=True)
 class Model:
-    """The network as loaded. `bands`: for each class the raw scores from which it is medium (0.5) and high (0.75)."""
+    """The network as loaded. `bands`: for each class the raw scores from which it is medium (0.5) and high (0.75); `slope`: how
+    fast, in logits, it gets surer beyond.
+    """
 
     session: onnxruntime.InferenceSession
     tokeniser: Tokeniser
     bands: tuple[tuple[float, float], ...]
-    words: Mapping[str, float]
-    offset: float
-    asked_from: float
+    slope: float
+    table: WordTable
 
     @classmethod
     def load(cls, network: Path = NETWORK, tokens: Path = TOKENS, table: Path = TABLE) -> Model:
@@ -141,16 +186,9 @@ class Model:
             session_of(network),
             Tokeniser(tokens.read_text("utf-8").split("\n")),
             tuple((float(low), float(high)) for low, high in facts["bands"].values()),
-            facts["words"],
-            float(facts["offset"]),
-            float(facts["asked_from"]),
+            float(facts["slope"]),
+            WordTable.read(facts),
         )
-
-    def promise(self, sentence: str) -> float:
-        """How much the table of words expects the network to say about the sentence; no probability."""
-        found = terms(sentence)
-        known = self.words
-        return self.offset + sum(known.get(term, 0.0) for term in found) / math.sqrt(len(found) or 1)
 
     def scores(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """A row a text, a column a class: the network's raw scores (logits). Texts of like length are asked together."""
@@ -179,41 +217,64 @@ def session_of(network: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(network.read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
-def passages(text: str) -> Iterator[tuple[int, int]]:
-    """What is judged as one: a sentence, or short ones of a paragraph together, because they mean little alone."""
-    begun: tuple[int, int] | None = None
-    for start, end in sentences(text, _STRETCH):
-        if begun is not None:
-            if end - begun[0] <= _STRETCH and not _APART.search(text, begun[1], start):
-                start = begun[0]
-            else:
-                yield begun
-        begun = (start, end)
-        if len(_WORD.findall(text, start, end)) >= _ENOUGH_WORDS:
-            yield begun
-            begun = None
-    if begun is not None:
-        yield begun
+def passages(text: str, others: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
+    """What is judged as one: neighbouring sentences, as many as the network can read at once, because what somebody means shows
+    in what stands around. Stretches of equal length, none across a table's cells or into the words of `others`.
+    """
+    for start, end in _own(text, others):
+        for cell in _CELL.finditer(text, start, end):
+            yield from _even(list(sentences(text[cell.start() : cell.end()], _STRETCH)), cell.start())
+
+
+def _even(found: Sequence[tuple[int, int]], offset: int) -> Iterator[tuple[int, int]]:
+    """Sentences joined to passages of about the same length, about _STRETCH at most."""
+    if not found:
+        return
+    first, whole = found[0][0], found[-1][1] - found[0][0]
+    number = math.ceil(whole / _STRETCH)
+    for _, members in groupby(found, key=lambda each: ((each[0] + each[1]) / 2 - first) * number // (whole + 1)):
+        joined = list(members)
+        yield joined[0][0] + offset, joined[-1][1] + offset
+
+
+def _own(text: str, others: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """What lies between the spans of `others`."""
+    start = 0
+    for first, last in others:
+        if first > start:
+            yield start, first
+        start = max(start, last)
+    if start < len(text):
+        yield start, len(text)
 
 
 def _any_within(hits: Sequence[Hit], start: int, end: int) -> bool:
     return any(start < hit.end and hit.start < end for hit in hits)
 
 
-def confidence(score: float, band: tuple[float, float]) -> float:
-    """The score as a confidence: 0.5 where the class is medium, 0.75 where it is high, straight between and beyond, to 0.93."""
+def confidence(score: float, band: tuple[float, float], slope: float) -> float:
+    """The score as a confidence. From where the class is high it is how many of a hundred such passages in mail are what they are
+    read as (0.75 and up, to 0.97), with `slope` in logits; below, straight through 0.5 where the class is medium.
+    """
     low, high = band
-    return min(0.93, max(0.0, 0.5 + 0.25 * (score - low) / (high - low)))
+    if score < high:
+        return max(0.0, 0.5 + 0.25 * (score - low) / (high - low))
+    return min(0.97, 1.0 / (1.0 + math.exp(-min(30.0, _LOGIT_OF_HIGH + slope * (score - high)))))
+
+
+def _label(name: str) -> str:
+    return f"reads_as_{name}"
 
 
 class Meaning(TextDetector):
     """Sentences that read as a breach of one kind or another."""
 
-    labels: ClassVar[tuple[str, ...]] = tuple(f"reads_as_{name}" for name in CLASSES)
+    labels: ClassVar[tuple[str, ...]] = tuple(map(_label, CLASSES))
     wake: ClassVar[tuple[str, ...]] = ()
     # After the lists, whose hits say which sentences have been heard already.
     stage: ClassVar[int] = 2
     files: ClassVar[tuple[Path, ...]] = (NETWORK, TOKENS, TABLE)
+    on_demand: ClassVar[bool] = True
 
     @cached_property
     def model(self) -> Model:
@@ -221,33 +282,47 @@ class Meaning(TextDetector):
         return Model.load()
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
-        asked = sorted(self._promising(text, context))
+        wanted = CLASSES if context.wanted is None else [name for name in CLASSES if _label(name) in context.wanted]
+        asked = sorted(self._promising(text, wanted, context)) if wanted else []
         if not asked:
             return
         report = is_report(text)
         listed = [hit for hit in context.hits if hit.label in _LISTED]
         heard = [hit for hit in listed if hit.confidence >= 0.75]
         excused = [hit for hit in listed if any(reason.startswith(NOT_MEANT) for reason in hit.reasons)]
-        for (start, end), row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
-            # A sentence is read as one thing, that which it is most.
+        looked = 0
+        for passage, row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
+            # A passage is read as one thing, that which it is most.
             best = CLASSES[int(np.argmax(row))]
-            # One sentence does not say whose words it holds; what stands in and around it may.
-            quoted = mostly_quoted(text, start, end) or introduced(text, start)
             for name in (best, *_TWINS.get(best, ())):
                 column = CLASSES.index(name)
-                sure = confidence(float(row[column]), self.model.bands[column])
-                # What a listed word says outright needs no second opinion of another name.
-                told = name in _LANGUAGE and _any_within(heard, start, end)
-                if told or sure < 0.5:
+                sure = confidence(float(row[column]), self.model.bands[column], self.model.slope)
+                if sure < 0.5:
                     continue
-                why = "quoted" if quoted else ""
+                start, end = self._said(text, passage, column) if looked < _MOST_LOOKED_INTO else passage
+                looked += 1
+                # What a listed word says outright needs no second opinion of another name.
+                if name in _LANGUAGE and _any_within(heard, start, end):
+                    continue
+                # One sentence does not say whose words it holds; what stands in and around it may.
+                why = "quoted" if mostly_quoted(text, start, end) or introduced(text, start) else ""
                 if name in _LANGUAGE and not why:
                     not_meant = _any_within(excused, start, end)
                     why = "its words are not meant" if not_meant else self._excused(text, start, end, report)
-                reasons: tuple[str, ...] = ("judged from the whole sentence by a model, which may be wrong",)
+                reasons: tuple[str, ...] = ("judged from what stands around it by a model, which may be wrong",)
                 if why:
                     sure, reasons = sure * 0.6, (*reasons, why)
-                yield Hit(f"reads_as_{name}", start, end, text[start:end], round(sure, 3), reasons)
+                yield Hit(_label(name), start, end, text[start:end], round(sure, 3), reasons)
+
+    def _said(self, text: str, passage: tuple[int, int], column: int) -> tuple[int, int]:
+        """The sentence of the passage that says it most; all of the passage where no sentence says it alone."""
+        start, end = passage
+        found = [(start + first, start + last) for first, last in sentences(text[start:end], _STRETCH)]
+        if len(found) < 2:
+            return passage
+        alone = self.model.scores([text[first:last] for first, last in found])[:, column]
+        most = int(np.argmax(alone))
+        return found[most] if alone[most] >= self.model.bands[column][0] else passage
 
     def _excused(self, text: str, start: int, end: int, report: bool) -> str:
         """What speaks for it that harsh words are not the writer's own, or not meant; empty where nothing does."""
@@ -257,23 +332,19 @@ class Meaning(TextDetector):
             return "said to be wrong, not meant"
         return "talk of a lesson or text" if is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False) else ""
 
-    def _promising(self, text: str, context: Context) -> list[tuple[int, int]]:
-        """The sentences worth asking about: those that promise most, at most MOST_ASKED and one for each PER_ASKED characters.
-        None that begins in words of others. What is left out is said to the budget.
+    def _promising(self, text: str, wanted: Sequence[str], context: Context) -> list[tuple[int, int]]:
+        """The passages worth asking about: those whose words promise most of what is wanted, at most MOST_ASKED and one for each
+        PER_ASKED characters. None that begins in words of others. What is left out is said to the budget.
         """
-        begins = [first for first, _ in context.others]
-        promising = []
-        for start, end in passages(text):
-            promise = self.model.promise(text[start:end])
-            if promise < self.model.asked_from:
-                continue
-            before = bisect_right(begins, start) - 1
-            if before < 0 or start >= context.others[before][1]:
-                promising.append((promise, start, end))
+        own = list(passages(text, context.others))
+        if not own:
+            return []
+        columns = sorted({CLASSES.index(each) for name in wanted for each in (name, *_TWINS.get(name, ()))})
+        promises = self.model.table.promises([words_of(text[start:end]) for start, end in own])[:, columns].max(axis=1)
+        chosen = np.flatnonzero(promises >= self.model.table.asked_from)
         most = MOST_ASKED + len(text) // PER_ASKED
-        if len(promising) > most:
-            promising.sort(reverse=True)
-            del promising[most:]
+        if len(chosen) > most:
+            chosen = chosen[np.argsort(promises[chosen], kind="stable")[-most:]]
             if context.budget is not None:
                 context.budget.texts_cut += 1
-        return [(start, end) for _, start, end in promising]
+        return [own[place] for place in chosen]

@@ -211,6 +211,10 @@ class Condition(ABC):
         """False where envelope and directory alone already say that it cannot hold, whatever the text has."""
         return True
 
+    def useful(self, scene: Scene) -> frozenset[str]:
+        """The labels whose hits can still matter to it, as far as envelope and directory say."""
+        return self.labels() if self.possible(scene) else frozenset()
+
     def named_kinds(self) -> frozenset[str]:
         """The kinds of item that this condition asks for by name."""
         return frozenset()
@@ -777,6 +781,9 @@ class All(Condition):
     def possible(self, scene: Scene) -> bool:
         return all(item.possible(scene) for item in self.items)
 
+    def useful(self, scene: Scene) -> frozenset[str]:
+        return frozenset().union(*(item.useful(scene) for item in self.items)) if self.possible(scene) else frozenset()
+
     def needs(self) -> frozenset[str]:
         return next((found for item in self.items if (found := item.needs())), frozenset())
 
@@ -813,6 +820,9 @@ class AnyOf(Condition):
 
     def possible(self, scene: Scene) -> bool:
         return any(item.possible(scene) for item in self.items)
+
+    def useful(self, scene: Scene) -> frozenset[str]:
+        return frozenset().union(*(item.useful(scene) for item in self.items))
 
     def needs(self) -> frozenset[str]:
         each = [item.needs() for item in self.items]

@@ -193,11 +193,13 @@ def inspect(
     hits = list(name_hits)
     said = regime.policy.facts(envelope, direction, parts, directory)
     unread = Scene(envelope, direction, "sender", (), parts, directory, instruments.as_outbound, policy=said)
-    names_near = None if instruments.deep else _names_near(envelope, direction, parts, directory, regime, instruments)
+    names_near, wanted = None, None
+    if not instruments.deep:
+        names_near, wanted = _useful(envelope, direction, parts, directory, regime, instruments)
     for part in parts:
         if part.text:
             opening(originals.get(part.path, part.path))  # a detector may meet its end here too
-            hits.extend(_content_hits(part, directory, instruments, names_near, budget))
+            hits.extend(_content_hits(part, directory, instruments, names_near, wanted, budget))
     message = Message(envelope, direction, parts, tuple(hits), directory)
     hits = _subject_with_body(hits, message, instruments, budget)
     message = replace(message, hits=tuple(hits))
@@ -389,15 +391,17 @@ def _guessable(directory: Directory, envelope: Envelope) -> tuple[str, ...]:
     return tuple(name for name in (*people.schools, people.organisation, *own) if name)
 
 
-def _names_near(
+def _useful(
     envelope: Envelope,
     direction: Direction,
     parts: tuple[Part, ...],
     directory: Directory,
     regime: Regime,
     instruments: Instruments,
-) -> tuple[NamesNear, ...]:
-    """Around which hits names matter to some rule, also where the policy judges internal mail as if it went out."""
+) -> tuple[tuple[NamesNear, ...], frozenset[str]]:
+    """Around which hits names matter to some rule, and which of the dear labels do, also where the policy judges internal mail
+    as if it went out.
+    """
     ways: dict[tuple[Direction, frozenset[AddressKind]], None] = {(direction, frozenset()): None}
     for topic in DATA_TOPICS:
         outsiders = regime.policy.outsiders(topic, direction)
@@ -407,7 +411,9 @@ def _names_near(
         Scene(envelope, heading, "sender", (), parts, directory, instruments.as_outbound, outsiders)
         for heading, outsiders in ways
     ]
-    return regime.rulebook.names_near(scenes)
+    dear = instruments.detectors.on_demand
+    excused = regime.exemptions.labels() & dear
+    return regime.rulebook.names_near(scenes), regime.rulebook.useful(dear, scenes) | excused
 
 
 _PRIVATE = re.compile(r"\s*(?:(?:re|fwd?)\s*:\s*){0,5}[\[(]?(?:private|personal)\b[\])]?", re.IGNORECASE)
@@ -464,6 +470,7 @@ def _content_hits(
     directory: Directory,
     instruments: Instruments,
     names_near: tuple[NamesNear, ...] | None,
+    wanted: frozenset[str] | None,
     budget: NameBudget,
 ) -> Iterable[Hit]:
     others = tuple(
@@ -473,6 +480,7 @@ def _content_hits(
         hashlib.sha256(part.text.encode("utf-8", "surrogatepass")).digest(),
         others,
         names_near,
+        wanted,
         directory.people.version,
     )
     can_be_kept = len(part.text) <= _CACHE_LONGEST and not part.tables
@@ -481,7 +489,13 @@ def _content_hits(
         left_out = (budget.windows_dropped, budget.texts_cut)
         found = tuple(
             instruments.detectors.content(
-                part.text, part.tables, people=directory.people, names_near=names_near, budget=budget, others=others
+                part.text,
+                part.tables,
+                people=directory.people,
+                names_near=names_near,
+                budget=budget,
+                others=others,
+                wanted=wanted,
             )
         )
         if can_be_kept and (budget.windows_dropped, budget.texts_cut) == left_out:
@@ -507,7 +521,9 @@ def _subject_with_body(
     text = message.own_words()[: len(message.envelope.subject) + _BODY_BESIDE]
     together = {
         (hit.label, hit.start): hit
-        for hit in instruments.detectors.content(text, people=message.directory.people, names_near=(), budget=budget)
+        for hit in instruments.detectors.content(
+            text, people=message.directory.people, names_near=(), budget=budget, wanted=frozenset()
+        )
     }
     found = []
     for hit in hits:

@@ -102,6 +102,10 @@ class Detectors(Protocol):
         """Every label that any detector can give."""
 
     @property
+    def on_demand(self) -> frozenset[str]:
+        """Labels that cost so much that they are looked for only where a rule could use them."""
+
+    @property
     def made(self) -> tuple[str, bytes] | None:
         """What had to be compiled and can be kept for the next start: its name and its bytes."""
 
@@ -114,11 +118,13 @@ class Detectors(Protocol):
         names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
         others: tuple[tuple[int, int], ...] = (),
+        wanted: frozenset[str] | None = None,
     ) -> list[Hit]:
         """Hits in one normalised text, `part` left empty, ordered by start. `others`: spans that the sender neither wrote nor
         forwards (quoted mail, signatures, disclaimers, banners), in which no whole sentence is judged.
 
-        `names_near`: around which hits a person's name matters; None runs names everywhere.
+        `names_near`: around which hits a person's name matters; None runs names everywhere. `wanted`: of the labels
+        `on_demand` those that matter, None is all; a hit of another one may still be given, and may be missing.
         """
 
     def message(self, message: Message) -> list[Hit]:

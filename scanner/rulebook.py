@@ -133,10 +133,13 @@ class Rule:
     # Worked out once, because every message asks for them: without one of `needs` it cannot hold.
     needs: frozenset[str] = field(init=False, repr=False, compare=False)
     names: tuple[NamesNear, ...] = field(init=False, repr=False, compare=False)
+    labels: frozenset[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "needs", self.when.needs())
         object.__setattr__(self, "names", self.when.names_near())
+        asked = (self.when, *(step.when for step in self.raises))
+        object.__setattr__(self, "labels", frozenset().union(*(condition.labels() for condition in asked)))
 
     @property
     def runs(self) -> bool:
@@ -158,6 +161,17 @@ class Rulebook:
             if new and any(rule.when.possible(scene) for scene in scenes):
                 found.update(dict.fromkeys(rule.names))
         return tuple(found)
+
+    def useful(self, labels: frozenset[str], scenes: Sequence[Scene]) -> frozenset[str]:
+        """Those of `labels` whose hits can matter to a rule that this envelope, seen in one of these ways, leaves possible."""
+        found: frozenset[str] = frozenset()
+        for rule in self.rules:
+            if rule.runs and not rule.labels & labels <= found:
+                for scene in scenes:
+                    if rule.when.possible(scene):
+                        conditions = (rule.when, *(step.when for step in rule.raises))
+                        found |= labels & frozenset().union(*(each.useful(scene) for each in conditions))
+        return found
 
     def rule(self, rule_id: str) -> Rule | None:
         return next((rule for rule in self.rules if rule.id == rule_id or rule_id in rule.was), None)

@@ -186,6 +186,8 @@ class WordDetectors:
     version: str = "words"
     texts: list[str] = field(default_factory=list)
     made: tuple[str, bytes] | None = None
+    on_demand: frozenset[str] = frozenset()
+    wanted: list[frozenset[str] | None] = field(default_factory=list)
 
     @property
     def labels(self) -> frozenset[str]:
@@ -200,8 +202,10 @@ class WordDetectors:
         names_near: tuple[NamesNear, ...] | None = None,
         budget: NameBudget | None = None,
         others: tuple[tuple[int, int], ...] = (),
+        wanted: frozenset[str] | None = None,
     ) -> list[Hit]:
         self.texts.append(text)
+        self.wanted.append(wanted)
         found = []
         for label, pattern in self.words.items():
             for match in re.finditer(pattern, text):

@@ -226,6 +226,34 @@ def test_in_a_log_of_what_happened_a_sign_is_not_the_writers() -> None:
         assert not sure(f"For your CPOMS record, the disclosure as I have it. {text}")
 
 
+# --- one word, two senses -------------------------------------------------------------------------------------------
+
+SENSES = (
+    ("We caught two of Year 10 with fags behind the bike sheds.", "That table of fags at the back again."),
+    ("The new contract cripples our budget.", "I am sick of catering for cripples."),
+    ("My sister has a Maine coon called Biscuit.", "That coon and his cats are moving in next door."),
+    ("We could see a chink of light under the stage door.", "There is a chink in my class who cannot read."),
+    ("There is a nip in the air, so bring coats.", "I would not buy from nips."),
+    ("The tranny van is booked for the kit.", "Some tranny parked in my space."),
+    ("Each request carries a nonce and a token.", "The man is a nonce, keep him off the gate."),
+    ("The old bag split and books went everywhere.", "The old bag in reception is at it again."),
+    ("Pop the kettle on, you cheeky monkey.", "You filthy monkey."),
+    ("Half-caste by John Agard is in the anthology.", "The half-caste lad in 7B is trouble."),
+    ("The hoes and rakes for the garden have come.", "These hoes will say anything to get a promotion."),
+    ("The graze is red and pussy, so I covered it.", "Do not be such a pussy about the inspection."),
+    ("Please leave the room spic and span.", "Another spic on the supply list."),
+    ("Tighten the flange before you fill the boiler.", "What a flange she is."),
+    ("Clone the git repository before the lesson.", "He is a miserable git."),
+    ("The notes are at site.example/page#twat of all things.", "Our new head, what a #twat."),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("harmless", "meant"), SENSES)
+def test_a_word_is_judged_by_the_sense_its_company_shows(harmless: str, meant: str) -> None:
+    assert not sure(harmless)
+    assert sure(meant) & {"profanity", "discrimination"}
+
+
 # --- pictures -------------------------------------------------------------------------------------------------------
 
 

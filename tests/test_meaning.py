@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from functools import cache
 from itertools import pairwise
@@ -24,6 +25,7 @@ from detectors.meaning import (
     Meaning,
     Model,
     confidence,
+    passages,
 )
 from detectors.wording import sentences
 from scanner.ports import Detectors, NameBudget
@@ -79,6 +81,31 @@ def test_sentences_cover_every_letter_once_and_in_order(text: str, longest: int)
     )
 
 
+@given(
+    st.text(alphabet="ab .!?\n\t-•", max_size=1500),
+    st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 400)), max_size=4),
+)
+def test_passages_cover_the_writers_own_letters_once_and_no_letter_of_others(
+    text: str, given: list[tuple[int, int]]
+) -> None:
+    others = tuple((start, min(start + length, len(text))) for start, length in sorted(given) if start < len(text))
+    spans = list(passages(text, others))
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
+    assert not any(start < last and first < end for start, end in spans for first, last in others if first < last)
+    theirs = {place for first, last in others for place in range(first, last)}
+    own = [place for place, letter in enumerate(text) if letter in "ab" and place not in theirs]
+    assert [place for start, end in spans for place in range(start, end) if text[place] in "ab"] == own
+    assert not any("\t" in text[start:end] for start, end in spans)
+
+
+def test_a_short_mail_is_one_passage_and_a_long_one_has_no_small_rest() -> None:
+    sentence = "The bus for the museum leaves at nine from the front gate. "
+    assert len(list(passages(sentence * 6))) == 1
+    lengths = [end - start for start, end in passages(sentence * 41)]
+    assert max(lengths) < 500
+    assert min(lengths) > 200
+
+
 def test_a_batch_says_what_each_sentence_says_alone() -> None:
     """In 8 bits the scale of a batch depends on all of it: scores move a little, and no class changes."""
     texts = [
@@ -124,10 +151,18 @@ def test_odd_texts_are_read_without_a_hit(text: str) -> None:
 
 
 def test_confidence_meets_the_bands_of_the_contract() -> None:
-    assert confidence(1.0, (1.0, 3.0)) == pytest.approx(0.5)
-    assert confidence(3.0, (1.0, 3.0)) == pytest.approx(0.75)
-    assert confidence(99.0, (1.0, 3.0)) == 0.93
-    assert confidence(-99.0, (1.0, 3.0)) == 0.0
+    assert confidence(1.0, (1.0, 3.0), 2.0) == pytest.approx(0.5)
+    assert confidence(2.999, (1.0, 3.0), 2.0) < 0.75 <= confidence(3.0, (1.0, 3.0), 2.0) + 1e-12
+    # Three to one where the class is high, and e times as many for each half more: odds of 3e to 1.
+    assert confidence(3.5, (1.0, 3.0), 2.0) == pytest.approx(3 * math.e / (1 + 3 * math.e))
+    assert confidence(99.0, (1.0, 3.0), 2.0) == 0.97
+    assert confidence(-99.0, (1.0, 3.0), 2.0) == 0.0
+
+
+@given(st.floats(-20, 20), st.floats(-20, 20))
+def test_a_higher_score_is_never_less_sure(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert confidence(low, (0.3, 1.1), 2.2) <= confidence(high, (0.3, 1.1), 2.2)
 
 
 def test_a_hit_shows_no_word_of_the_sentence() -> None:

@@ -1,4 +1,4 @@
-"""Precision and recall on 720 mails whose authors had seen neither the product nor each other's mails.
+"""Precision and recall on 840 mails whose authors had seen neither the product nor each other's mails.
 
     python tests/bench/fresh.py [--half odd|even|all] [--set NAME] [--errors]
 
@@ -7,7 +7,8 @@ message in the mailbox): `data` (personal data, credentials, confidential busine
 private addresses, wrong recipients) and `conduct`. The odd-numbered mails were read while words and rules were tuned; the
 even-numbered ones were scored and never read, so that only their figures speak about mail not yet seen (`fresh_figures.md`).
 Two later sets, `staffroom` (language, private contact, secrets, personal data) and `office` (the envelope and conduct), are asked for
-by `--set`; the errors of their odd halves were looked at once. No file here is changed to suit. `safeguarding_concern` is a hand-over and
+by `--set`; the errors of their odd halves were looked at once. `corridor` (all topics, spread as in a development corpus) came last and no
+error of it was looked at. No file here is changed to suit. `safeguarding_concern` is a hand-over and
 not scored, as in the contract.
 """
 
@@ -20,17 +21,26 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from envelope import wilson
 
 HERE = Path(__file__).resolve().parent / "fresh"
 SETS = ("data", "language", "envelope", "conduct")
-LATER = ("staffroom", "office")
+LATER = ("staffroom", "office", "corridor")
 _NOT_SCORED = frozenset({"safeguarding_concern"})
 
 
 def found_in(folder: Path) -> dict[str, set[str]]:
     """Topics found, by the message's number in the mailbox; exempted findings do not count."""
+    return {
+        path: {each["topic"] for each in verdict["findings"] if not each["exempted_by"]} - _NOT_SCORED
+        for path, verdict in verdicts_in(folder)
+    }
+
+
+def verdicts_in(folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What `scan` says of each message (contract section 2), by its number in the mailbox."""
     command = (
         sys.executable,
         "-m",
@@ -45,12 +55,9 @@ def found_in(folder: Path) -> dict[str, set[str]]:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode not in (0, 1):
         raise SystemExit(f"{folder.name}: scan ended with {done.returncode}: {done.stderr.strip()}")
-    found: dict[str, set[str]] = {}
     for line in done.stdout.splitlines():
         verdict = json.loads(line)
-        topics = {each["topic"] for each in verdict["findings"] if not each["exempted_by"]}
-        found[verdict["path"]] = topics - _NOT_SCORED
-    return found
+        yield verdict["path"], verdict
 
 
 def labelled(folder: Path, half: str) -> Iterator[tuple[str, frozenset[str], frozenset[str], str]]:
