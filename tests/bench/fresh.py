@@ -1,4 +1,4 @@
-"""Precision and recall on 720 mails whose authors had seen neither the product nor each other's mails.
+"""Precision and recall on 840 mails whose authors had seen neither the product nor each other's mails.
 
     python tests/bench/fresh.py [--half odd|even|all] [--set NAME] [--errors]
 
@@ -7,7 +7,8 @@ message in the mailbox): `data` (personal data, credentials, confidential busine
 private addresses, wrong recipients) and `conduct`. The odd-numbered mails were read while words and rules were tuned; the
 even-numbered ones were scored and never read, so that only their figures speak about mail not yet seen (`fresh_figures.md`).
 Two later sets, `staffroom` (language, private contact, secrets, personal data) and `office` (the envelope and conduct), are asked for
-by `--set`; the errors of their odd halves were looked at once. No file here is changed to suit. `safeguarding_concern` is a hand-over and
+by `--set`; the errors of their odd halves were looked at once. `corridor` (all topics, spread as in a development corpus) came last and no
+error of it was looked at. No file here is changed to suit. `safeguarding_concern` is a hand-over and
 not scored, as in the contract.
 """
 
@@ -25,7 +26,7 @@ from envelope import wilson
 
 HERE = Path(__file__).resolve().parent / "fresh"
 SETS = ("data", "language", "envelope", "conduct")
-LATER = ("staffroom", "office")
+LATER = ("staffroom", "office", "corridor")
 _NOT_SCORED = frozenset({"safeguarding_concern"})
 
 

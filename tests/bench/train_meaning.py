@@ -18,7 +18,7 @@ import math
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +34,17 @@ sys.path[:0] = [str(HERE.parents[1]), str(HERE)]
 from safetensors.numpy import load_file  # noqa: E402
 from train_hostility import davidson, edos, neutral  # noqa: E402
 
-from detectors.meaning import CLASSES, LONGEST, Model, Tokeniser, WordTable, session_of, terms, words_of  # noqa: E402
+from detectors.meaning import (  # noqa: E402
+    CLASSES,
+    LONGEST,
+    Model,
+    Tokeniser,
+    WordTable,
+    passages,
+    session_of,
+    terms,
+    words_of,
+)
 from detectors.wording import sentences  # noqa: E402
 
 LEARN = HERE / "sentences" / "learn"
@@ -65,8 +75,8 @@ class Row:
     text: str
     wanted: tuple[float, ...]
     source: str
-    label: str = "none"
-    near: str = ""
+    labels: frozenset[str] = frozenset()
+    near: frozenset[str] = frozenset()
 
 
 def _wanted(given: Mapping[str, float], otherwise: float) -> tuple[float, ...]:
@@ -79,11 +89,41 @@ def sentence_rows(path: Path, source: str, wanted: Callable[[int], bool]) -> Ite
         label, near = row["label"], row["near"]
         if not wanted(number):
             continue
-        given = {}
-        if label != "none":
-            alike = set().union(*(group for group in ALIKE if label in group))
-            given = {**dict.fromkeys(alike, DOUBTFUL), label: 1.0}
-        yield Row(row["text"], _wanted(given, 0.0), source, label, near)
+        yield _row(row["text"], source, [label], [near])
+
+
+def _row(text: str, source: str, labels: Iterable[str], near: Iterable[str]) -> Row:
+    told = frozenset(labels) - {"none"}
+    alike = {name for group in ALIKE if told & group for name in group}
+    given = {**dict.fromkeys(alike, DOUBTFUL), **dict.fromkeys(told, 1.0)}
+    return Row(text, _wanted(given, 0.0), source, told, frozenset(near) - told - {""})
+
+
+def mail_rows(path: Path, learnt: bool, seed: int = SEED) -> Iterator[Row]:
+    """Mails of several passages, cut as the product cuts them, and with their subject before the first; of those that are learnt
+    from (four of five) some passages on their own as well.
+    """
+    rng = np.random.default_rng(seed)
+    for number, line in enumerate(path.read_text("utf-8").splitlines()):
+        mail = json.loads(line)
+        if (number % 5 > 0) != learnt:
+            continue
+        text, at = "", []
+        for passage in mail["passages"]:
+            at.append((len(text), len(text) + len(passage["text"]), passage["label"], passage["near"]))
+            text += passage["text"] + ("\n\n" if rng.random() < 0.3 else " ")
+        for start, end in passages(text):
+            told = [each for each in at if each[0] < end and start < each[1]]
+            begin = f"Subject: {mail['subject']}\n\n" if start == 0 and rng.random() < 0.6 else ""
+            yield _row(begin + text[start:end], path.stem, (each[2] for each in told), (each[3] for each in told))
+        for place, (_, _, label, near) in enumerate(at if learnt else ()):
+            if (label, near) == ("none", "") or len(at) < 3:
+                continue
+            # A stretch of the mail with it in it.
+            first, last = int(rng.integers(0, place + 1)), int(rng.integers(place, len(at)))
+            if rng.random() < 0.6 and at[last][1] - at[first][0] < 300:
+                told = at[first : last + 1]
+                yield _row(text[at[first][0] : at[last][1]], path.stem, (e[2] for e in told), (e[3] for e in told))
 
 
 def ordinary(learnt: bool) -> Iterator[Row]:
@@ -92,8 +132,11 @@ def ordinary(learnt: bool) -> Iterator[Row]:
     """
     for path in sorted(LEARN.glob("ordinary_*.txt")):
         for number, mail in enumerate(path.read_text("utf-8").split("\n---\n")):
-            for start, end in sentences(mail, 320) if (number % 3 > 0) == learnt else ():
-                yield Row(mail[start:end], _wanted({}, 0.0), path.stem)
+            if (number % 3 > 0) == learnt:
+                for start, end in passages(mail):
+                    yield _row(mail[start:end], path.stem, (), ())
+                for start, end in sentences(mail, 320) if learnt else ():
+                    yield _row(mail[start:end], path.stem, (), ())
 
 
 def public() -> Iterator[Row]:
@@ -153,7 +196,12 @@ def forward(learnt, fixed, tokens, there, layers, key=None):
         if key is not None:
             key, drop = jax.random.split(key)
             x = x * jax.random.bernoulli(drop, 0.95, x.shape) / 0.95
-    pooled = (x * there[:, :, None]).sum(1) / there.sum(1, keepdims=True)
+    # The mean says what the passage is about; the maximum, what one sentence among harmless ones adds.
+    mean, most = (
+        (x * there[:, :, None]).sum(1) / there.sum(1, keepdims=True),
+        (x - 1e4 * (1 - there)[:, :, None]).max(1),
+    )
+    pooled = jnp.concatenate([mean, most], -1)
     if key is not None:
         pooled = pooled * jax.random.bernoulli(key, 0.9, pooled.shape) / 0.9
     return pooled @ learnt["head.weight"] + learnt["head.bias"]
@@ -171,7 +219,7 @@ def batches(rows: Sequence[tuple[list[int], tuple[float, ...]]], rng: np.random.
     """Rows of like length together; the last of a length is filled up with repeats."""
     by_width: dict[int, list[int]] = defaultdict(list)
     for place in rng.permutation(len(rows)):
-        width = next(width for width in (16, 24, 32, 48, LONGEST) if len(rows[place][0]) <= width)
+        width = next(width for width in (16, 24, 32, 48, 64, 80, LONGEST) if len(rows[place][0]) <= width)
         by_width[width].append(int(place))
     made = []
     for width, places in by_width.items():
@@ -188,18 +236,15 @@ def batches(rows: Sequence[tuple[list[int], tuple[float, ...]]], rng: np.random.
 
 
 def joined(rows: Sequence[Row], rng: np.random.Generator) -> list[tuple[str, tuple[float, ...]]]:
-    """The rows, one in five beside an ordinary sentence: what is cut from a mail is not always one sentence."""
-    plain = [
-        row.text
-        for row in rows
-        if row.label == "none" and not row.near and row.source not in ("edos", "davidson", "neutral")
-    ]
+    """The rows, two in five single sentences among ordinary ones: what is cut from a mail is not always one sentence."""
+    plain = [row.text for row in rows if not row.labels and not row.near and row.source.startswith("ordinary")]
     made = []
     for row in rows:
         text = row.text
-        if plain and row.source not in ("edos", "davidson") and len(text) < 160 and rng.random() < 0.2:
-            other = plain[int(rng.integers(len(plain)))][:120]
-            text = f"{other} {text}" if rng.random() < 0.5 else f"{text} {other}"
+        if len(text) < 200 and row.source not in ("edos", "davidson") and rng.random() < 0.4:
+            other = plain[int(rng.integers(len(plain)))][: int(rng.integers(60, 380 - len(text)))]
+            cut = max(other.rfind(". ") + 2, 0) if rng.random() < 0.5 else len(other)
+            text = f"{other[:cut]} {text} {other[cut:]}".strip() if rng.random() < 0.7 else f"{text} {other}"
         made.append((text, row.wanted))
     return made
 
@@ -218,7 +263,7 @@ def train(rows: Sequence[Row], extra: Sequence[Row], weights: Path, layers: int,
         for name, value in given.items()
         if name.startswith("encoder.") and int(name.split(".")[2]) < layers
     }
-    learnt["head.weight"] = jnp.asarray(rng.normal(0, 0.02, (HIDDEN, len(OUTPUTS))).astype(np.float32))
+    learnt["head.weight"] = jnp.asarray(rng.normal(0, 0.02, (2 * HIDDEN, len(OUTPUTS))).astype(np.float32))
     learnt["head.bias"] = jnp.full(len(OUTPUTS), -3.0)
     tokeniser = Tokeniser(tokens_of(weights))
     steps = epochs * (len(rows) + len(extra) // 10) // BATCH
@@ -327,7 +372,10 @@ def network(learnt, fixed, layers: int, path: Path) -> None:
         x = norm(node("Add", [linear(inner, at + "output.dense"), x]), at + "output.LayerNorm", learnt)
     shown = node("Unsqueeze", ["there", constant("last", np.asarray([2]))])
     total = node("ReduceSum", [node("Mul", [x, shown]), axes], keepdims=0)
-    pooled = node("Div", [total, node("ReduceSum", ["there", axes], keepdims=1)])
+    mean = node("Div", [total, node("ReduceSum", ["there", axes], keepdims=1)])
+    missing = node("Mul", [node("Sub", [small("whole", 1.0), shown]), small("beyond", -1e4)])
+    most = node("ReduceMax", [node("Add", [x, missing])], axes=[1], keepdims=0)
+    pooled = node("Concat", [mean, most], axis=-1)
     raw = node("MatMul", [pooled, constant("head.w", np.asarray(learnt["head.weight"]))])
     nodes.append(helper.make_node("Add", [raw, constant("head.b", np.asarray(learnt["head.bias"]))], ["scores"]))
     graph = helper.make_graph(
@@ -362,8 +410,8 @@ def table_of_words(rows: Sequence[Row], plain: Sequence[Row]) -> dict[str, objec
     matrix = given.fit_transform(
         [{term: 1 / math.sqrt(len(each)) for term in each if many[term] > 1} for each in found]
     )
-    told = [row.label for row in rows] + ["none"] * len(plain)
-    counts = [1.0 if row.label != "none" else 1 / 3 if row.near else 3.0 for row in rows] + [3.0] * len(plain)
+    told = [min(row.labels, default="none") for row in rows] + ["none"] * len(plain)
+    counts = [1.0 if row.labels else 1 / 3 if row.near else 3.0 for row in rows] + [3.0] * len(plain)
     model = LogisticRegression(C=16.0, max_iter=300, random_state=SEED).fit(matrix, told, sample_weight=counts)
     places = {name: place for place, name in enumerate(model.classes_)}
     columns = [places[name] for name in CLASSES]
@@ -400,8 +448,8 @@ def bands(
     """
     found = {}
     for column, name in enumerate(CLASSES):
-        near = scores[[row.near == name for row in rows], column]
-        others = scores[[row.wanted[column] == 0 and row.near != name for row in rows], column]
+        near = scores[[name in row.near for row in rows], column]
+        others = scores[[row.wanted[column] == 0 and name not in row.near for row in rows], column]
         low, high = (
             max(
                 np.quantile(near, 1 - of_near),
@@ -425,8 +473,8 @@ def report(
     sums = np.zeros(5)
     for column, name in enumerate(CLASSES):
         asked = np.asarray([row.wanted[column] not in (UNKNOWN, DOUBTFUL) for row in rows])
-        hit = np.asarray([row.label == name for row in rows])
-        near = np.asarray([row.near == name for row in rows])
+        hit = np.asarray([name in row.labels for row in rows])
+        near = np.asarray([name in row.near for row in rows])
         low, high = made[name]
         each = [average_precision_score(hit[asked], scores[asked, column])]
         each += [(scores[which, column] >= limit).mean() for which in (hit, near) for limit in (low, high)]
@@ -475,11 +523,11 @@ def main() -> int:
             f"8 bits against 32: scores differ by {np.abs(model.scores([row.text for row in asked[:64]]) - whole).mean():.3f} on average"
         )
     scores = model.scores([row.text for row in asked])
-    plain = [*held, *(row for row in asked if row.label == "none" and not row.near)]
+    plain = [*held, *(row for row in asked if not row.labels and not row.near)]
     made = bands(scores, asked, model.scores([row.text for row in plain]))
     report(scores, asked, made, f"odd lines, by which and by {len(plain)} ordinary sentences the bands are chosen")
     told = (scores >= np.asarray([low for low, _ in made.values()])).any(axis=1) & np.asarray(
-        [row.label != "none" for row in asked]
+        [bool(row.labels) for row in asked]
     )
     promises, ordinarily = (
         model.table.promises([words_of(row.text) for row in those]).max(axis=1) for those in (asked, plain)
