@@ -140,7 +140,6 @@ class _Loaded:
         budget: NameBudget | None = None,
         others: tuple[tuple[int, int], ...] = (),
         wanted: frozenset[str] | None = None,
-        above: str = "",
     ) -> list[Hit]:
         wakings = self._gate.scan(text)
         seen = view(text, frozenset(waking.index for waking in wakings.get(_NORMALISE, ())), tabular=bool(tables))
@@ -156,7 +155,7 @@ class _Loaded:
         for stage in self._stages:
             if stage == _NAMES_STAGE:
                 names = self._analysis.names(text, _places_for_names(text, hits, names_near), budget)
-            context = Context(tables, people, tuple(hits), names, others, budget, wanted, above)
+            context = Context(tables, people, tuple(hits), names, others, budget, wanted)
             for name, detector in self._texts.items():
                 if detector.stage == stage and (not detector.wake or name in wakings):
                     hits.extend(_signed(name, detector.detect(text, wakings.get(name, ()), context), cells))

@@ -45,8 +45,6 @@ class Context:
     budget: NameBudget | None = None
     # The labels that a rule could use, for those detectors that cost much; None is all.
     wanted: frozenset[str] | None = None
-    # What stands above the text: the subject of a mail over its body.
-    above: str = ""
 
 
 class Phrase(str):

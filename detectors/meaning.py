@@ -51,8 +51,8 @@ _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": (
 _NEAR = 250
 # Tokens that are read of a passage.
 LONGEST = 112
-# Characters of a subject that are read with the first passage.
-_MOST_ABOVE = 100
+# Passages that read as a breach in which the sentence is looked for that says it.
+_MOST_LOOKED_INTO = 12
 # Of one text; a long one has more to say, and its cost stays linear.
 MOST_ASKED, PER_ASKED = 16, 4_000
 _BATCH = 8
@@ -274,19 +274,15 @@ class Meaning(TextDetector):
 
     def detect(self, text: str, wakings: Sequence[Waking], context: Context) -> Iterator[Hit]:
         wanted = CLASSES if context.wanted is None else [name for name in CLASSES if _label(name) in context.wanted]
-        own = list(passages(text, context.others)) if wanted else []
-        read = [text[start:end] for start, end in own]
-        if own and context.above:
-            # As people read it: the first words of a mail stand below its subject.
-            read[0] = f"Subject: {context.above[:_MOST_ABOVE]}\n\n{read[0]}"
-        asked = self._promising(read, wanted, MOST_ASKED + len(text) // PER_ASKED, context)
+        asked = sorted(self._promising(text, wanted, context)) if wanted else []
         if not asked:
             return
         report = is_report(text)
         listed = [hit for hit in context.hits if hit.label in _LISTED]
         heard = [hit for hit in listed if hit.confidence >= 0.75]
         excused = [hit for hit in listed if any(reason.startswith(NOT_MEANT) for reason in hit.reasons)]
-        for place, row in zip(asked, self.model.scores([read[place] for place in asked]), strict=True):
+        looked = 0
+        for passage, row in zip(asked, self.model.scores([text[start:end] for start, end in asked]), strict=True):
             # A passage is read as one thing, that which it is most.
             best = CLASSES[int(np.argmax(row))]
             for name in (best, *_TWINS.get(best, ())):
@@ -294,7 +290,8 @@ class Meaning(TextDetector):
                 sure = confidence(float(row[column]), self.model.bands[column])
                 if sure < 0.5:
                     continue
-                start, end = self._said(text, own[place], column)
+                start, end = self._said(text, passage, column) if looked < _MOST_LOOKED_INTO else passage
+                looked += 1
                 # What a listed word says outright needs no second opinion of another name.
                 if name in _LANGUAGE and _any_within(heard, start, end):
                     continue
@@ -326,17 +323,19 @@ class Meaning(TextDetector):
             return "said to be wrong, not meant"
         return "talk of a lesson or text" if is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False) else ""
 
-    def _promising(self, read: Sequence[str], wanted: Sequence[str], most: int, context: Context) -> list[int]:
-        """Which passages are worth asking about: at most so many, those whose words promise most of what is wanted. What is left
-        out is said to the budget.
+    def _promising(self, text: str, wanted: Sequence[str], context: Context) -> list[tuple[int, int]]:
+        """The passages worth asking about: those whose words promise most of what is wanted, at most MOST_ASKED and one for each
+        PER_ASKED characters. None that begins in words of others. What is left out is said to the budget.
         """
-        if not read:
+        own = list(passages(text, context.others))
+        if not own:
             return []
         columns = sorted({CLASSES.index(each) for name in wanted for each in (name, *_TWINS.get(name, ()))})
-        promises = self.model.table.promises(list(map(words_of, read)))[:, columns].max(axis=1)
+        promises = self.model.table.promises([words_of(text[start:end]) for start, end in own])[:, columns].max(axis=1)
         chosen = np.flatnonzero(promises >= self.model.table.asked_from)
+        most = MOST_ASKED + len(text) // PER_ASKED
         if len(chosen) > most:
-            chosen = np.sort(chosen[np.argsort(promises[chosen], kind="stable")[-most:]])
+            chosen = chosen[np.argsort(promises[chosen], kind="stable")[-most:]]
             if context.budget is not None:
                 context.budget.texts_cut += 1
-        return [int(place) for place in chosen]
+        return [own[place] for place in chosen]

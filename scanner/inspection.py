@@ -191,12 +191,10 @@ def inspect(
     names_near, wanted = None, None
     if not instruments.deep:
         names_near, wanted = _useful(envelope, direction, parts, directory, regime, instruments)
-    subject = next((part.text for part in parts if part.kind == "subject"), "")
     for part in parts:
         if part.text:
             opening(originals.get(part.path, part.path))  # a detector may meet its end here too
-            above = subject if part.kind == "body" else ""
-            hits.extend(_content_hits(part, directory, instruments, names_near, wanted, above, budget))
+            hits.extend(_content_hits(part, directory, instruments, names_near, wanted, budget))
     message = Message(envelope, direction, parts, tuple(hits), directory)
     hits = _subject_with_body(hits, message, instruments, budget)
     message = replace(message, hits=tuple(hits))
@@ -454,7 +452,6 @@ def _content_hits(
     instruments: Instruments,
     names_near: tuple[NamesNear, ...] | None,
     wanted: frozenset[str] | None,
-    above: str,
     budget: NameBudget,
 ) -> Iterable[Hit]:
     others = tuple(
@@ -465,7 +462,6 @@ def _content_hits(
         others,
         names_near,
         wanted,
-        hashlib.sha256(above.encode("utf-8", "surrogatepass")).digest() if above else b"",
         directory.people.version,
     )
     can_be_kept = len(part.text) <= _CACHE_LONGEST and not part.tables
@@ -481,7 +477,6 @@ def _content_hits(
                 budget=budget,
                 others=others,
                 wanted=wanted,
-                above=above,
             )
         )
         if can_be_kept and (budget.windows_dropped, budget.texts_cut) == left_out:

@@ -119,14 +119,12 @@ class Detectors(Protocol):
         budget: NameBudget | None = None,
         others: tuple[tuple[int, int], ...] = (),
         wanted: frozenset[str] | None = None,
-        above: str = "",
     ) -> list[Hit]:
         """Hits in one normalised text, `part` left empty, ordered by start. `others`: spans that the sender neither wrote nor
         forwards (quoted mail, signatures, disclaimers, banners), in which no whole sentence is judged.
 
         `names_near`: around which hits a person's name matters; None runs names everywhere. `wanted`: of the labels
-        `on_demand` those that matter, None is all; a hit of another one may still be given, and may be missing. `above`: what
-        a reader has read before, as the subject over a body; no hit lies in it.
+        `on_demand` those that matter, None is all; a hit of another one may still be given, and may be missing.
         """
 
     def message(self, message: Message) -> list[Hit]:

@@ -203,7 +203,6 @@ class WordDetectors:
         budget: NameBudget | None = None,
         others: tuple[tuple[int, int], ...] = (),
         wanted: frozenset[str] | None = None,
-        above: str = "",
     ) -> list[Hit]:
         self.texts.append(text)
         self.wanted.append(wanted)

@@ -26,6 +26,7 @@ from detectors.meaning import (
     Model,
     WordTable,
     confidence,
+    passages,
 )
 from detectors.wording import sentences
 from scanner.ports import Detectors, NameBudget
@@ -79,6 +80,31 @@ def test_sentences_cover_every_letter_once_and_in_order(text: str, longest: int)
     assert "".join(re.findall("[ab]", "".join(text[start:end] for start, end in spans))) == "".join(
         re.findall("[ab]", text)
     )
+
+
+@given(
+    st.text(alphabet="ab .!?\n\t-•", max_size=1500),
+    st.lists(st.tuples(st.integers(0, 1500), st.integers(0, 400)), max_size=4),
+)
+def test_passages_cover_the_writers_own_letters_once_and_no_letter_of_others(
+    text: str, given: list[tuple[int, int]]
+) -> None:
+    others = tuple((start, min(start + length, len(text))) for start, length in sorted(given) if start < len(text))
+    spans = list(passages(text, others))
+    assert all(first[1] <= second[0] for first, second in pairwise(spans))
+    assert not any(start < last and first < end for start, end in spans for first, last in others if first < last)
+    theirs = {place for first, last in others for place in range(first, last)}
+    own = [place for place, letter in enumerate(text) if letter in "ab" and place not in theirs]
+    assert [place for start, end in spans for place in range(start, end) if text[place] in "ab"] == own
+    assert not any("\t" in text[start:end] for start, end in spans)
+
+
+def test_a_short_mail_is_one_passage_and_a_long_one_has_no_small_rest() -> None:
+    sentence = "The bus for the museum leaves at nine from the front gate. "
+    assert len(list(passages(sentence * 6))) == 1
+    lengths = [end - start for start, end in passages(sentence * 41)]
+    assert max(lengths) < 500
+    assert min(lengths) > 200
 
 
 def test_a_batch_says_what_each_sentence_says_alone() -> None:

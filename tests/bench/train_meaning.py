@@ -100,9 +100,7 @@ def _row(text: str, source: str, labels: Iterable[str], near: Iterable[str]) -> 
 
 
 def mail_rows(path: Path, learnt: bool, seed: int = SEED) -> Iterator[Row]:
-    """Mails of several passages, cut as the product cuts them, and with their subject before the first; of those that are learnt
-    from (four of five) some passages on their own as well.
-    """
+    """Mails of several passages, cut as the product cuts them; of those that are learnt from (four of five) shorter stretches as well."""
     rng = np.random.default_rng(seed)
     for number, line in enumerate(path.read_text("utf-8").splitlines()):
         mail = json.loads(line)
@@ -114,8 +112,7 @@ def mail_rows(path: Path, learnt: bool, seed: int = SEED) -> Iterator[Row]:
             text += passage["text"] + ("\n\n" if rng.random() < 0.3 else " ")
         for start, end in passages(text):
             told = [each for each in at if each[0] < end and start < each[1]]
-            begin = f"Subject: {mail['subject']}\n\n" if start == 0 and rng.random() < 0.6 else ""
-            yield _row(begin + text[start:end], path.stem, (each[2] for each in told), (each[3] for each in told))
+            yield _row(text[start:end], path.stem, (each[2] for each in told), (each[3] for each in told))
         for place, (_, _, label, near) in enumerate(at if learnt else ()):
             if (label, near) == ("none", "") or len(at) < 3:
                 continue
@@ -495,20 +492,22 @@ def main() -> int:
         "--weights", type=Path, help="train anew from these; else table and bands are made for the network there is"
     )
     parser.add_argument("--into", type=Path, default=HERE.parents[1] / "detectors" / "models")
-    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--rate", type=float, default=5e-5)
     parser.add_argument("--test", action="store_true", help="score the even lines as well, which nothing is chosen by")
     options = parser.parse_args()
-    rows = [
-        row for path in sorted(LEARN.glob("*.jsonl")) for row in sentence_rows(path, path.stem, lambda number: True)
-    ]
-    kept, held, asked = list(ordinary(learnt=True)), list(ordinary(learnt=False)), learnt_rows(odd=True)
+    single, mails = (sorted(LEARN.glob(those)) for those in ("[!m]*.jsonl", "mails_*.jsonl"))
+    rows = [row for path in single for row in sentence_rows(path, path.stem, lambda number: True)]
+    # Twice, because a mail gives few passages, and other stretches of it the second time.
+    rows += [row for path in mails for seed in (SEED, SEED + 1) for row in mail_rows(path, learnt=True, seed=seed)]
+    kept, held = list(ordinary(learnt=True)), list(ordinary(learnt=False))
+    asked = [*learnt_rows(odd=True), *(row for path in mails for row in mail_rows(path, learnt=False))]
     path, vocabulary = options.into / "meaning.onnx", options.into / "meaning_tokens.txt"
     table = table_of_words(rows, kept)
     if options.weights is not None:
         beside = list(public())
-        print(f"{len(rows)} sentences, {len(kept)} of ordinary mail, {len(beside)} of public sets")
+        print(f"{len(rows)} sentences and passages, {len(kept)} of ordinary mail, {len(beside)} of public sets")
         learnt, fixed = train([*rows, *kept], beside, options.weights, options.layers, options.epochs, options.rate)
         options.into.mkdir(exist_ok=True)
         network(learnt, fixed, options.layers, path)
@@ -525,7 +524,12 @@ def main() -> int:
     scores = model.scores([row.text for row in asked])
     plain = [*held, *(row for row in asked if not row.labels and not row.near)]
     made = bands(scores, asked, model.scores([row.text for row in plain]))
-    report(scores, asked, made, f"odd lines, by which and by {len(plain)} ordinary sentences the bands are chosen")
+    report(
+        scores,
+        asked,
+        made,
+        f"odd lines and every fifth mail, by which and by {len(plain)} ordinary passages the bands are chosen",
+    )
     told = (scores >= np.asarray([low for low, _ in made.values()])).any(axis=1) & np.asarray(
         [bool(row.labels) for row in asked]
     )
@@ -535,7 +539,7 @@ def main() -> int:
     table["asked_from"] = asked_from = round(float(np.quantile(promises[told], 0.16)), 3)
     print(
         f"the table of words ({len(model.table.rows)}) lets through 84 % of what the network tells and "
-        f"{(ordinarily >= asked_from).mean():.1%} of ordinary sentences"
+        f"{(ordinarily >= asked_from).mean():.1%} of ordinary passages"
     )
     facts = {"bands": made, **table}
     (options.into / "meaning.json").write_text(json.dumps(facts, ensure_ascii=False, indent=0), "utf-8")
