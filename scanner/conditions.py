@@ -211,9 +211,9 @@ class Condition(ABC):
         """False where envelope and directory alone already say that it cannot hold, whatever the text has."""
         return True
 
-    def useful(self, scene: Scene) -> frozenset[str]:
-        """The labels whose hits can still matter to it, as far as envelope and directory say."""
-        return self.labels() if self.possible(scene) else frozenset()
+    def useful(self, scene: Scene) -> frozenset[str] | None:
+        """The labels whose hits can still matter to it, as far as envelope and directory say; None where it is not possible."""
+        return self.labels() if self.possible(scene) else None
 
     def named_kinds(self) -> frozenset[str]:
         """The kinds of item that this condition asks for by name."""
@@ -781,8 +781,14 @@ class All(Condition):
     def possible(self, scene: Scene) -> bool:
         return all(item.possible(scene) for item in self.items)
 
-    def useful(self, scene: Scene) -> frozenset[str]:
-        return frozenset().union(*(item.useful(scene) for item in self.items)) if self.possible(scene) else frozenset()
+    def useful(self, scene: Scene) -> frozenset[str] | None:
+        found: frozenset[str] = frozenset()
+        for item in self.items:
+            labels = item.useful(scene)
+            if labels is None:
+                return None
+            found |= labels
+        return found
 
     def needs(self) -> frozenset[str]:
         return next((found for item in self.items if (found := item.needs())), frozenset())
@@ -821,8 +827,9 @@ class AnyOf(Condition):
     def possible(self, scene: Scene) -> bool:
         return any(item.possible(scene) for item in self.items)
 
-    def useful(self, scene: Scene) -> frozenset[str]:
-        return frozenset().union(*(item.useful(scene) for item in self.items))
+    def useful(self, scene: Scene) -> frozenset[str] | None:
+        each = [labels for item in self.items if (labels := item.useful(scene)) is not None]
+        return frozenset().union(*each) if each else None
 
     def needs(self) -> frozenset[str]:
         each = [item.needs() for item in self.items]

@@ -168,9 +168,9 @@ class Rulebook:
         for rule in self.rules:
             if rule.runs and not rule.labels & labels <= found:
                 for scene in scenes:
-                    if rule.when.possible(scene):
-                        conditions = (rule.when, *(step.when for step in rule.raises))
-                        found |= labels & frozenset().union(*(each.useful(scene) for each in conditions))
+                    useful = rule.when.useful(scene)
+                    if useful is not None:
+                        found |= labels & useful.union(*(step.when.labels() for step in rule.raises))
         return found
 
     def rule(self, rule_id: str) -> Rule | None:

@@ -289,6 +289,28 @@ def test_only_what_the_envelope_rules_out_is_impossible_before_reading(text: str
     assert condition.possible(Scene(OUTSIDER, "outbound", "sender", (), (), DIRECTORY)) is possible
 
 
+@pytest.mark.parametrize(
+    ("text", "useful"),
+    [
+        ("labels: {any: [nino]}", {"nino"}),
+        ("all: [{labels: {any: [nino]}}, {direction: [internal]}]", None),
+        ("any: [{all: [{labels: {any: [nino]}}, {direction: [internal]}]}, {sender_role: [pupil]}]", None),
+        ("direction: [outbound]", set()),
+        ("all: [{labels: {any: [nino]}}, {direction: [outbound]}]", {"nino"}),
+        (
+            "any: [{all: [{labels: {any: [nino]}}, {direction: [internal]}]}, {near: {of: [nhs], to: [sen]}}]",
+            {"nhs", "sen"},
+        ),
+        ("all: [{labels: {any: [nino]}}, {none: [{labels: {any: [nhs]}}]}]", {"nino", "nhs"}),
+    ],
+)
+def test_labels_are_useful_only_where_the_envelope_leaves_their_branch_possible(
+    text: str, useful: set[str] | None
+) -> None:
+    condition = read_condition(Reader(), parse(text, "rule.yml"))
+    assert condition.useful(Scene(OUTSIDER, "outbound", "sender", (), (), DIRECTORY)) == useful
+
+
 # --- protection, files, recipients, subject -------------------------------------------------------------------------
 
 

@@ -403,6 +403,22 @@ def test_the_same_words_are_searched_once_and_judged_the_same(tmp_path: Path) ->
     assert house.judge(envelope, instruments=replace(house.instruments, cache=HitCache())) == fresh
 
 
+def test_dear_labels_are_looked_for_only_where_a_rule_could_use_them(tmp_path: Path) -> None:
+    inside = NUMBER.replace("when:\n", "when:\n  direction: [internal]\n", 1).replace("[nino]", "[health]")
+    house = House(tmp_path, number=NUMBER, inside=inside)
+    tools = replace(house.instruments, detectors=replace(house.detectors, on_demand=frozenset({"health", "sen"})))
+    outbound, internal = mail(body="asthma"), mail(body="asthma", to=(JANE,))
+    for envelope, wanted, deep in (
+        (outbound, frozenset(), False),
+        (internal, frozenset({"health"}), False),
+        (outbound, None, True),
+    ):
+        tools.detectors.wanted.clear()  # type: ignore[attr-defined]
+        house.judge(envelope, instruments=replace(tools, deep=deep))
+        # The body's words are the same, and what was not looked for in one mail is not taken for absent in the next.
+        assert tools.detectors.wanted[-1] == wanted  # type: ignore[attr-defined]
+
+
 def test_the_cache_does_not_outlive_the_people_it_was_filled_for(tmp_path: Path) -> None:
     class Knowing(WordDetectors):
         def content(self, text: str, tables: object = (), *, people: People | None = None, **rest: object) -> list:  # type: ignore[type-arg]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -24,6 +25,7 @@ from detectors.meaning import (
     TOKENS,
     Meaning,
     Model,
+    WordTable,
     confidence,
     passages,
 )
@@ -136,6 +138,31 @@ def test_a_long_text_costs_no_more_than_its_promising_sentences(monkeypatch: pyt
     assert asked == [MOST_ASKED + len(text) // PER_ASKED]
     assert budget.texts_cut == 1
     assert any(hit.label == "reads_as_threat" for hit in hits)
+
+
+def test_only_passages_that_promise_what_is_wanted_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(
+        Model, "scores", lambda _, texts: asked.extend(texts) or np.full((len(texts), len(CLASSES)), -9.0)
+    )
+    weights = np.zeros((3, len(CLASSES)), np.float32)
+    weights[0, CLASSES.index("threat")] = weights[1, CLASSES.index("auction")] = 50.0
+    table = WordTable({"career": 0, "kitchen table": 1}, weights, np.full(len(CLASSES), -3.0, np.float32), 0.0)
+    judge = Meaning()
+    judge.__dict__["model"] = replace(model(), table=table)
+    threat = "Tell anyone what you saw in my office and I'll end your career, understood?"
+    for_sale = "I am selling my old kitchen table and two chairs for forty pounds, who wants them?"
+    text = f"{threat}\n\nSee you at nine, and thank you for the cake.\n\n{for_sale}"
+    for wanted, expected in (
+        (None, [threat, for_sale]),
+        (frozenset({"reads_as_threat"}), [threat]),
+        (frozenset({"reads_as_auction"}), [for_sale]),
+        (frozenset({"reads_as_chain"}), []),
+        (frozenset(), []),
+    ):
+        asked.clear()
+        assert not list(judge.detect(text, (), detectors.Context(wanted=wanted)))
+        assert asked == expected
 
 
 def test_words_of_others_are_not_judged() -> None:

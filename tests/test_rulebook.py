@@ -148,6 +148,19 @@ def test_names_matter_only_near_labels_of_rules_that_run_and_are_possible(tmp_pa
     assert rulebook.names_near([replace(outbound, direction="internal")]) == ()
 
 
+def test_labels_matter_only_to_rules_that_run_and_are_possible_and_where_they_raise_one(tmp_path: Path) -> None:
+    health = GOOD.replace("  labels: {any: [nino]}\n", "  direction: [internal]\n  labels: {any: [health]}\n")
+    raised = GOOD + "raise:\n  - {when: {labels: {any: [email]}}, severity: severe}\n"
+    rules = rules_with(tmp_path, first=health, second=raised, third=GOOD.replace("[nino]", "[person]") + "state: off\n")
+    rulebook = load_rulebook(rules, KNOWN)
+    outbound = Scene(mail(), "outbound", "sender", (), (), DIRECTORY)
+    internal = replace(outbound, direction="internal")
+    asked = frozenset({"health", "email", "person"})
+    assert rulebook.useful(asked, [outbound]) == {"email"}
+    assert rulebook.useful(asked, [outbound, internal]) == {"email", "health"}
+    assert rulebook.useful(frozenset(), [outbound, internal]) == frozenset()
+
+
 def test_several_keys_of_one_condition_must_all_hold(tmp_path: Path) -> None:
     text = GOOD.replace("  labels: {any: [nino]}\n", "  direction: [outbound]\n  labels: {any: [nino]}\n")
     (rule,) = load_one(tmp_path, text).rules
