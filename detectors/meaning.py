@@ -1,13 +1,15 @@
-"""A small transformer that reads whole sentences: what somebody means, whatever words they choose.
+"""A small transformer that reads a short mail, or a stretch of a longer one, as a whole: what somebody means, whatever words they
+choose.
 
-What the user sees: "reads as a threat", "reads as bullying", with the sentence's place and never its text. Lists of wordings know
-what their authors thought of; this model has learnt from thousands of sentences what a breach of each kind sounds like, and what only
-resembles one. Which of it counts by itself, and which only beside a listed sign, is for the rules to say.
+What the user sees: "reads as a threat", "reads as bullying", with the place of the sentence that says it most and never its text.
+Lists of wordings know what their authors thought of; this model has learnt from thousands of sentences and mails what a breach of each
+kind sounds like, and what only resembles one. Which of it counts by itself, and which only beside a listed sign, is for the rules to
+say.
 
 The layers of MiniLM (BERT: Devlin et al. 2018; MiniLM: Wang et al. 2020) with one output a class, in 8 bits, run by ONNX Runtime on
-one thread. Few sentences get that far: a table of words, a few microseconds a sentence, says which are worth asking about, and of
-one text at most MOST_ASKED are and some more of a long one, the likeliest first; what is left out is said. Data, licences, figures and
-known faults: `models/meaning.md`; made by `tests/bench/train_meaning.py`.
+one thread. Few passages get that far: it is asked only for what a rule could use, and a table of words, some microseconds a passage,
+says which are worth asking about; of one text at most MOST_ASKED are and some more of a long one, the likeliest first; what is left
+out is said. Data, licences, figures and known faults: `models/meaning.md`; made by `tests/bench/train_meaning.py`.
 """
 
 from __future__ import annotations
