@@ -56,7 +56,7 @@ LONGEST = 112
 # Passages that read as a breach in which the sentence is looked for that says it.
 _MOST_LOOKED_INTO = 12
 # Of one text; a long one has more to say, and its cost stays linear.
-MOST_ASKED, PER_ASKED = 16, 4_000
+MOST_ASKED, PER_ASKED = 16, 8_000
 _BATCH = 8
 # Of characters, so that it is nearly always less than LONGEST tokens.
 _STRETCH = 400
