@@ -143,9 +143,12 @@ def test_a_long_text_costs_no_more_than_its_promising_sentences(monkeypatch: pyt
 
 def test_only_passages_that_promise_what_is_wanted_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(
-        Model, "scores", lambda _, texts: asked.extend(texts) or np.full((len(texts), len(CLASSES)), -9.0)
-    )
+
+    def silent(_: Model, texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        return np.full((len(texts), len(CLASSES)), -9.0)
+
+    monkeypatch.setattr(Model, "scores", silent)
     weights = np.zeros((3, len(CLASSES)), np.float32)
     weights[0, CLASSES.index("threat")] = weights[1, CLASSES.index("auction")] = 50.0
     table = WordTable({"career": 0, "kitchen table": 1}, weights, np.full(len(CLASSES), -3.0, np.float32), 0.0)
