@@ -53,6 +53,8 @@ _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": (
 _NEAR = 250
 # Tokens that are read of a passage.
 LONGEST = 112
+# Of the sentences of one so many are asked about, the likeliest by their words.
+_MOST_LIKELY = 3
 # Passages that read as a breach in which the sentence is looked for that says it.
 _MOST_LOOKED_INTO = 12
 # Of one text; a long one has more to say, and its cost stays linear.
@@ -322,6 +324,9 @@ class Meaning(TextDetector):
         found = [(start + first, start + last) for first, last in sentences(text[start:end], _STRETCH)]
         if len(found) < 2:
             return passage
+        if len(found) > _MOST_LIKELY:
+            promises = self.model.table.promises([words_of(text[first:last]) for first, last in found])[:, column]
+            found = [found[place] for place in np.sort(np.argsort(promises)[-_MOST_LIKELY:])]
         alone = self.model.scores([text[first:last] for first, last in found])[:, column]
         most = int(np.argmax(alone))
         return found[most] if alone[most] >= self.model.bands[column][0] else passage

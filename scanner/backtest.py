@@ -2,6 +2,9 @@
 
 An answer is yes, no, or "cannot tell" where the facts do not hold what a condition asks for (an address, a file's name, the
 exact distance between two hits). "Cannot tell" is counted and never taken for either of the others.
+
+What the scanner looks for only where a rule in force could use it (names, `Detectors.on_demand`) is among the facts so far as it was
+looked for: a changed rule that asks for it in other mail than before finds too little here, unless that mail is read again.
 """
 
 from __future__ import annotations

@@ -96,9 +96,12 @@ class Scene:
     opened: tuple[OpenedLock, ...] = ()
 
     labels: frozenset[str] = field(init=False, repr=False, compare=False)
+    # The kinds of recipient. For a document, those who can open it; where nobody says who can, an outsider might.
+    audience: frozenset[AddressKind] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "labels", frozenset(hit.label for hit in self.hits))
+        object.__setattr__(self, "audience", self._audience())
 
     def recipient_kind(self, address: str) -> AddressKind:
         """As the directory says, except that a person of ours on a listed webmail address is no outsider."""
@@ -145,9 +148,7 @@ class Scene:
             found.append(_fact(f"@protection:{grade}"))
         return tuple(found)
 
-    @property
-    def audience(self) -> frozenset[AddressKind]:
-        """The kinds of recipient. For a document, those who can open it; where nobody says who can, an outsider might."""
+    def _audience(self) -> frozenset[AddressKind]:
         kinds = frozenset(self.recipient_kind(item.address) for item in self.envelope.recipients)
         if self.envelope.audience is not None:
             return kinds | {self.share_kind(share) for share in self.envelope.audience} or frozenset({"ours"})

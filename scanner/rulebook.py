@@ -166,8 +166,9 @@ class Rulebook:
         """Those of `labels` whose hits can matter to a rule that this envelope, seen in one of these ways, leaves possible."""
         found: frozenset[str] = frozenset()
         for rule in self.rules:
-            if rule.runs and not rule.labels & labels <= found:
-                for scene in scenes:
+            asked = rule.labels & labels if rule.runs else found
+            for scene in scenes:
+                if not asked <= found:
                     useful = rule.when.useful(scene)
                     if useful is not None:
                         found |= labels & useful.union(*(step.when.labels() for step in rule.raises))

@@ -135,16 +135,21 @@ def test_a_long_text_costs_no_more_than_its_promising_sentences(monkeypatch: pyt
     text = "Tell anyone what you saw in my office and I will end your career.\n\n" * 400
     budget = NameBudget(10_000)
     hits = seen().content(text, budget=budget)
-    assert asked == [MOST_ASKED + len(text) // PER_ASKED]
+    assert asked[0] == MOST_ASKED + len(text) // PER_ASKED
+    # Of each of the first that read as one, a few sentences more.
+    assert sum(asked[1:]) <= 3 * 12
     assert budget.texts_cut == 1
     assert any(hit.label == "reads_as_threat" for hit in hits)
 
 
 def test_only_passages_that_promise_what_is_wanted_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(
-        Model, "scores", lambda _, texts: asked.extend(texts) or np.full((len(texts), len(CLASSES)), -9.0)
-    )
+
+    def silent(_: Model, texts: list[str]) -> np.ndarray:
+        asked.extend(texts)
+        return np.full((len(texts), len(CLASSES)), -9.0)
+
+    monkeypatch.setattr(Model, "scores", silent)
     weights = np.zeros((3, len(CLASSES)), np.float32)
     weights[0, CLASSES.index("threat")] = weights[1, CLASSES.index("auction")] = 50.0
     table = WordTable({"career": 0, "kitchen table": 1}, weights, np.full(len(CLASSES), -3.0, np.float32), 0.0)
@@ -152,7 +157,7 @@ def test_only_passages_that_promise_what_is_wanted_are_asked(monkeypatch: pytest
     judge.__dict__["model"] = replace(model(), table=table)
     threat = "Tell anyone what you saw in my office and I'll end your career, understood?"
     for_sale = "I am selling my old kitchen table and two chairs for forty pounds, who wants them?"
-    text = f"{threat}\n\nSee you at nine, and thank you for the cake.\n\n{for_sale}"
+    text = f"{threat}\tSee you at nine, and thank you for the cake.\t{for_sale}"
     for wanted, expected in (
         (None, [threat, for_sale]),
         (frozenset({"reads_as_threat"}), [threat]),
