@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 
 import pytest
 from made_up import GOOD, rules_with
 
+from scanner import app
 from scanner.errors import ConfigError, MailwardenError
 from scanner.rule_sets import Change, InForce, RuleSets, content_version
 from scanner.rulebook import load_rulebook
+from scanner.schedule import Job
+from scanner.service import Services
 
 NOW = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 
@@ -168,3 +173,25 @@ def test_a_folder_of_anything_is_no_rule_set(tmp_path: Path) -> None:
         (tmp_path / f"{number}.md").touch()
     with pytest.raises(ConfigError, match="more than 5,000 files"):
         content_version(tmp_path)
+
+
+def test_the_page_alone_looks_for_changed_rules_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`run` looks between two rounds; where there are no rounds somebody else has to."""
+    settings = tmp_path / "mailwarden.yaml"
+    settings.write_text(f"store: {{url: 'sqlite:///{tmp_path / 'store.db'}'}}\n")
+    asked: list[str] = []
+    services = Services(())
+    services.renewed = lambda each: asked.append("looked") or each  # type: ignore[func-returns-value]
+    monkeypatch.setattr(Services, "stop", Event())
+    monkeypatch.setattr(app, "_services", lambda *_: nullcontext(services))
+    monkeypatch.setattr(app, "serve_all", lambda *_: None)
+
+    def run(jobs: list[Job], stop: Event, serve: Callable[[], None]) -> None:
+        for job in jobs:
+            assert job.seconds <= 60
+            job.call()
+        serve()
+
+    monkeypatch.setattr(app.schedule, "run", run)
+    app.run_web(settings, print)
+    assert asked == ["looked"]
