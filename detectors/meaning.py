@@ -46,6 +46,8 @@ CLASSES = (
     "private_business",
 )  # fmt: skip
 _LANGUAGE = frozenset({"threat", "harassment", "discrimination", "sexual", "insult", "disrepute"})
+# What lessons, training and stories speak of, too.
+_TAUGHT = frozenset({"chain", "hoax", "phishing", "gambling", "impersonation"})
 _LISTED = frozenset({"threat", "harassment", "discrimination", "sexual", "profanity", "abuse", "disparagement"})
 # Alike in their words: who writes to whom decides which it is, and that is for the rules.
 _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": ("staff_pupil",)}
@@ -57,11 +59,15 @@ LONGEST = 112
 _MOST_LIKELY = 3
 # Passages that read as a breach in which the sentence is looked for that says it.
 _MOST_LOOKED_INTO = 12
+# With fewer words nothing is judged: a cell of a table, a greeting.
+_ENOUGH_WORDS = 4
 # Of one text; a long one has more to say, and its cost stays linear.
 MOST_ASKED, PER_ASKED = 16, 8_000
 _BATCH = 8
 # Of characters, so that it is nearly always less than LONGEST tokens.
 _STRETCH = 400
+# A quotation of several words; in single marks it cannot be told from apostrophes.
+_QUOTATION = re.compile(r"\"[^\"\n]{20,400}\"|“[^“”]{20,400}”|«[^«»]{20,400}»|„[^„“”]{20,400}[“”]")
 _CELL = re.compile(r"[^\t]+")
 _WORD = re.compile(r"[a-z0-9£$*@']+")
 # More than LONGEST tokens of ordinary text.
@@ -309,14 +315,29 @@ class Meaning(TextDetector):
                 if name in _LANGUAGE and _any_within(heard, start, end):
                     continue
                 # One sentence does not say whose words it holds; what stands in and around it may.
-                why = "quoted" if mostly_quoted(text, start, end) or introduced(text, start) else ""
+                quoted = (
+                    mostly_quoted(text, start, end)
+                    or introduced(text, start)
+                    or self._only_quoted(text, passage, column)
+                )
+                why = "quoted" if quoted else ""
                 if name in _LANGUAGE and not why:
                     not_meant = _any_within(excused, start, end)
                     why = "its words are not meant" if not_meant else self._excused(text, start, end, report)
+                elif name in _TAUGHT and not why:
+                    why = self._taught(text, start, end)
                 reasons: tuple[str, ...] = ("judged from what stands around it by a model, which may be wrong",)
                 if why:
                     sure, reasons = sure * 0.6, (*reasons, why)
                 yield Hit(_label(name), start, end, text[start:end], round(sure, 3), reasons)
+
+    def _only_quoted(self, text: str, passage: tuple[int, int], column: int) -> bool:
+        """Whether the passage reads so for what stands in quotation marks, and no longer without it."""
+        start, end = passage
+        rest = _QUOTATION.sub(" ", text[start:end])
+        if len(rest) == end - start:
+            return False
+        return float(self.model.scores([rest])[0, column]) < self.model.bands[column][0]
 
     def _said(self, text: str, passage: tuple[int, int], column: int) -> tuple[int, int]:
         """The sentence of the passage that says it most; all of the passage where no sentence says it alone."""
@@ -337,17 +358,23 @@ class Meaning(TextDetector):
             return "in a report"
         if is_challenged(text, start, end):
             return "said to be wrong, not meant"
-        return "talk of a lesson or text" if is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False) else ""
+        return self._taught(text, start, end)
+
+    @staticmethod
+    def _taught(text: str, start: int, end: int) -> str:
+        near = text[max(0, start - _NEAR) : end + _NEAR]
+        return "talk of a lesson or text" if is_lesson(near, to_you=False) else ""
 
     def _promising(self, text: str, wanted: Sequence[str], context: Context) -> list[tuple[int, int]]:
         """The passages worth asking about: those whose words promise most of what is wanted, at most MOST_ASKED and one for each
         PER_ASKED characters. None that begins in words of others. What is left out is said to the budget.
         """
-        own = list(passages(text, context.others))
+        words = {each: words_of(text[slice(*each)]) for each in passages(text, context.others)}
+        own = [each for each, said in words.items() if len(said) >= _ENOUGH_WORDS]
         if not own:
             return []
         columns = sorted({CLASSES.index(each) for name in wanted for each in (name, *_TWINS.get(name, ()))})
-        promises = self.model.table.promises([words_of(text[start:end]) for start, end in own])[:, columns].max(axis=1)
+        promises = self.model.table.promises([words[each] for each in own])[:, columns].max(axis=1)
         chosen = np.flatnonzero(promises >= self.model.table.asked_from)
         most = MOST_ASKED + len(text) // PER_ASKED
         if len(chosen) > most:

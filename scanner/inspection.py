@@ -556,7 +556,10 @@ def _withhold_names(
             ending = _ENDING.search(component)
             if component not in told:
                 words = (component[: ending.start()] if ending else component).translate(_NAME_SPACES)
-                found = instruments.detectors.content(words, people=directory.people, names_near=None, budget=budget)
+                # A name is no sentence: nothing that reads whole ones is asked about it.
+                found = instruments.detectors.content(
+                    words, people=directory.people, names_near=None, budget=budget, wanted=frozenset()
+                )
                 told[component] = tuple(hit for hit in found if hit.confidence >= 0.5)
             if told[component]:
                 components[position] = _WITHHELD + (ending.group() if ending else "")
