@@ -233,7 +233,7 @@ SENSES = (
     ("The new contract cripples our budget.", "I am sick of catering for cripples."),
     ("My sister has a Maine coon called Biscuit.", "That coon and his cats are moving in next door."),
     ("We could see a chink of light under the stage door.", "There is a chink in my class who cannot read."),
-    ("There is a nip in the air, so bring coats.", "I would not buy from nips."),
+    ("There is a nip in the air, so bring coats.", "Those dirty nips again."),
     ("The tranny van is booked for the kit.", "Some tranny parked in my space."),
     ("Each request carries a nonce and a token.", "The man is a nonce, keep him off the gate."),
     ("The old bag split and books went everywhere.", "The old bag in reception is at it again."),
