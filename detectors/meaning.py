@@ -46,8 +46,6 @@ CLASSES = (
     "private_business",
 )  # fmt: skip
 _LANGUAGE = frozenset({"threat", "harassment", "discrimination", "sexual", "insult", "disrepute"})
-# What lessons, training and stories speak of, too.
-_TAUGHT = frozenset({"chain", "hoax", "phishing", "gambling", "impersonation"})
 _LISTED = frozenset({"threat", "harassment", "discrimination", "sexual", "profanity", "abuse", "disparagement"})
 # Alike in their words: who writes to whom decides which it is, and that is for the rules.
 _TWINS: Mapping[str, tuple[str, ...]] = {"staff_pupil": ("sexual",), "sexual": ("staff_pupil",)}
@@ -57,10 +55,12 @@ _NEAR = 250
 LONGEST = 112
 # Of the sentences of one so many are asked about, the likeliest by their words.
 _MOST_LIKELY = 3
-# Passages that read as a breach in which the sentence is looked for that says it.
+# Passages that read as a breach in which is looked for the sentence that says it, and for quotations.
 _MOST_LOOKED_INTO = 12
 # With fewer words nothing is judged: a cell of a table, a greeting.
 _ENOUGH_WORDS = 4
+# Four words have so many characters at least.
+_SHORTEST = 7
 # Of one text; a long one has more to say, and its cost stays linear.
 MOST_ASKED, PER_ASKED = 16, 8_000
 _BATCH = 8
@@ -229,10 +229,13 @@ def session_of(network: Path) -> onnxruntime.InferenceSession:
 
 def passages(text: str, others: Sequence[tuple[int, int]] = ()) -> Iterator[tuple[int, int]]:
     """What is judged as one: neighbouring sentences, as many as the network can read at once, because what somebody means shows
-    in what stands around. Stretches of equal length, none across a table's cells or into the words of `others`.
+    in what stands around. Stretches of equal length, none across a table's cells or into the words of `others`; cells too short for
+    four words are left out.
     """
     for start, end in _own(text, others):
         for cell in _CELL.finditer(text, start, end):
+            if len(cell[0]) < _SHORTEST:
+                continue
             yield from _even(list(sentences(text[cell.start() : cell.end()], _STRETCH)), cell.start())
 
 
@@ -309,8 +312,9 @@ class Meaning(TextDetector):
                 sure = confidence(float(row[column]), self.model.bands[column], self.model.slope)
                 if sure < 0.5:
                     continue
-                start, end = self._said(text, passage, column) if looked < _MOST_LOOKED_INTO else passage
                 looked += 1
+                closely = looked <= _MOST_LOOKED_INTO
+                start, end = self._said(text, passage, column) if closely else passage
                 # What a listed word says outright needs no second opinion of another name.
                 if name in _LANGUAGE and _any_within(heard, start, end):
                     continue
@@ -318,15 +322,13 @@ class Meaning(TextDetector):
                 quoted = (
                     mostly_quoted(text, start, end)
                     or introduced(text, start)
-                    or self._only_quoted(text, passage, column)
+                    or (closely and self._only_quoted(text, passage, column))
                 )
                 why = "quoted" if quoted else ""
                 if name in _LANGUAGE and not why:
                     not_meant = _any_within(excused, start, end)
                     why = "its words are not meant" if not_meant else self._excused(text, start, end, report)
-                elif name in _TAUGHT and not why:
-                    why = self._taught(text, start, end)
-                reasons: tuple[str, ...] = ("judged from what stands around it by a model, which may be wrong",)
+                reasons: tuple[str, ...] = ("a model took the passage for this, and may be wrong",)
                 if why:
                     sure, reasons = sure * 0.6, (*reasons, why)
                 yield Hit(_label(name), start, end, text[start:end], round(sure, 3), reasons)
@@ -358,12 +360,7 @@ class Meaning(TextDetector):
             return "in a report"
         if is_challenged(text, start, end):
             return "said to be wrong, not meant"
-        return self._taught(text, start, end)
-
-    @staticmethod
-    def _taught(text: str, start: int, end: int) -> str:
-        near = text[max(0, start - _NEAR) : end + _NEAR]
-        return "talk of a lesson or text" if is_lesson(near, to_you=False) else ""
+        return "talk of a lesson or text" if is_lesson(text[max(0, start - _NEAR) : end + _NEAR], to_you=False) else ""
 
     def _promising(self, text: str, wanted: Sequence[str], context: Context) -> list[tuple[int, int]]:
         """The passages worth asking about: those whose words promise most of what is wanted, at most MOST_ASKED and one for each
