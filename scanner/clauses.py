@@ -19,6 +19,8 @@ from scanner.rulebook import Rulebook
 from scanner.yaml_source import Node, Reader, load
 
 Answer = Literal["enforced", "open", "none"]
+# Topics of which a case is made whatever a policy says, because it may protect somebody.
+_SOMEBODY_IN_DANGER = frozenset({"threats", "safeguarding_concern", "staff_pupil_contact"})
 ANSWERS: tuple[Answer, ...] = ("enforced", "open", "none")
 # What a scanner can do about a clause at all: decide it, show a sign of it, obey it itself, or nothing.
 CLASSES = ("full", "partial", "record", "none")
@@ -142,3 +144,9 @@ def counts(clauses: Iterable[Clause]) -> dict[str, Counter[str]]:
         found[clause.kind][clause.answer] += 1
         found["all"][clause.answer] += 1
     return found
+
+
+def no_clause(topic: str) -> str:
+    """What stands in the place of a finding's clauses where it cites none, of the policy in force when the mail was sent."""
+    why = "somebody may be in danger" if topic in _SOMEBODY_IN_DANGER else "the rules in force look for it"
+    return f"no clause of the policy in force names it; reported because {why}"

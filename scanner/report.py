@@ -18,10 +18,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from scanner.backtest import Comparison, Labelled, RuleRecord
+from scanner.clauses import no_clause
 from scanner.evidence import places_words
 from scanner.inspection import Silence, nearness
 from scanner.labels import LABELS, explanation, label_title
 from scanner.model import SEVERITIES, Evidence, Finding, Problem, Verdict
+from scanner.routing import ROLES_IN_WORDS
 
 # A spreadsheet takes a cell that begins with one of these for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -86,6 +88,8 @@ class Summary:
     empty: int = 0
     # Left alone by decision, or judged for some topics alone: nothing found in them says nothing.
     not_judged: int = 0
+    # Of these, the ones with findings: judged for the topics of the findings, and counted with those too.
+    judged_in_part: int = 0
     flagged: int = 0
     # Nothing found, and nothing in them that was not read or not judged.
     clean: int = 0
@@ -102,6 +106,7 @@ class Summary:
         self.empty += line.empty
         self.flagged += bool(line.found)
         self.not_judged += bool(line.verdict.not_judged)
+        self.judged_in_part += bool(line.verdict.not_judged and line.found)
         self.clean += line.verdict.complete and not (
             line.found or line.empty or line.verdict.unread_protected or line.verdict.not_judged
         )
@@ -122,6 +127,11 @@ class Summary:
             return 1
         return 2 if self.incomplete or self.locked or self.messages == self.empty else 0
 
+    @property
+    def not_judged_words(self) -> str:
+        part = f" ({self.judged_in_part} of them for some topics only)" if self.judged_in_part else ""
+        return f"{self.not_judged} not judged{part}"
+
     def words(self) -> str:
         """One honest sentence: incomplete is never called clean."""
         if not self.messages:
@@ -134,7 +144,7 @@ class Summary:
         if self.empty:
             parts.append(f"{self.empty} empty")
         if self.not_judged:
-            parts.append(f"{self.not_judged} not judged")
+            parts.append(self.not_judged_words)
         parts.append(f"{self.clean} clean")
         return ", ".join(parts) + "."
 
@@ -325,7 +335,7 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
         read = ("yes" if line.verdict.complete else "no", problems, line.verdict.not_judged)
         for item in line.found:
             evidence = "; ".join(
-                f"{_part(entry)}: {label_title(entry.label)} ×{entry.count} {entry.mask}" for entry in item.evidence
+                f"{_part(entry)}: {label_title(entry.label)} ×{entry.count}, {_mask(entry)}" for entry in item.evidence
             )
             route = item.route
             yield _row(
@@ -336,6 +346,11 @@ def as_csv(lines: Iterable[Line]) -> Iterable[str]:
             )  # fmt: skip
         if not line.found and (line.verdict.problems or line.verdict.not_judged):
             yield _row((line.path, *[""] * 10, *read))
+
+
+def _how_not_judged(line: Line) -> str:
+    """A message with findings was judged for some topics; the reason that follows is why not for the others."""
+    return "not judged otherwise:" if line.found else "not judged"
 
 
 def _mask(entry: Evidence) -> str:
@@ -371,7 +386,7 @@ def print_line(console: Console, line: Line) -> None:
         if item.route is not None:
             whom = item.route.person or "nobody yet"
             console.print(
-                f"           goes to {item.route.role}, {escape(_visible(whom))}: {escape(_visible(item.route.because))}",
+                f"           goes to {ROLES_IN_WORDS[item.route.role]}, {escape(_visible(whom))}: {escape(_visible(item.route.because))}",
                 highlight=False,
             )
         shown = Table.grid(padding=(0, 2))
@@ -392,10 +407,11 @@ def print_line(console: Console, line: Line) -> None:
             for label in dict.fromkeys(entry.label for entry in item.evidence):
                 if words := explanation(label):
                     console.print(f"           {LABELS[label].title}: {words}", style="dim", highlight=False)
-        if item.clauses:
-            console.print(f"           clause {', '.join(item.clauses)}", style="dim", highlight=False)
+        clause = f"clause {', '.join(item.clauses)}" if item.clauses else no_clause(item.topic)
+        console.print(f"           {clause}", style="dim", highlight=False)
     if line.verdict.not_judged:
-        console.print(f"  [magenta]not judged[/magenta] {escape(_visible(line.verdict.not_judged))}", highlight=False)
+        how = _how_not_judged(line)
+        console.print(f"  [magenta]{how}[/magenta] {escape(_visible(line.verdict.not_judged))}", highlight=False)
     for problem in line.verdict.problems:
         console.print(f"  [magenta]not read[/magenta] {escape(_problem(problem))}", highlight=False)
     for one in line.waiting:
@@ -452,7 +468,7 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
     routes: dict[str, list[tuple[Line, Finding]]] = {}
     for line in lines:
         for item in line.found:
-            whom = f"{item.route.role.replace('_', ' ')}: {item.route.person}" if item.route else "nobody"
+            whom = f"{ROLES_IN_WORDS[item.route.role]}: {item.route.person or 'nobody yet'}" if item.route else "nobody"
             routes.setdefault(whom, []).append((line, item))
     for entries in routes.values():
         entries.sort(key=lambda entry: (-SEVERITIES.index(entry[1].severity), entry[0].path))
@@ -466,6 +482,7 @@ def as_html(lines: Sequence[Line], summary: Summary, title: str, made_at: dateti
         left=[line for line in lines if line.verdict.not_judged],
         words=PROBLEM_WORDS,
         visible=_visible,
+        no_clause=no_clause,
         labels=LABELS,
         explanation=explanation,
         part=_part,

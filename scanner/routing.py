@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from scanner.directory import Directory
-from scanner.model import SEVERITIES, Direction, Envelope, Person, Route, Severity
+from scanner.model import SEVERITIES, Direction, Envelope, Person, PersonRole, Route, Severity
 from scanner.rulebook import CATEGORIES, TOPICS
 from scanner.yaml_source import Node, Reader, load
 
@@ -19,7 +20,8 @@ ROLES = (
 )  # fmt: skip
 # After a route's own roles: people who can take any case, so that none is left without a reader.
 LAST_RESORT = ("headteacher", "dpo", "deputy_dpo", "hr", "chair_of_governors", "it_security")
-_IN_WORDS = {
+# In the middle of a sentence.
+ROLES_IN_WORDS: Mapping[str, str] = {
     "dpo": "the data protection officer",
     "deputy_dpo": "the deputy data protection officer",
     "it_security": "IT security",
@@ -42,6 +44,8 @@ class Line:
     severities: frozenset[str]
     directions: frozenset[str]
     sender_roles: frozenset[str]
+    # Some recipient is one of these, as the rules' condition `recipient_role` counts them.
+    recipient_roles: frozenset[str]
     to: tuple[str, ...]
     because: str
     # Further people whom the policy wants told; the case says so, and who takes it passes it on.
@@ -51,13 +55,22 @@ class Line:
     def roles() -> tuple[str, ...]:
         return ROLES
 
-    def fits(self, topic: str, category: str, severity: str, direction: str, sender_role: str) -> bool:
+    def fits(
+        self,
+        topic: str,
+        category: str,
+        severity: str,
+        direction: str,
+        sender_role: str,
+        recipient_roles: frozenset[str] = frozenset(),
+    ) -> bool:
         return (
             (not self.topics or topic in self.topics)
             and (not self.categories or category in self.categories)
             and (not self.severities or severity in self.severities)
             and (not self.directions or direction in self.directions)
             and (not self.sender_roles or sender_role in self.sender_roles)
+            and (not self.recipient_roles or bool(recipient_roles & self.recipient_roles))
         )
 
 
@@ -67,7 +80,7 @@ def load_routing(folder: Path) -> tuple[Line, ...]:
     root = load(folder / "routing.yml", f"{folder.name}/routing.yml")
     lines = read_lines(reader, root)
     if not lines or not lines[-1].fits("", "", "", "", ""):
-        reader.wrong(root, "the last entry must fit every case: leave out topics, categories, severities, directions")
+        reader.wrong(root, "the last entry must fit every case: leave out every key but to and because")
     reader.stop_if_wrong()
     return lines
 
@@ -76,7 +89,9 @@ def read_lines(reader: Reader, root: Node | None) -> tuple[Line, ...]:
     """Entries of routing.yml, or of a policy pack's `routes`."""
     lines = []
     for item in reader.items(root):
-        keys = ("topics", "categories", "severities", "directions", "sender_roles", "to", "also", "because")
+        keys = (
+            "topics", "categories", "severities", "directions", "sender_roles", "recipient_roles", "to", "also", "because",
+        )  # fmt: skip
         found = reader.mapping(item, keys, needed=("to", "because"))
 
         def some(key: str, allowed: tuple[str, ...], found: dict[str, Node] = found) -> tuple[str, ...]:
@@ -88,7 +103,8 @@ def read_lines(reader: Reader, root: Node | None) -> tuple[Line, ...]:
                 categories=frozenset(some("categories", CATEGORIES)),
                 severities=frozenset(some("severities", SEVERITIES)),
                 directions=frozenset(some("directions", ("outbound", "internal", "inbound", "stored"))),
-                sender_roles=frozenset(some("sender_roles", ("staff", "pupil", "governor", "contractor", "shared"))),
+                sender_roles=frozenset(some("sender_roles", get_args(PersonRole))),
+                recipient_roles=frozenset(some("recipient_roles", (*get_args(PersonRole), "contact"))),
                 to=some("to", ROLES),
                 because=reader.text(found.get("because")),
                 also=some("also", ROLES),
@@ -118,10 +134,11 @@ def route(
 
     `titles`: what a policy calls the roles, for the words of the route.
     """
-    called = {**_IN_WORDS, **(titles or {})}
+    called = {**ROLES_IN_WORDS, **(titles or {})}
     person = _whom_it_concerns(envelope, direction, directory)
     sender_role = person.role if person and direction != "inbound" else ""
-    line = next(entry for entry in lines if entry.fits(topic, category, severity, direction, sender_role))
+    readers = _recipient_roles(envelope, directory)
+    line = next(entry for entry in lines if entry.fits(topic, category, severity, direction, sender_role, readers))
     because = line.because
     if line.also:
         because += f"; the policy also wants told: {' and '.join(called[role] for role in line.also)}"
@@ -162,6 +179,19 @@ def _whom_it_concerns(envelope: Envelope, direction: Direction, directory: Direc
         if found is not None:
             return found
     return None
+
+
+def _recipient_roles(envelope: Envelope, directory: Directory) -> frozenset[str]:
+    """Who gets it: the roles of our people, also at a private address on record, of groups, and of parents and carers."""
+    found: set[str] = set()
+    for item in envelope.recipients:
+        person = directory.person(item.address) or directory.private_owner(item.address)
+        if person is not None:
+            found.add(person.role)
+        if directory.contact(item.address) is not None:
+            found.add("contact")
+        found.add(directory.stands_for(item))
+    return frozenset(found - {""})
 
 
 def _holder(role: str, person: Person | None, envelope: Envelope, directory: Directory) -> str:

@@ -160,6 +160,19 @@ def test_06_first_receiver_of_malware_and_passwords() -> None:
     }  # fmt: skip
 
 
+def test_06_what_reaches_a_pupil_outside_the_system_goes_to_the_dsl_unless_the_policy_sends_it_elsewhere() -> None:
+    near = mail(JANE, [PUPIL], subject="Today", body="That stays between you and me, please don't tell your mum.")
+    number = mail(JANE, [PUPIL], subject="Homework", body="You can ring me on my own mobile, 07700 900123, any time.")
+    for topic, sent in (("staff_pupil_contact", near), ("sharing_personal_contact", number)):
+        routes = {slug: item[0].route for slug in SLUGS if (item := found(slug, sent, topic=topic))}
+        roles = {slug: route.role for slug, route in routes.items() if route}
+        assert roles.pop("treetops") == "headteacher"  # 2/Monitoring/1/s5
+        assert set(roles.values()) == {"dsl"}, roles
+        assert {"base", "cpps", "constellation"} <= roles.keys()
+        assert routes["treetops"] is not None
+        assert "also wants told" in routes["treetops"].because
+
+
 def test_07_first_receiver_of_personal_data() -> None:
     leak = mail(JANE, [OUTSIDER], subject="Form", body=NUMBER)
     routes = {slug: found(slug, leak, topic="personal_data")[0].route for slug in SLUGS}

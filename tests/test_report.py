@@ -161,7 +161,7 @@ def test_a_row_for_each_finding_and_for_each_message_that_was_not_read() -> None
         ("lost.eml", "", "", "no"),
     ]
     assert rows[2]["problems"] == "attachment/1/report.doc: corrupt"
-    assert rows[0]["evidence"] == "attachment/1/list.xlsx: NHS number ×12 ••••••••19"
+    assert rows[0]["evidence"] == "attachment/1/list.xlsx: NHS number ×12, ••••••••19"
     assert tuple(rows[0]) == CSV_COLUMNS
 
 
@@ -240,7 +240,7 @@ def test_the_page_has_no_script_and_asks_nobody_for_anything() -> None:
 def test_the_page_says_what_was_found_where_it_goes_and_what_was_not_read() -> None:
     text = Page(html(line(finding()), line(path="lost.eml", problems=(LOST,)))).text
     for words in (
-        "2 looked at", "1 with findings", "1 not wholly read", "For dpo: dpo@elt.example", "Identifiers sent out", "••••••••19",
+        "2 looked at", "1 with findings", "1 not wholly read", "For the data protection officer: dpo@elt.example", "Identifiers sent out", "••••••••19",
         "about 12 people", "base:1.1", "it may be a breach", "Not read is not clean", PROBLEM_WORDS["corrupt"], "lost.eml",
     ):  # fmt: skip
         assert words in text
@@ -421,6 +421,27 @@ def test_the_summary_counts_it_apart_and_the_status_stays_by_the_contract() -> N
     assert summary.exit_status == 0  # nothing found, and everything was read
     summary.add(line(finding(), not_judged=UNBOUND))
     assert (summary.not_judged, summary.flagged, summary.clean, summary.exit_status) == (2, 1, 1, 1)
+    adds_up = "3 looked at, 1 with findings, 2 not judged (1 of them for some topics only), 1 clean."
+    assert summary.words() == adds_up
+    assert f"not judged otherwise: {UNBOUND}" in terminal(line(finding(), not_judged=UNBOUND))
+    assert f"not judged otherwise: {UNBOUND}" in Page(html(line(finding(), not_judged=UNBOUND))).text
+
+
+def test_a_finding_that_no_clause_names_says_so() -> None:
+    danger = line(finding(topic="threats", clauses=()))
+    other = line(finding(clauses=()))
+    for shown in (terminal, html):
+        assert "no clause of the policy in force names it; reported because somebody may be in danger" in shown(danger)
+        assert "somebody may be in danger" not in shown(other)
+        assert "no clause of the policy in force names it" in shown(other)
+        assert "no clause" not in shown(line(finding()))
+
+
+def test_a_role_and_a_label_are_said_in_words_and_once() -> None:
+    assert "goes to the data protection officer, dpo@elt.example" in terminal(line(finding()))
+    everybody = Evidence("broadcast", "headers", "broadcast, high", 1, 0.9)
+    row = table(line(finding(evidence=(everybody,))))[0]
+    assert row["evidence"] == "headers: mail to everybody ×1, high"
 
 
 def test_an_explanation_says_that_it_was_not_judged() -> None:

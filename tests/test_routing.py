@@ -21,7 +21,8 @@ BEN = "22bjones@northfield.elt.example"
 
 
 def line(*to: str, **only: set[str]) -> Line:
-    given = dict.fromkeys(("topics", "categories", "severities", "directions", "sender_roles"), frozenset[str]())
+    keys = ("topics", "categories", "severities", "directions", "sender_roles", "recipient_roles")
+    given = dict.fromkeys(keys, frozenset[str]())
     return Line(**{**given, **{key: frozenset(value) for key, value in only.items()}}, to=to, because=f"{to[0]} it is")
 
 
@@ -64,6 +65,8 @@ def test_the_first_line_that_fits_wins_and_later_ones_are_not_asked() -> None:
         ({"severities": {"minor", "severe"}}, False),
         ({"directions": {"internal"}}, False),
         ({"sender_roles": {"pupil"}}, False),
+        ({"recipient_roles": {"pupil", "contact"}}, False),
+        ({"recipient_roles": {"contact", "staff"}}, True),
         ({"topics": {"threats"}, "severities": {"severe"}}, False),
         ({"topics": {"threats"}}, True),
         ({"categories": {"conduct"}}, True),
@@ -74,7 +77,7 @@ def test_the_first_line_that_fits_wins_and_later_ones_are_not_asked() -> None:
     ],
 )
 def test_a_line_fits_when_all_that_it_names_fits(only: dict[str, set[str]], fits: bool) -> None:
-    found = send(mail(), "threats", "conduct", lines=(line("dpo", **only), line("hr")))
+    found = send(mail(JANE, [HEAD, SUPPLIER]), "threats", "conduct", lines=(line("dpo", **only), line("hr")))
     assert found.role == ("dpo" if fits else "hr")
 
 
@@ -89,6 +92,10 @@ def test_a_line_fits_when_all_that_it_names_fits(only: dict[str, set[str]], fits
         (mail(), "threats", "language", "headteacher", HEAD),
         (mail(BEN), "inappropriate_language", "language", "headteacher", HEAD),
         (mail(BEN), "chain_mail", "chain_mail", "headteacher", HEAD),
+        (mail(JANE, [BEN]), "staff_pupil_contact", "safeguarding", "dsl", "dsl@elt.example"),
+        (mail(JANE, ["sam.lee@elt.example", BEN]), "sharing_personal_contact", "conduct", "dsl", "dsl@elt.example"),
+        (mail(JANE, ["year11-pupils@elt.example"]), "sharing_personal_contact", "conduct", "dsl", "dsl@elt.example"),
+        (mail(JANE, ["pat.jones@gmail.com"]), "sharing_personal_contact", "conduct", "line_manager", HEAD),
         (mail(SUPPLIER, [JANE]), "inappropriate_language", "language", "headteacher", HEAD),
         (Envelope(source="document", kind="document"), "personal_data", "personal_data", "dpo", "dpo@elt.example"),
     ],
@@ -255,6 +262,8 @@ LAST = "- {to: [dpo], because: nothing else fits}\n"
             "must be one of outbound, internal, inbound, stored",
         ),
         ("- {sender_roles: [teacher], to: [dpo], because: x}\n" + LAST, 1, "must be one of staff, pupil, "),
+        ("- {recipient_roles: [parent], to: [dpo], because: x}\n" + LAST, 1, "must be one of staff, pupil, "),
+        ("- {recipient_roles: [pupil], to: [dpo], because: x}\n", 1, "the last entry must fit every case"),
         ("- {to: [boss], because: x}\n" + LAST, 1, "must be one of dpo, deputy_dpo, "),
         ("- {to: [], because: x}\n" + LAST, 1, "must name at least one of dpo, "),
         ("- {because: x}\n" + LAST, 1, "key 'to' is missing"),

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from fastapi import Depends, Form, Path, Query
 from starlette.responses import RedirectResponse, Response
 
+from scanner.clauses import no_clause
 from scanner.errors import ConnectorError
 from scanner.evidence import places_words, span_of
 from scanner.governance import NotAuthorisedError
@@ -251,6 +252,7 @@ def _case_view(services: WebServices, detail: CaseDetail) -> dict[str, Any]:
         "owners": [
             wording.SEGMENT_OWNERS[owner] for owner in dict.fromkeys(f.owner for f in findings) if owner != "sender"
         ],
+        "no_clause": wording.capital(no_clause(row.topic)) if findings and not clauses else "",
         "clauses": [(clause, services.clauses.get(clause, "")) for clause in clauses],
         "excuses": list(dict.fromkeys(f.exempted_by for f in findings if f.exempted_by)),
         "rules": [f"{f.rule} ({f.rule_version})" for f in findings],

@@ -29,6 +29,7 @@ def show_rules(services: Services, visitor: Overseer, tenant: Annotated[int, Que
             "rule": item.rule,
             "title": item.title,
             "state": "off under this policy" if item.rule in off and item.state != "off" else item.state,
+            "off": item.rule in off or item.state == "off",
             "used": bool(item.cases or item.in_shadow or item.precision),
             "cases": item.cases,
             "in_shadow": item.in_shadow,
@@ -76,7 +77,8 @@ def show_rules(services: Services, visitor: Overseer, tenant: Annotated[int, Que
         "tenants": [(number, name or f"tenant {number + 1}") for number, (name, _) in enumerate(services.policies)],
         "tenant": tenant,
         "records": [record for record in records if record["used"]],
-        "unused": [record for record in records if not record["used"]],
+        "unused": [record for record in records if not (record["used"] or record["off"])],
+        "off": [record for record in records if record["off"] and not record["used"]],
         "exceptions": exceptions,
         "changes": changes,
     }
