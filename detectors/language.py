@@ -114,96 +114,179 @@ _OF_MYSELF = re.compile(
 _COMMUNITY = re.compile(
     r",? (?:and|or|/|&)? ?(?:Irish )?(?:Travellers?|Roma|Showm[ae]n|communit(?:y|ies)|heritage|histor(?:y|ies))\b"
 )
-# Listed words that have a harmless sense too: what shows it within 100 characters, and the subject it belongs to. What stands here
-# must hardly ever stand beside the word as an insult: "that coon and his cats" is no talk of animals, "Maine coon" is.
-_SENSES: tuple[tuple[str, str, str], ...] = (
+# Listed words that have a harmless sense too: what shows it by touching the word ("Maine coon"), what shows it anywhere in the
+# sentence where the word is said of no person ("the hoes and rakes"), and the subject it belongs to.
+_NEVER = r"(?!)"
+_THING_PLACE = r"(?:cupboard|corner|hall|boot|car|stores?|drawer|shed|shelf|peg|table|floor|stage|coach|bench|chair|desk|loft|attic|bin)"
+_SENSES: tuple[tuple[str, str, str, str], ...] = (
     (
         r"fags?",
-        r"smok\w{1,4}|cigarettes?|tobacco|vap(?:e|es|ed|ing)|lighters?|ash ?trays?|pack(?:et)?s? of|\d+ fags|bike ?sheds?"
-        r"|fag (?:ends?|packets?|breaks?|ash|butts?)"
+        r"(?:pack(?:et)?s?|box|carton) of fags|\d+ fags|fag (?:ends?|packets?|breaks?|ash|butts?)"
+        r"|smok(?:e|ed|es|ing) (?:a |his |her |their )?fags?"
         r"|(?:for|having|had|lit|lit up|light|light up|caught with|selling|rolled|stub\w{0,4} out)"
         r" (?:a |his |her |their |some |the )?(?:quick |crafty |sneaky |cheeky )?fags?",
+        r"smok\w{1,4}|cigarettes?|tobacco|vap(?:e|es|ed|ing)|lighters?|ash ?trays?|bike ?sheds?",
         "smoking",
     ),
     (
         r"cripples",
-        r"cripples (?:the|our|us|them|my|me|your|his|him|her|its|their|an?|any|every|all|most|this|that|both|small)"
-        r"|cripples (?:schools?|families|staff|departments?|budgets?|services?|businesses|people)"
+        # After "those" or "of" it is a noun, whatever follows.
+        r"(?<!\bthe )(?<!\bthese )(?<!\bthose )(?<!\bsome )(?<!\byou )(?<!\bof )"
+        r"(?:cripples (?:the|our|us|them|my|me|your|his|him|her|its|their"
+        r"|an?|any|every|all|most|this|that|both|small|schools?|families|staff|departments?|budgets?|services?|businesses|people))"
         r"|(?:which|that|what|it|really|simply|also|still) cripples",
+        _NEVER,
         "harm to a thing",
     ),
-    (r"coons?", r"maine coons?|coon (?:cats?|kittens?|hounds?|dogs?|skins?)|raccoons?", "an animal"),
+    (r"coons?", r"maine coons?|coon (?:cats?|kittens?|hounds?|dogs?|skins?)", _NEVER, "an animal"),
     (
         r"chinks?",
         r"chinks? in (?:(?:the|his|her|their|our|your|its|my) )?"
         r"(?:armou?r|curtains?|walls?|blinds?|fence|door|plan|case|argument|defen[cs]es?|clouds?)"
         r"|chinks? of (?:light|hope|sun|sunlight|daylight|glass(?:es)?|sky)",
+        _NEVER,
         "a gap",
     ),
-    (r"nips?", r"nips? in the air|nips? and tucks?|pliers|pincers|nips? of \w{3,12}", "a pinch or a sip"),
-    (r"trann(?:y|ies)", r"vans?|transit|ford|gearbox|transmission|MOT|transistor", "a vehicle"),
+    (
+        r"nips?",
+        r"nips? in the air|nips? and tucks?|nips? of (?:brandy|gin|whisky|rum|sherry|port|vodka|milk)",
+        r"pliers|pincers",
+        "a pinch or a sip",
+    ),
+    (
+        r"trann(?:y|ies)",
+        r"tranny (?:vans?|fluid|oil|mounts?|rebuild|radios?)|(?:minibus|van|transit|ford|bus|car|truck)(?:['’]s)? trann(?:y|ies)"
+        r"|tranny (?:has |just |is )?(?:needs? (?:a |its )?(?:new |full )?(?:service|clutch|MOT|tyres?|repair\w{0,3})"
+        r"|(?:failed|passed|due) (?:its|an) MOT)"
+        r"|(?:hire|hired|hiring|load|loaded|unload|refuel|service[d]?) (?:the |a |our |his |her |my |your )?"
+        r"(?:old |new |white |blue )?trann(?:y|ies)",
+        r"gearbox|transmission|transistor",
+        "a vehicle",
+    ),
     (
         r"nonces?",
-        r"protocols?|tokens?|hash(?:es|ed)?|crypto\w{0,9}|encrypt\w{0,4}|cipher\w{0,4}|csrf|replay|nonce (?:value|field|header)s?",
+        r"(?:each|every|random|fresh|unique|one-time|csrf|crypto\w{0,9}|replay|expired|stale) nonces?"
+        r"|nonce (?:value|field|header|check|length|reuse|counter|protocol)s?",
+        r"tokens?|hash(?:es|ed)?|crypto\w{0,9}|encrypt\w{0,4}|cipher\w{0,4}|csrf|replay",
         "computing",
     ),
     (
         r"(?:\w{1,9} ){0,2}bag",
-        r"bag (?:split|broke|tore|burst|has (?:a|no|been|gone)|went|of|for|full|from|with (?!a face))"
-        r"|bag (?:is|was) (?:in|on|by|under|left|falling|full|too) (?:the|a|my|his|her|your|their|of|heavy|small)"
-        r"|bag in (?:the|a|my|his|her|your) (?:cupboard|corner|hall|boot|car|store\w{0,5}|drawer|shed)"
-        r"|zips?|straps?|rucksacks?|luggage|lost property",
+        r"bag (?:split|broke|tore|burst)|bag has (?:a (?:hole|tear|rip|zip|label|split|broken|new)"
+        r"|split|torn|burst|broken|been (?:found|left|handed))"
+        r"|bag went (?:missing|everywhere|astray|in the|into the)|bag for (?:the|her|his|my|your|life)"
+        r"|bag of (?!lard|bones|wind|shit|nerves|nonsense)\w{1,20}|bag full of (?!it|herself|wind)\w{1,20}"
+        r"|bag (?:is|was) (?:full of (?!it|herself)\w{1,20}|falling (?:apart|to)|too (?:heavy|small|big)|torn|empty|split)"
+        rf"|bag (?:(?:is|was) )?(?:left )?(?:in|on|by|under) (?:the|a|my|his|her|your|their) (?:\w{{1,9}} )?{_THING_PLACE}"
+        r"|bag (?:from|in) (?:the |a |my )?(?:charity|shop|market|lost property|loft|attic)"
+        r"|bag with (?:a |the |my |his |her |their |two |no )?(?:\w{1,9} )?"
+        r"(?:zips?|straps?|books?|kit|labels?|handles?|name|hole|wheels|pockets?|shoes)"
+        r"|(?:zip|strap|handle|lining|pocket)s? (?:on|of|from) (?:the|my|his|her|your|that|this) (?:\w{1,9} )?bag",
+        _NEVER,
         "a bag",
     ),
-    (r"(?:\w{1,8} )?(?:monkey|ape)s?", r"(?:cheeky|brass|grease|code)(?: little)? monkeys?", "play"),
-    (r"retard(?:ed|s|ation)?", r"ignition|timing|spark|degrees|rust|flames?|frost|deceleration", "a science"),
-    (r"half-?castes?", r"agard|anthology", "a poem"),
+    (r"(?:\w{1,8} )?(?:monkey|ape)s?", r"(?:cheeky|brass|grease|code)(?: little)? monkeys?", _NEVER, "play"),
+    (
+        r"retard(?:ed|s)?",
+        r"retard(?:s|ed)? (?:the |its |by )?(?:ignition|timing|spark|growth|rust|flames?|fire|frost|motion|spread|\d+ degrees)"
+        r"|(?:ignition|timing|spark) (?:is|was|too|slightly) (?:too |slightly )?retarded|(?:fire|flame|frost|rust)[ -]retard\w{0,4}",
+        _NEVER,
+        "a science",
+    ),
+    (
+        r"retardation",
+        r"(?:rate|coefficient|force) of retardation|retardation (?:of|is|was) \d|(?:uniform|constant|flame) retardation",
+        r"decelerat\w{1,4}|accelerat\w{1,4}|velocity|met(?:re|er)s per second|m/s|brak(?:es?|ing)",
+        "a science",
+    ),
+    (r"niggard\w{0,4}", r"niggard\w{0,4}", _NEVER, "meanness"),
+    (
+        r"wogs?",
+        r"wog boy (?:is|was) (?:a|the) film|(?:film|films|movie) (?:called |titled )?the wog boy|wog boy (?:film|movie|dvd)",
+        _NEVER,
+        "a film",
+    ),
+    (r"half-?castes?", _NEVER, r"agard|anthology", "a poem"),
     (
         r"negro(?:es)?",
-        r"negro(?:es)? (?:spirituals?|leagues?|songs?)|rio negro|langston|du bois|luther king",
+        r"negro(?:es)? (?:spirituals?|leagues?|songs?)|rio negro",
+        r"langston|du bois|luther king",
         "music or history",
     ),
     (
         r"hoe(?:s|ing|d)?",
+        r"dutch hoes?|row to hoe",
         r"garden\w{0,4}|allotments?|weed\w{0,3}|soil|spades?|rakes?|forks?|(?:flower|raised|veg\w{0,7}) ?beds?|veg\w{0,7}|tools?|sheds?"
-        r"|plant\w{0,3}|row to hoe|digging|trowels?|greenhouses?|seed\w{0,5}|dutch hoes?|farming",
+        r"|plant\w{0,3}|digging|trowels?|greenhouses?|seed\w{0,5}|farming",
         "a garden",
     ),
     (
         r"puss(?:y|ies)",
-        r"puss(?:y|ies) (?:eyes?|ears?|toes?|spots?|cuts?|sores?|cats?|riot|galore|foot\w{0,4})"
-        r"|(?:red|sore|swollen|weeping|yellow) and pussy"
-        r"|cats?|kittens?|willows?|owls?|catkins?|wounds?|infect\w{0,4}|discharg\w{1,3}|gra(?:ze|zed|zes)|scabs?|blisters?",
+        r"puss(?:y|ies) (?:eyes?|ears?|toes?|spots?|cuts?|sores?|wounds?|discharge|cats?|willows?|riot|galore|foot\w{0,4})"
+        r"|(?:red|sore|swollen|weeping|yellow) and pussy",
+        r"cats?|kittens?|willows?|owls?|catkins?|wounds?|infect\w{0,4}|discharg\w{1,3}|gra(?:ze|zed|zes)|scabs?|blisters?",
         "a cat or a wound",
     ),
-    (r"krauts?", r"sauer|sausages?|cabbage|ferment\w{0,5}|hot ?dogs?|pickl\w{1,3}", "food"),
-    (r"spick?s?", r"spick?[ -]and[ -]span", "cleaning"),
-    (r"wops?", r"doo[ -]wops?", "music"),
-    (r"honk(?:y|ie|ey)s?", r"honk(?:y|ie|ey)[ -]tonks?", "music"),
-    (r"injuns?", r"injun joe|tom sawyer|twain", "a book"),
+    # Of food there is no plural.
+    (r"kraut", r"sauer[ -]?kraut", r"sausages?|cabbage|ferment\w{0,5}|hot ?dogs?|pickl\w{1,3}", "food"),
+    (r"spick?s?", r"spick?[ -]and[ -]span", _NEVER, "cleaning"),
+    (r"wops?", r"doo[ -]wops?", _NEVER, "music"),
+    (r"honk(?:y|ie|ey)s?", r"honk(?:y|ie|ey)[ -]tonks?", _NEVER, "music"),
+    (r"injuns?", r"injun joe", r"tom sawyer|twain", "a book"),
     (
         r"poofs?",
-        r"(?:and|then|went|,) poof|poof and|(?:sit|sat) on (?:the|a|your|these|those|one of the) poofs?|bean ?bags?|foot ?stools?",
+        r"(?:and|then|went) poof|(?:sit|sat) on (?:the|a|your|these|those|one of the) poofs?|bean ?bags? (?:and|or) (?:\w{1,9} )?poofs?"
+        r"|poofs? (?:and|or) (?:\w{1,9} )?(?:bean ?bags?|cushions?|foot ?stools?)|(?:leather|velvet|reading corner) poofs?",
+        r"foot ?stools?",
         "a seat or a puff",
     ),
     (
         r"gits?",
-        r"git (?:repo\w{0,10}|commits?|push|pull|branch\w{0,2}|merge|clone|hub|lab|server|log|history|hook)|repositor\w{1,3}",
+        r"git (?:repo\w{0,10}|commits?|push|pull|branch\w{0,2}|merge|clone|hub|lab|server|log|history|hook)",
+        r"repositor\w{1,3}",
         "computing",
     ),
     (
         r"flanges?",
+        _NEVER,
         r"pipes?|joints?|bolts?|leak\w{0,3}|gaskets?|weld\w{0,3}|steel|boilers?|valves?|pumps?|drill\w{0,3}|beams?",
         "metalwork",
     ),
-    (r"tossers?", r"pancakes?|cabers?", "throwing"),
-    (r"slags?", r"slag (?:heaps?|tips?|wool)|furnaces?|smelt\w{0,3}|ores?|steelworks?|molten", "metalwork"),
-    (r"rim[ -]jobs?", r"wheels?|bikes?|cycl\w{1,4}|alloys?|tyres?", "a bicycle"),
-    (r"shag(?:s|ged|ging)?", r"shag (?:pile|rugs?|carpets?|tobacco)|cormorants?|sea ?birds?", "a carpet or a bird"),
+    (r"tossers?", r"(?:pancake|caber) tossers?|tossers? of (?:pancakes?|cabers?)", r"pancakes?|cabers?", "throwing"),
+    (r"slags?", r"slag (?:heaps?|tips?|wool)", r"furnaces?|smelt\w{0,3}|ores?|steelworks?|molten", "metalwork"),
+    (r"rim[ -]jobs?", _NEVER, r"wheels?|bikes?|cycl\w{1,4}|alloys?|tyres?", "a bicycle"),
+    (
+        r"shag(?:s|ged|ging)?(?: the)?",
+        r"shag (?:pile|rugs?|carpets?|tobacco)|shag the (?:carpet|rug|pile|yarn|wool)",
+        r"cormorants?|sea ?birds?",
+        "a carpet or a bird",
+    ),
 )
 _SENSE_OF = tuple(
-    (re.compile(rf"(?:{word})\Z", re.I), re.compile(rf"(?<!\w)(?:{company})(?!\w)", re.I), subject)
-    for word, company, subject in _SENSES
+    (
+        re.compile(rf"(?:{word})\Z", re.I),
+        re.compile(rf"(?<!\w)(?:{touching})(?!\w)", re.I),
+        re.compile(rf"(?<!\w)(?:{near})(?!\w)", re.I),
+        subject,
+    )
+    for word, touching, near, subject in _SENSES
+)
+# A person is called the word: then nothing that merely stands in the sentence gives it an innocent sense.
+_CALLED_BEFORE = re.compile(
+    r"\b(?:[Hh]e|[Ss]he|[Tt]hey|[Ww]ho|(?!(?:It|That|This|There|Here|What|Which|Each|These|Those)\b)[A-Z][a-z]{1,20}"
+    r"|(?:teacher|head|manager|caretaker|driver|governor|boy|girl|man|woman|lad|kid|pupil|parent|mum|dad|coach))"
+    r"(?: is|['’]s| was| are|['’]re| were) (?:just |really |still |being )?(?:a |an |such a |the )?"
+    rf"(?:(?i:{_ADJECTIVE})){{0,3}}\Z"
+    rf"|\b(?i:such a|what a|being a) (?:(?i:{_ADJECTIVE})){{0,3}}\Z"
+    r"|\b(?i:stupid|lying|useless|lazy|ugly|fat|pathetic|fucking|miserable|nasty|vile|smelly|dumb|ignorant|filthy|thieving|greasy"
+    r"|disgusting|worthless|arrogant)[ ,]{1,2}\Z"
+)
+_CALLED_AFTER = re.compile(
+    r"\s(?:(?:in|from|at|on) (?:(?:the|my|your|his|her|our|that) )?(?:year|form|reception|HR|drama|maths|science|office|staffroom"
+    r"|department|council|back row|day centre|\d{1,2}[A-Z])\b(?! garden)"
+    r"|(?:who|whose)\b|to (?:stop|go|shut|move|get|leave)\b|and (?:his|her)\b"
+    r"|(?:kids?|lads?|boys?|girls?|people|families|children|teachers?|woman|man|pupils?|students?)\b)",
+    re.I,
 )
 # Places where the verbs of violence mean nothing.
 _HARMLESS = re.compile(
@@ -586,11 +669,20 @@ def _judge(text: str, start: int, end: int, label: str, weight: str, means: str,
 
 
 def _ordinary_sense(text: str, start: int, end: int) -> str:
-    """What the words are about where their harmless sense is meant; empty where nothing shows it."""
+    """What the words are about where their harmless sense is meant; empty where nothing in their sentence shows it."""
     word = text[start:end]
-    for listed, company, subject in _SENSE_OF:
-        if listed.match(word):
-            return subject if company.search(text[max(0, start - 100) : end + 100]) else ""
+    for listed, touching, near, subject in _SENSE_OF:
+        if not listed.match(word):
+            continue
+        low, high = sentence_around(text, start, end)
+        low, high = max(low, start - 100), min(high, end + 100)
+        if any(match.start() < end and start < match.end() for match in touching.finditer(text, low, high)):
+            return subject
+        head = text[max(low, start - 60) : start].replace("\n", " ")
+        called = any(pattern.search(head) for pattern in (_YOU, _CALLED_BEFORE, _LOT_OF))
+        if called or _CALLED_AFTER.match(text, end) or not near.search(text, low, high):
+            return ""
+        return subject
     return ""
 
 
