@@ -18,7 +18,6 @@ from threading import Event
 from typing import TypeVar
 
 import procrastinate
-import psycopg
 from procrastinate import exceptions, jobs
 
 from scanner.errors import MailwardenError
@@ -240,7 +239,7 @@ class _Round:
 def _run(work: Coroutine[None, None, _Result]) -> _Result:
     try:
         return asyncio.run(work)
-    except (exceptions.ProcrastinateException, psycopg.Error) as error:  # their words name hosts and mailboxes
+    except exceptions.ProcrastinateException as error:  # their words name hosts and mailboxes
         raise MailwardenError(f"the queue of mailboxes cannot be used: {type(error).__name__}") from None
 
 
