@@ -993,6 +993,18 @@ def _service(
             further=tuple(further),
             tenant=tenant.label,
             slot=number,
+            bounds=repr(
+                (
+                    tenant.tenant_id,
+                    tenant.mailboxes,
+                    tenant.also_folders,
+                    tenant.leave_out_folders,
+                    tenant.files,
+                    settings.scan.look_back_days,
+                    settings.scan.sealed_folders,
+                    settings.scan.limits,
+                )
+            ),
             has_news=directory.has_news,
             gaps=_gaps(tenant),
             push=(

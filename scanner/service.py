@@ -106,6 +106,8 @@ class Service:
     further: tuple[Further, ...] = ()
     tenant: str = ""
     slot: int = 0
+    # What else of the settings decides which mail is read and how, in one text.
+    bounds: str = ""
     push: Push | None = None
     # Whether what is added to the directory (people.yaml, imported contacts) has changed since it was last read.
     has_news: Callable[[], bool] = lambda: False
@@ -139,12 +141,15 @@ class Service:
             if self.has_news():
                 self.refresh_people()
             mailboxes = self._mailboxes()
-            tally = self._mail_round(mailboxes, started, progress)
+            self._mail_round(mailboxes, tally, started, progress)
             for other in self.further:
                 self._round_of(other, tally)
             self.tell()
         except ConnectorError as failure:
             error = f"the tenant could not be reached (status {failure.status}, {failure.code or 'no code'})"
+            raise
+        except Exception as failure:
+            error = f"the round broke off ({type(failure).__name__})"
             raise
         finally:
             counts = RunCounts(
@@ -153,6 +158,8 @@ class Service:
                 new_cases=tally.new_cases,
                 problems=tally.incomplete,
                 failures=len(tally.parked) + len(tally.unfinished) + len(tally.refused),
+                unchanged=tally.unchanged,
+                not_judged=tally.not_judged,
             )
             if tally.refused and not error:
                 error = f"{len(tally.refused)} mailboxes were not read: the policy in force asks for an authorisation that lives"
@@ -165,35 +172,58 @@ class Service:
         return tally
 
     def _mail_round(
-        self, mailboxes: Sequence[str], run: int = 0, progress: Callable[[Tally], None] | None = None
-    ) -> Tally:
-        """Every mailbox once, here or wherever somebody takes it."""
+        self,
+        mailboxes: Sequence[str],
+        tally: Tally,
+        run: int = 0,
+        progress: Callable[[Tally], None] | None = None,
+    ) -> None:
+        """Every mailbox once, here or wherever somebody takes it; what it came to is added to the tally, whatever happens."""
         if self.share is None:
-            tally = self._pipeline(self.source, self.look_back).round(mailboxes, progress)
-            self._unpark(self.source, mailboxes, tally)
-            return tally
-        tally = Tally(refused=[mailbox for mailbox in mailboxes if self.permit(mailbox).nothing])
-        wanted = [mailbox for mailbox in mailboxes if mailbox not in tally.refused]
-        tally.unfinished += self.share([Job(self.slot, mailbox, run) for mailbox in wanted])
-        if run:
-            counts = self.store.run_counts(run)
-            tally.mailboxes, tally.messages = counts.mailboxes, counts.messages
-            tally.new_cases, tally.incomplete = counts.new_cases, counts.problems
-        places = {parked_as(self.source, mailbox) for mailbox in wanted}
-        tally.parked = [item.mailbox for item in self.store.parked() if item.mailbox in places]
-        for name in tally.parked:
-            self._last[f"tried {name}"] = self.clock()
-        return tally
+            found = self._pipeline(self.source, self.look_back).round(mailboxes, progress)
+            self._unpark(self.source, mailboxes, found)
+            tally.add(found)
+            return
+        wanted = [mailbox for mailbox in mailboxes if not self.permit(mailbox).nothing]
+        unread: Sequence[str] = wanted
+        try:
+            unread = self.share([Job(self.slot, mailbox, run) for mailbox in wanted])
+        finally:
+            # A reader elsewhere says only that it did not come to the end; leave that has lapsed since is seen here.
+            tally.refused += [mailbox for mailbox in mailboxes if mailbox not in wanted]
+            tally.refused += [mailbox for mailbox in unread if self.permit(mailbox).nothing]
+            tally.unfinished += [mailbox for mailbox in unread if mailbox not in tally.refused]
+            if run:
+                counts = self.store.run_counts(run)
+                tally.mailboxes, tally.messages = counts.mailboxes, counts.messages
+                tally.new_cases, tally.incomplete = counts.new_cases, counts.problems
+                tally.unchanged, tally.not_judged = counts.unchanged, counts.not_judged
+            places = {parked_as(self.source, mailbox) for mailbox in wanted}
+            tally.parked = [item.mailbox for item in self.store.parked() if item.mailbox in places]
+            for name in tally.parked:
+                self._last[f"tried {name}"] = self.clock()
 
     def read(self, job: Job) -> None:
-        """One mailbox of a shared round; what it came to is added to the round's counts. Raises ConnectorError where it was not
-        read to the end, also because of a stop signal.
+        """One mailbox of a shared round; what it came to is added to the round's counts.
+
+        Raises NotAuthorisedError where the policy in force no longer lets it be read, and ConnectorError where it was not read to
+        the end for another reason, also because of a stop signal.
         """
         tally = self._pipeline(self.source, self.look_back).mailbox(job.mailbox)
         self._unpark(self.source, [job.mailbox], tally)
         if job.run:
-            done = 0 if tally.unfinished else tally.mailboxes
-            self.store.add_to_run(job.run, RunCounts(done, tally.messages, tally.new_cases, tally.incomplete))
+            done = 0 if tally.unfinished or tally.refused else tally.mailboxes
+            counts = RunCounts(
+                mailboxes=done,
+                messages=tally.messages,
+                new_cases=tally.new_cases,
+                problems=tally.incomplete,
+                unchanged=tally.unchanged,
+                not_judged=tally.not_judged,
+            )
+            self.store.add_to_run(job.run, counts)
+        if tally.refused:
+            raise NotAuthorisedError("the policy in force no longer lets the mailbox be read")
         if tally.unfinished:
             raise ConnectorError("the mailbox was not read to the end", permanent=False)
 
@@ -264,7 +294,7 @@ class Service:
             self.renew_push()
         mailboxes = [mailbox for mailbox in self._mailboxes() if mailbox in woken] if woken else []
         if mailboxes:
-            tally = self._mail_round(mailboxes)
+            self._mail_round(mailboxes, tally)
             self.tell()
         return tally
 
@@ -536,9 +566,15 @@ class Services:
         self.each[job.tenant].read(job)
 
     def work_name(self) -> str:
-        """Changes with what mail is judged by: a worker that has other rules takes no job of it."""
-        versions = [str(service.pool.versions()) for service in self.each]
-        return "mail-" + hashlib.sha256("\0".join(versions).encode()).hexdigest()[:12]
+        """Changes with all that mail is read and judged by: a worker with other rules, settings, tenants or root key takes no job
+        of it.
+        """
+        key = self.each[0].key
+        check = FingerprintKey(key.number, key.subkey("evidence")).fingerprint("shared work", "the same key")
+        parts = [check]
+        for place, service in enumerate(self.each):
+            parts += [str(place), service.tenant, str(service.pool.versions()), service.bounds]
+        return "mail-" + hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
     def clear(self) -> None:
         self.each[0].clear()

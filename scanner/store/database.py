@@ -22,7 +22,7 @@ from scanner.store.rows import StoreError
 from scanner.store.tables import plain
 
 # The newest migration; a database that stands here needs no look at the migrations.
-SCHEMA = "0007_ties"
+SCHEMA = "0008_run_counts"
 MIGRATIONS = Path(__file__).parent / "migrations"
 SQLITE_WAIT_SECONDS = 30
 # Any fixed numbers; PostgreSQL's advisory locks know nothing of tables (documentation section 13.3.5).

@@ -277,6 +277,8 @@ class RunCounts:
     new_cases: int = 0
     problems: int = 0
     failures: int = 0
+    unchanged: int = 0
+    not_judged: int = 0
 
 
 @dataclass(frozen=True, slots=True)

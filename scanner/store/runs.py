@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -27,13 +28,15 @@ def add(connection: sa.Connection, run_id: int, counts: RunCounts) -> None:
 
 
 def of(connection: sa.Connection, run_id: int) -> RunCounts:
-    row = connection.execute(sa.select(RUN).where(RUN.c.id == run_id)).one()
-    return RunCounts(row.mailboxes, row.messages, row.new_cases, row.problems, row.failures)
+    return _counts(connection.execute(sa.select(RUN).where(RUN.c.id == run_id)).one())
 
 
 def last(connection: sa.Connection) -> Run | None:
     row = connection.execute(sa.select(RUN).order_by(RUN.c.id.desc()).limit(1)).one_or_none()
     if row is None:
         return None
-    counts = RunCounts(row.mailboxes, row.messages, row.new_cases, row.problems, row.failures)
-    return Run(row.id, row.started, row.finished, counts, row.error)
+    return Run(row.id, row.started, row.finished, _counts(row), row.error)
+
+
+def _counts(row: sa.Row[Any]) -> RunCounts:
+    return RunCounts(**{each.name: getattr(row, each.name) for each in fields(RunCounts)})

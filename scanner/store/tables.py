@@ -360,6 +360,8 @@ RUN = sa.Table(
     sa.Column("new_cases", sa.Integer, nullable=False),
     sa.Column("problems", sa.Integer, nullable=False),
     sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("unchanged", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("not_judged", sa.Integer, nullable=False, server_default="0"),
     sa.Column("error", Words, nullable=False),
 )
 
