@@ -1293,6 +1293,23 @@ def sandbox_checks() -> list[Check]:
     ]
 
 
+def _trusted(people_file: Path | None) -> Check:
+    """Whether any outsider is trusted: with none, each referral to the authorities counts as personal data sent out."""
+    name = "trusted_domains"
+    try:
+        known = load_people(people_file).trusted_domains if people_file else ()
+    except MailwardenError as error:
+        return Check(name, "bad", str(error), "mend the people file")
+    if known:
+        return Check(name, "good", f"{len(known)} named")
+    return Check(
+        name,
+        "note",
+        "none are named, so a referral to children's services, health or the police becomes a case",
+        "name in people.yaml the domains with which an agreement protects what is sent",
+    )
+
+
 def doctor(config: Path | None) -> Iterator[tuple[str, list[Check]]]:
     """For each tenant its name and what was tried. A tenant whose credential cannot even be read is a check that failed."""
     settings = load_settings(config)
@@ -1300,29 +1317,33 @@ def doctor(config: Path | None) -> Iterator[tuple[str, list[Check]]]:
         raise ConfigError("tenant", "no tenant is configured; see deploy/mailwarden.example.yaml")
     yield "this machine", sandbox_checks()
     for prefix, tenant in each_tenant(settings):
+        trusted = _trusted(tenant.people_file or settings.people_file)
         try:
             credential = _credential(tenant, prefix)
             tokens, client = _client(prefix, tenant, Event())
         except ConfigError as error:
-            yield tenant.label, [Check("settings", "bad", str(error), "mend the setting that is named")]
+            yield tenant.label, [trusted, Check("settings", "bad", str(error), "mend the setting that is named")]
             continue
         include = {address.lower() for address in tenant.mailboxes.include}
         exclude = {address.lower() for address in tenant.mailboxes.exclude}
         yield (
             tenant.label,
-            examine(
-                tokens,
-                client,
-                credential,
-                files=tenant.files != "off",
-                sites=tenant.files == "all",
-                mailbox_settings=tenant.mailbox_settings == "on",
-                sharing_changes=tenant.files_sharing_changes == "on",
-                sends=settings.notices.via == "graph" and settings.notices.app is None,
-                wanted=lambda address, i=include, e=exclude: (not i or address in i) and address not in e,  # type: ignore[misc]
-                groups=(*tenant.exempt_groups, *tenant.protected_groups),
-                now=_now(),
-            ),
+            [
+                trusted,
+                *examine(
+                    tokens,
+                    client,
+                    credential,
+                    files=tenant.files != "off",
+                    sites=tenant.files == "all",
+                    mailbox_settings=tenant.mailbox_settings == "on",
+                    sharing_changes=tenant.files_sharing_changes == "on",
+                    sends=settings.notices.via == "graph" and settings.notices.app is None,
+                    wanted=lambda address, i=include, e=exclude: (not i or address in i) and address not in e,  # type: ignore[misc]
+                    groups=(*tenant.exempt_groups, *tenant.protected_groups),
+                    now=_now(),
+                ),
+            ],
         )
     if settings.notices.via == "graph" and settings.notices.app is not None:
         _, first = each_tenant(settings)[0]

@@ -51,6 +51,7 @@ from scanner.store import (
     cases,
 )
 from scanner.store import database as store_database
+from scanner.store.rows import LEFT_ALONE
 from scanner.store.tables import METADATA, plain
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
@@ -487,7 +488,10 @@ def test_the_ledger_tells_read_partly_locked_and_not_read_apart(store: Store) ->
     )
     next_day = NOW + timedelta(days=1)
     commit(store, a_result(a_verdict(content="6"), "6", "b@elt.example"), mailbox="b@elt.example", now=next_day)
-    why = {"corrupt": 1, "crashed": 1, "encrypted": 3, "skipped": 1}
+    unbound = f"{LEFT_ALONE}the policy does not bind the sender (pupil)"
+    why = {
+        "corrupt": 1, "crashed": 1, "encrypted": 3, f"{LEFT_ALONE}no authorisation": 1, unbound: 1, "skipped": 1,
+    }  # fmt: skip
     assert store.coverage(NOW.date()) == [
         CoverageRow("b@elt.example", next_day.date(), 1, 1, 0, 0, 0, {}),
         CoverageRow(MAILBOX, NOW.date(), 7, 2, 1, 2, 1, why, not_judged=1),
@@ -495,6 +499,9 @@ def test_the_ledger_tells_read_partly_locked_and_not_read_apart(store: Store) ->
     assert [row.mailbox for row in store.coverage(next_day.date())] == ["b@elt.example"]
     assert store.messages_with_problems() == 4
     assert store.messages_not_judged() == 1
+    # Judged after all: the ledger forgets the reason.
+    commit(store, a_result(a_verdict(content="77"), "7"), now=next_day)
+    assert unbound not in store.coverage(NOW.date())[-1].why
 
 
 def test_the_page_could_not_scan_leaves_out_what_was_skipped_by_choice(store: Store) -> None:

@@ -115,6 +115,7 @@ def test_doctor_finds_nothing_to_mend_and_ends_with_0(call: Call, tmp_path: Path
     for name in ("sign-in", "Mail.Read", "MailboxSettings.Read", "Files.Read.All", "Sites.Read.All", "clock"):
         assert re.search(rf"ok +{re.escape(name)}: ", said), name
     assert re.search(r"note +certificate: valid until .*\n +→ upload a new one", said)
+    assert re.search(r"note +trusted_domains: none are named.*\n +→ name in people.yaml", said)
     assert "ForwardingSmtpAddress" in said  # what cannot be seen
 
 

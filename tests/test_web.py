@@ -607,8 +607,10 @@ def test_the_rules_page_shows_precision_shadow_and_who_changed_what(desk: Desk) 
     text = desk.signed_in("dana").get("/rules").text
     assert RULEBOOK.version in text
     assert "approved by <bdi>ada</bdi>: <bdi>fewer false alarms</bdi>" in text
-    assert "rules that have found nothing yet" in text
-    assert "<code>out_of_hours</code>: off under this policy" in text
+    quiet, _, off = text.partition("rules that have found nothing yet")[2].partition("rules that are off")
+    assert "<code>threats</code>" in quiet or "<code>chain_mail</code>" in quiet
+    assert "off under this policy" not in quiet
+    assert "<code>out_of_hours</code>: off under this policy" in off
     assert "4 October 2026 <strong>(ended: counts no more)</strong>" in text
     assert "<td>5 October 2026</td>" in text  # its last day
 
@@ -778,6 +780,7 @@ def test_what_was_not_judged_is_counted_apart_and_explained(desk: Desk) -> None:
     assert "<strong>10</strong> messages seen" in text
     assert "<strong>6</strong> read to the end" in text
     assert "<strong>1</strong> not judged" in text
+    assert "not judged: the policy does not bind the sender (1)" in text
     desk.not_judged = "the policy does not bind the sender (pupil)"
     browser = desk.signed_in("dana")
     answer = browser.post("/cases/1/explain", data={"csrf": token(browser.get("/cases"))})

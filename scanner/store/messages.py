@@ -11,10 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scanner.model import Cursor, ProblemKind, Verdict, Versions
+from scanner.model import Cursor, Problem, ProblemKind, Verdict, Versions
 from scanner.store import cases, habits, outbreaks, trails
 from scanner.store.database import take_turns
-from scanner.store.rows import Committed, CoverageRow, ProblemRow
+from scanner.store.rows import LEFT_ALONE, Committed, CoverageRow, ProblemRow
 from scanner.store.tables import (
     APPEARANCE,
     COVERAGE,
@@ -296,7 +296,8 @@ def _write_message(
 ) -> int:
     verdict = result.verdict
     state = coverage_state(verdict)
-    kinds = [problem.kind for problem in verdict.problems]
+    problems = _with_why_not_judged(verdict)
+    kinds = [_ledger_kind(problem.stage, problem.kind, problem.detail) for problem in problems]
     day = before.day if before is not None else now.astimezone(UTC).date()
     values = {
         "folder": result.folder,
@@ -323,7 +324,8 @@ def _write_message(
     else:
         message_id = before.id
         connection.execute(sa.update(MESSAGE).where(MESSAGE.c.id == message_id).values(**values))
-        old = connection.execute(sa.select(PROBLEM.c.kind).where(PROBLEM.c.message_id == message_id)).scalars().all()
+        had = sa.select(PROBLEM.c.stage, PROBLEM.c.kind, PROBLEM.c.detail).where(PROBLEM.c.message_id == message_id)
+        old = [_ledger_kind(row.stage, row.kind, row.detail) for row in connection.execute(had)]
         ledger.count(result.mailbox, day, before.coverage, old, -1)
         for table in (FACT, PROBLEM):
             connection.execute(sa.delete(table).where(table.c.message_id == message_id))
@@ -355,7 +357,7 @@ def _write_message(
                 for fact in verdict.facts
             ],
         )
-    if verdict.problems:
+    if problems:
         connection.execute(
             sa.insert(PROBLEM),
             [
@@ -367,10 +369,27 @@ def _write_message(
                     "read": problem.read,
                     "detail": problem.detail,
                 }
-                for problem in verdict.problems
+                for problem in problems
             ],
         )
     return message_id
+
+
+# Where a whole message is left alone by decision: sealed when it is opened, not fetched at all, or not judged.
+_DECIDED_AT = frozenset({"seal", "fetch", "judge"})
+
+
+def _with_why_not_judged(verdict: Verdict) -> tuple[Problem, ...]:
+    """The problems, and one for the decision that kept the message from being judged, where none of them says so yet."""
+    why = verdict.not_judged
+    if not why or any(problem.kind == "skipped" and problem.detail == why for problem in verdict.problems):
+        return verdict.problems
+    return (*verdict.problems, Problem("document", "judge", "skipped", "none", why))
+
+
+def _ledger_kind(stage: str, kind: str, detail: str) -> str:
+    """Under what the ledger counts a problem: its kind, or for a message that was left alone the reason."""
+    return f"{LEFT_ALONE}{detail}" if kind == "skipped" and stage in _DECIDED_AT else kind
 
 
 # What a whole outbreak has in common: its mails are one case of these topics for each person it is routed to.

@@ -212,13 +212,17 @@ class ProblemRow:
     seen_at: datetime
 
 
+# In the coverage ledger, before the reason why messages were not judged.
+LEFT_ALONE = "not judged: "
+
+
 @dataclass(frozen=True, slots=True)
 class CoverageRow:
     """Messages of one mailbox on the day they were first scanned (UTC); `seen` is the sum of the other five.
 
     `locked`: everything was read but locked parts. `partly`: something else was not read. `not_read`: nothing was.
     `not_judged`: left alone by decision, or judged for some topics alone; the policy does not bind the sender, say.
-    `why`: how many of the messages had a problem of each kind.
+    `why`: how many of the messages had a problem of each kind; under LEFT_ALONE and a reason, how many were not judged for it.
     """
 
     mailbox: str

@@ -11,6 +11,7 @@ from fastapi import Query
 from starlette.responses import Response
 
 from scanner.model import ProblemKind
+from scanner.store.rows import LEFT_ALONE
 from scanner.web import wording
 from scanner.web.access import Overseer, RefusedError, Services
 from scanner.web.frame import frame
@@ -97,12 +98,18 @@ def show_coverage(services: Services, visitor: Overseer) -> Response:
                 "not_read": row.not_read,
                 "not_judged": row.not_judged,
                 "why": ", ".join(
-                    f"{wording.PROBLEMS[kind].title.lower()} ({count:,})"
+                    f"{_why_words(kind)} ({count:,})"
                     for kind, count in sorted(row.why.items(), key=lambda item: -item[1])
-                    if kind in wording.PROBLEMS
+                    if kind in wording.PROBLEMS or kind.startswith(LEFT_ALONE)
                 ),
             }
             for row in rows
         ],
     }
     return page("coverage.html", values)
+
+
+def _why_words(kind: str) -> str:
+    """A reason of the ledger: the title of a problem's kind, or why a message was not judged, as `scan` says it."""
+    words = wording.PROBLEMS.get(cast(ProblemKind, kind))
+    return words.title.lower() if words else kind

@@ -120,7 +120,10 @@ TOPICS: Mapping[str, Topic] = {
         "against anybody.",
     ),
     "gambling": Topic("Gambling", "The message is about gambling or a betting syndicate."),
-    "auctions": Topic("Auctions", "The message is about the sender's own buying or selling at an online auction."),
+    "auctions": Topic(
+        "Private sale or auction",
+        "The message is about the sender's own buying or selling, at an online auction or from hand to hand.",
+    ),
     "private_business": Topic("Private business", "Work mail was used to run a private business."),
     "copyright_media": Topic("Copyright material", "Music or film that seems to be passed on unlicensed."),
     "malware_executables": Topic(
@@ -199,8 +202,9 @@ PROBLEMS: Mapping[str, ProblemWords] = {
     ),
     "budget": ProblemWords(
         "Only partly searched",
-        "There was more than the time allowed for it: so long a text that the search for people's names stopped, or so many pictures "
-        "that the rest of them was not read. Other checks read all the text there is.",
+        "There was more than the time allowed for it: so long a text that the search for people's names, a word list or the "
+        "model that reads whole sentences left some of it out, or so many pictures that the rest of them was not read. The other checks "
+        "read all the text there is.",
         "Look at it by hand if the message matters, or raise the limit in the settings.",
     ),
     "unsupported": ProblemWords(
@@ -220,8 +224,8 @@ PROBLEMS: Mapping[str, ProblemWords] = {
     ),
     "skipped": ProblemWords(
         "Left out on purpose",
-        "Logos, tracking pixels, pictures where reading them is switched off, mail of protected people and folders, or mail from before "
-        "the look-back.",
+        "Logos, tracking pixels, pictures where reading them is switched off, mail of protected people and folders, mail from before the "
+        "look-back, or mail that the policy or an authorisation leaves unjudged.",
         "Nothing.",
     ),
 }
