@@ -240,7 +240,8 @@ def test_the_page_has_no_script_and_asks_nobody_for_anything() -> None:
 def test_the_page_says_what_was_found_where_it_goes_and_what_was_not_read() -> None:
     text = Page(html(line(finding()), line(path="lost.eml", problems=(LOST,)))).text
     for words in (
-        "2 looked at", "1 with findings", "1 not wholly read", "For the data protection officer: dpo@elt.example", "Identifiers sent out", "••••••••19",
+        "2 looked at", "1 with findings", "1 not wholly read", "For the data protection officer: dpo@elt.example",
+        "Identifiers sent out", "••••••••19",
         "about 12 people", "base:1.1", "it may be a breach", "Not read is not clean", PROBLEM_WORDS["corrupt"], "lost.eml",
     ):  # fmt: skip
         assert words in text
